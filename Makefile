@@ -1,0 +1,42 @@
+# The verbs of the project. `make` alone lists them; uv is used where it is, else fetched into .tools/.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+PYTHON := $(UV) run --quiet python
+CONFIG ?= configs/digits.yaml
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo train sample test lint bench clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments"
+
+demo: env  ## train the reference on small digits and draw samples, 3 minutes on a CPU
+	$(PYTHON) main.py --config configs/digits.yaml --solution
+
+train: env  ## train assignment/model.py, then sample: CONFIG=…, ARGS=…
+	$(PYTHON) main.py --config $(CONFIG) $(ARGS)
+
+sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARGS=…
+	$(PYTHON) main.py --config $(CONFIG) $(ARGS) training.resume=true training.max_minutes=0
+
+test: env  ## the project's own tests
+	$(PYTHON) -m pytest
+
+lint: env  ## style and formatting
+	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
+
+bench: env  ## speed beside a plain baseline: CONFIG=…
+	$(PYTHON) -m tests.bench --config $(CONFIG)
+
+clean:  ## remove caches; outputs, data and the environment stay
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .ruff_cache
+
+env: $(UV)
+	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
+
+.tools/bin/uv:
+	@echo "uv is not installed: fetching a copy of our own into .tools/"
+	@python3 -m venv .tools || { echo "python3 -m venv failed: install uv, or your system's python3-venv package" >&2; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv

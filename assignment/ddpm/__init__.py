@@ -1,0 +1,1 @@
+"""The given part of the exercise: configuration, data, diffusion, training, sampling, figures."""

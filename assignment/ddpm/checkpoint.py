@@ -1,0 +1,53 @@
+"""What a run leaves on disk: weights for everyone (safetensors), a checkpoint for itself, its log as CSV."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+
+WEIGHTS, CHECKPOINT, LOG, CURVE, CONFIG = "weights.safetensors", "checkpoint.pt", "log.csv", "curve.png", "config.yaml"
+
+
+def save_weights(model: nn.Module, path: Path, **about: object) -> None:
+    """Write a state dict with a few facts about it, each as text."""
+    with replacing(path) as temporary:
+        safetensors.torch.save_model(model, str(temporary), metadata={k: str(v) for k, v in about.items()})
+
+
+def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
+    """Fill the model from a file and return the facts stored with it. Raises UserError where they do not fit."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+        safetensors.torch.load_model(model, path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"{path}: not readable as weights: {error}") from error
+    except RuntimeError as error:
+        raise UserError(f"{path}: weights of another network than the one in the code now; train again") from error
+    return about
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch.load raises nearly anything on a damaged file
+        raise UserError(f"{path}: not readable as a checkpoint; move it away to start anew") from error
+
+
+def save_log(rows: list[dict], path: Path) -> None:
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,157 @@
+"""Data sets as uint8 tensors in memory, split once, turned into shuffled batches in [-1, 1] on the device.
+
+A new data set is one function here and one YAML file in configs/: give the function the set's name, mark it
+`@dataset`, and return its training and test images as uint8 tensors (N, C, H, W).
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assignment.ddpm.device import memory_available
+from assignment.ddpm.errors import UserError
+
+DATASETS: dict[str, Callable[[Path], tuple[Tensor, Tensor]]] = {}
+SPLIT_SEED = 42
+
+
+def dataset(load: Callable[[Path], tuple[Tensor, Tensor]]) -> Callable[[Path], tuple[Tensor, Tensor]]:
+    """Make a loader available as `data.name`, under the function's own name."""
+    DATASETS[load.__name__] = load
+    return load
+
+
+@dataset
+def digits(root: Path) -> tuple[Tensor, Tensor]:
+    """8×8 handwritten digits (UCI, 1797 images) as bundled with scikit-learn; the last 297 are the test set."""
+    from sklearn.datasets import load_digits
+
+    grey = torch.from_numpy(load_digits().images)  # (1797, 8, 8), 0 … 16
+    images = (grey * (255 / 16)).round().to(torch.uint8)[:, None]
+    return images[:-297], images[-297:]
+
+
+@dataset
+def fashion_mnist(root: Path) -> tuple[Tensor, Tensor]:
+    """28×28 grey-scale clothes (Xiao et al. 2017): 60,000 and 10,000 images."""
+    from torchvision.datasets import FashionMNIST
+
+    # torchvision checks the packed files by md5, but trusts an unpacked one that it finds: check its length
+    sizes = {f"{s}-images-idx3-ubyte": 16 + n * 28 * 28 for s, n in (("train", 60_000), ("t10k", 10_000))}
+    sizes |= {f"{s}-labels-idx1-ubyte": 8 + n for s, n in (("train", 60_000), ("t10k", 10_000))}
+    for name, size in sizes.items():
+        file = root / "FashionMNIST" / "raw" / name
+        if file.exists() and file.stat().st_size != size:
+            raise UserError(f"{file}: {file.stat().st_size} bytes instead of {size}; {_remedy(file)}")
+
+    train, test = (_torchvision(FashionMNIST, root, train=train) for train in (True, False))
+    return train.data[:, None], test.data[:, None]
+
+
+@dataset
+def cifar10(root: Path) -> tuple[Tensor, Tensor]:
+    """32×32 colour photographs (Krizhevsky 2009): 50,000 and 10,000 images."""
+    from torchvision.datasets import CIFAR10
+
+    train, test = (_torchvision(CIFAR10, root, train=train) for train in (True, False))
+    return tuple(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))
+
+
+def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
+    """torchvision's data set, downloaded with progress where the files are not there yet."""
+    try:
+        with warnings.catch_warnings():  # numpy's, about how torchvision unpickles CIFAR-10
+            warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
+            return kind(root, train=train, download=True)
+    except (OSError, RuntimeError, ValueError, EOFError) as error:  # URLError is an OSError
+        raise UserError(f"{_unusable_file(kind, root)}: {' '.join(str(error).split())[:120]}") from error
+
+
+def _unusable_file(kind: type, root: Path) -> str:
+    """Name the first file that is missing or broken, and the way out."""
+    from torchvision.datasets.utils import check_integrity
+
+    if hasattr(kind, "base_folder"):  # CIFAR10
+        files = [(root / kind.base_folder / name, md5) for name, md5 in kind.train_list + kind.test_list]
+    else:
+        files = [(root / kind.__name__ / "raw" / name, md5) for name, md5 in kind.resources]
+    bad = next((file for file, md5 in files if not check_integrity(str(file), md5)), root)
+    what = "broken" if bad.is_file() else "not there"
+    return f"{bad}: {what}, and could not be downloaded; {_remedy(bad)}"
+
+
+def _remedy(file: Path) -> str:
+    first = f"delete {file.name} and " if file.is_file() else ""
+    return f"{first}run again with a network, or use configs/digits.yaml, which needs none"
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set, split: uint8 (N, C, H, W) each. The test split is for grading; training never sees it."""
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+
+    def __str__(self) -> str:
+        _, channels, height, width = self.train.shape
+        sizes = f"{len(self.train):,} train, {len(self.validation):,} validation, {len(self.test):,} test"
+        return f"{sizes} images of {channels}×{height}×{width}, in memory on {self.train.device}"
+
+
+def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[int, int, int]) -> Images:
+    """Load a data set and split its training images 90/10 into training and validation, seeded.
+
+    Args:
+        name: a key of DATASETS
+        root: folder of the files
+        limit: keep only the first `limit` training images, and as many validation images in proportion
+        shape: (C, H, W) that the network is configured for
+    Raises:
+        UserError: unknown name; files missing, broken or not to be downloaded; images of another shape
+    """
+    if name not in DATASETS:
+        raise UserError(f"data.name={name}: expected one of {', '.join(DATASETS)}")
+    images, test = DATASETS[name](Path(root))
+    if tuple(images.shape[1:]) != shape:
+        c, h, w = images.shape[1:]
+        raise UserError(
+            f"data.name={name}: its images are {c}×{h}×{w}; set model.image_channels={c} model.image_size={h}"
+        )
+
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    num_train = round(0.9 * len(images))
+    train, validation = images[order[:num_train]], images[order[num_train:]]
+    if limit is not None and limit < num_train:
+        train, validation = train[:limit], validation[: max(1, round(limit / 9))]
+    return Images(train, validation, test)
+
+
+def place(images: Tensor, device: torch.device) -> Tensor:
+    """Move images to the device where they take less than a quarter of its free memory; else leave them."""
+    fits = images.nbytes < memory_available(device) / 4
+    return images.to(device) if fits else images
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 0 … 255 → float32 -1 … 1, any shape."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def num_batches(images: Tensor, batch_size: int) -> int:
+    """Full batches in an epoch; what is left over waits for the next shuffle. A small set is one batch."""
+    return max(1, len(images) // batch_size)
+
+
+def shuffled_batches(
+    images: Tensor, batch_size: int, device: torch.device, *, seed: int, first: int = 0
+) -> Iterator[Tensor]:
+    """One epoch: every batch (B, C, H, W) in [-1, 1] on `device`, in the order of `seed`, from batch `first` on."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
+    for i in range(first, num_batches(images, batch_size)):
+        yield to_float(images[order[i * batch_size : (i + 1) * batch_size]].to(device))

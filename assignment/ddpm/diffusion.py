@@ -1,0 +1,73 @@
+"""The forward process of DDPM (Ho et al. 2020, arXiv 2006.11239): noise schedule, q(x_t | x_0), training loss.
+
+THE index convention, said once: timesteps are 0 … T-1, and t = 0 is the *least noisy* step,
+
+    x_t = sqrt_alpha_bar[t] · x_0 + sqrt_one_minus_alpha_bar[t] · eps,      eps ~ N(0, I)
+
+so our t is the paper's t - 1. A network is trained on every t in [0, T), and a sampler visits T-1, …, 1, 0.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class GaussianDiffusion:
+    """Linear beta schedule and everything that follows from it.
+
+    Each schedule is a float32 tensor of shape (T,) on `device`, computed in float64:
+    at T = 1000, a float32 cumulative product would already be off in the fourth digit.
+
+    Attributes:
+        betas: variance of the noise that step t adds (section 4: 1e-4 … 0.02, linear)
+        alphas: 1 - beta
+        alpha_bar: product of alphas 0 … t
+        sqrt_alpha_bar, sqrt_one_minus_alpha_bar: weights of image and noise in x_t (Eq. 4)
+        sqrt_recip_alpha: 1 / sqrt(alpha) (Eq. 11)
+        posterior_variance: beta-tilde_t, the variance of q(x_{t-1} | x_t, x_0) (Eq. 7); 0 at t = 0
+    """
+
+    def __init__(
+        self,
+        num_timesteps: int = 1000,
+        beta_start: float = 1e-4,
+        beta_end: float = 0.02,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.num_timesteps = num_timesteps
+        self.device = torch.device(device)
+
+        betas = torch.linspace(beta_start, beta_end, num_timesteps, dtype=torch.float64)  # (T,)
+        alphas = 1 - betas
+        alpha_bar = alphas.cumprod(0)
+        alpha_bar_prev = torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]])  # alpha_bar before the first step is 1
+
+        def offer(values: Tensor) -> Tensor:
+            return values.float().to(self.device)  # in this order: MPS has no float64
+
+        self.betas = offer(betas)
+        self.alphas = offer(alphas)
+        self.alpha_bar = offer(alpha_bar)
+        self.sqrt_alpha_bar = offer(alpha_bar.sqrt())
+        self.sqrt_one_minus_alpha_bar = offer((1 - alpha_bar).sqrt())
+        self.sqrt_recip_alpha = offer(alphas.rsqrt())
+        self.posterior_variance = offer(betas * (1 - alpha_bar_prev) / (1 - alpha_bar))
+
+    def extract(self, values: Tensor, t: Tensor, x_shape: tuple[int, ...]) -> Tensor:
+        """Pick each sample's own entry of a schedule: values (T,), t (B,) → (B, 1, 1, 1), to scale x of `x_shape`."""
+        return values[t].view(-1, *[1] * (len(x_shape) - 1))
+
+    def q_sample(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Noise images in one jump to step t (Eq. 4): x_0 and noise (B, C, H, W), t (B,) → x_t (B, C, H, W)."""
+        return (
+            self.extract(self.sqrt_alpha_bar, t, x_0.shape) * x_0
+            + self.extract(self.sqrt_one_minus_alpha_bar, t, x_0.shape) * noise
+        )
+
+    def training_loss(self, model: Callable[[Tensor, Tensor], Tensor], x_0: Tensor) -> Tensor:
+        """L_simple (Eq. 14): mean squared error of the predicted noise, at random t, for x_0 (B, C, H, W) → scalar."""
+        t = torch.randint(0, self.num_timesteps, (len(x_0),), device=x_0.device)  # (B,)
+        noise = torch.randn_like(x_0)  # (B, C, H, W)
+        return F.mse_loss(model(self.q_sample(x_0, t, noise), t).float(), noise)

@@ -1,0 +1,149 @@
+"""The exercise from end to end: data, network, training, samples. The network and the sampler come in as classes.
+
+Whatever can be refused is refused before the first file is written; what the machine chose is printed with its reason.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm.config import Config, ModelConfig, identity, to_yaml
+from assignment.ddpm.data import load_images
+from assignment.ddpm.device import (
+    Runner,
+    choose_device,
+    choose_precision,
+    choose_switch,
+    is_out_of_memory,
+    trial_step,
+)  # fmt: skip
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import RunError
+from assignment.ddpm.figures import save_grid
+from assignment.ddpm.files import replacing
+from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
+from assignment.ddpm.trainer import Trainer
+from assignment.ddpm.training import fit
+
+PREVIEW_IMAGES = 16  # in the grids drawn while training
+
+
+def run(
+    config: Config,
+    network: Callable[[ModelConfig], nn.Module],
+    make_sampler: Callable[[GaussianDiffusion, torch.device], Sampler],
+    run_dir: Path,
+) -> None:
+    """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights."""
+    device = choose_device(config.runtime.device)
+    shape = (config.model.image_channels, config.model.image_size, config.model.image_size)
+    diffusion = GaussianDiffusion(
+        config.model.num_timesteps, config.diffusion.beta_start, config.diffusion.beta_end, device.value
+    )
+    torch.manual_seed(config.training.seed)
+    model = network(config.model).to(device.value)
+    check_network(model, shape, diffusion)
+    sampler = make_sampler(diffusion, device.value)
+    check_samples(sampler.sample(_Silence(), (2, *shape)), (2, *shape))
+    images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape)
+
+    print(to_yaml(config))
+    print(f"device: {device}")
+    runner = make_runner(model, config, (2, *shape), device.value)
+    print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
+    print(f"data: {config.data.name}, {images}")
+
+    prepare(run_dir, config)
+    trainer = Trainer(
+        runner, diffusion, learning_rate=config.training.learning_rate,
+        ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
+    )  # fmt: skip
+
+    def draw(runner: nn.Module, num_images: int) -> Tensor:
+        return draw_samples(
+            sampler, runner, num_images, shape, num_timesteps=diffusion.num_timesteps, device=device.value,
+            seed=config.sampling.seed, batch_size=config.sampling.batch_size,
+        )  # fmt: skip
+
+    def preview(epoch: int, averaged: nn.Module) -> None:
+        every = config.sampling.every_epochs
+        if every and epoch % every == 0 and epoch < config.training.epochs:
+            save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
+
+    try:
+        fit(
+            trainer, images, run_dir=run_dir, identity=identity(config), on_epoch=preview,
+            epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
+            resume=config.training.resume, max_minutes=config.training.max_minutes,
+            checkpoint_minutes=config.training.checkpoint_minutes,
+        )  # fmt: skip
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        size = config.data.batch_size
+        raise RunError(f"out of memory with data.batch_size={size}: try data.batch_size={max(1, size // 2)}") from error
+
+    weights = run_dir / ckpt.WEIGHTS
+    if not weights.exists():
+        raise RunError(f"{weights}: no trained weights to sample from; train first, without training.max_minutes=0")
+    about = ckpt.load_weights(model, weights)
+    print(
+        f"sampling from {weights} (epoch {float(about['epoch']):.4g}, validation loss {float(about['val_loss']):.4f})"
+    )
+    samples = Path(config.output_dir) / "samples.png"
+    save_grid(draw(runner, config.sampling.num_images), samples)
+    print(f"samples: {samples}\nrun: {run_dir}")
+
+
+class _Silence(nn.Module):
+    """A network that predicts no noise, to try a sampler on before hours are spent on training."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def check_network(model: nn.Module, shape: tuple[int, int, int], diffusion: GaussianDiffusion) -> None:
+    """Try the contract on two noise images: same shape back. Raises RunError; an exception of the network's passes."""
+    x = torch.randn(2, *shape, device=diffusion.device)
+    t = torch.tensor([0, diffusion.num_timesteps - 1], device=diffusion.device)
+    with torch.no_grad():
+        eps_hat = model.eval()(x, t)
+    if not isinstance(eps_hat, Tensor) or eps_hat.shape != x.shape:
+        got = tuple(eps_hat.shape) if isinstance(eps_hat, Tensor) else type(eps_hat).__name__
+        raise RunError(f"DiffusionModel.forward must return a tensor of x's shape {tuple(x.shape)}, got {got}")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise RunError("DiffusionModel has no trainable parameters: are its layers attributes of the module?")
+
+
+def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, int], device: torch.device) -> Runner:
+    """The network with precision, memory layout and compilation chosen, each printed with its reason."""
+    precision = choose_precision(config.runtime.precision, device)
+
+    def trial(**options: bool) -> Callable[[], None]:
+        return lambda: trial_step(Runner(model, precision=precision.value, **options), shape, device)
+
+    channels_last = choose_switch(config.runtime.channels_last, device, trial(channels_last=True))
+    if not channels_last.value:
+        model.to(memory_format=torch.contiguous_format)  # a failed trial has changed the layout
+    compiled = choose_switch(config.runtime.compile, device, trial(channels_last=channels_last.value, compile=True))
+    for name, choice in (("precision", precision), ("channels_last", channels_last), ("compile", compiled)):
+        print(f"{name}: {choice}")
+    return Runner(model, precision=precision.value, channels_last=channels_last.value, compile=compiled.value)
+
+
+def prepare(run_dir: Path, config: Config) -> None:
+    """Make room for a run. An earlier one is kept, as `….previous`, unless this one continues it."""
+    if config.training.resume:
+        found = (run_dir / ckpt.CHECKPOINT).exists()
+        print(f"resuming from {run_dir / ckpt.CHECKPOINT}" if found else f"no checkpoint in {run_dir}: starting anew")
+    elif run_dir.exists():
+        previous = run_dir.with_name(f"{run_dir.name}.previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        run_dir.rename(previous)
+        print(f"the earlier run is kept in {previous}")
+    with replacing(run_dir / ckpt.CONFIG) as temporary:
+        temporary.write_text(to_yaml(config))

@@ -1,0 +1,31 @@
+"""Ctrl-C and SIGTERM as a wish that a loop can grant between two steps, when its state is whole."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StopRequest:
+    made = False
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Within the block, the first signal sets `made`; a second one interrupts at once, as usual."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield request
+        return
+
+    def on_signal(number: int, frame: object) -> None:
+        if request.made:
+            raise KeyboardInterrupt
+        request.made = True
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

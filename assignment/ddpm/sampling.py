@@ -1,0 +1,84 @@
+"""Draw many images with a given sampler and model, in batches that fit."""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from assignment.ddpm.device import is_out_of_memory
+from assignment.ddpm.errors import RunError
+from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.seeds import derive_seed
+
+DEFAULT_BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}  # on a CPU larger batches leave the cache and slow down
+
+
+class Sampler(Protocol):
+    def sample(self, model: nn.Module, shape: tuple[int, int, int, int]) -> Tensor: ...
+
+
+class _Counted(nn.Module):
+    """The model, moving a progress bar at every call: a sampler calls it once for each of the T steps."""
+
+    def __init__(self, model: nn.Module, bar: tqdm, num_images: int) -> None:
+        super().__init__()
+        self.model, self.bar, self.num_images = model, bar, num_images
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        self.bar.update(self.num_images)
+        return self.model(x, t)
+
+
+def draw_samples(
+    sampler: Sampler,
+    model: nn.Module,
+    num_images: int,
+    shape: tuple[int, int, int],
+    *,
+    num_timesteps: int,
+    device: torch.device,
+    seed: int,
+    batch_size: int | None = None,
+) -> Tensor:
+    """Draw `num_images` images of `shape` (C, H, W) → (num_images, C, H, W) in [-1, 1], on the CPU.
+
+    The same seed, device and batch size give the same images. Where a batch does not fit into memory it is halved.
+
+    Raises:
+        RunError: not even one image fits, or the samples are not what the contract of a sampler promises
+    """
+    limit = batch_size or DEFAULT_BATCH[device.type]
+    with progress_bar(num_images * num_timesteps, "image-steps", "sampling") as bar:
+        while True:
+            count = math.ceil(num_images / limit)
+            size = math.ceil(num_images / count)  # equal batches: one compiled shape
+            bar.reset(count * size * num_timesteps)
+            try:
+                batches = []
+                for i in range(count):
+                    torch.manual_seed(derive_seed("sample", seed, i))
+                    batch = sampler.sample(_Counted(model, bar, size), (size, *shape))
+                    check_samples(batch, (size, *shape))
+                    batches.append(batch.cpu())
+                return torch.cat(batches)[:num_images]
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise RunError(f"out of memory while sampling a single image on {device}") from error
+            limit = size // 2  # outside the except block, which would keep the failed batch alive
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def check_samples(x: Tensor, shape: tuple[int, int, int, int]) -> None:
+    """The contract of `sample`: float (B, C, H, W) in [-1, 1]. Raises RunError, saying what came instead."""
+    if not isinstance(x, Tensor) or tuple(x.shape) != shape or not x.is_floating_point():
+        got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise RunError(f"sample(model, shape) must return a float tensor of shape {shape}, got {got}")
+    if not torch.isfinite(x).all():
+        raise RunError("the samples are not finite: the network or the sampler has diverged")
+    if x.abs().max() > 1:
+        raise RunError(f"samples must lie in [-1, 1], got {x.min():.3g} … {x.max():.3g}: clamp at the very end")

@@ -1,0 +1,197 @@
+"""Fit a model: the loop around the optimiser steps. It receives everything and imports no model.
+
+A run is its seed: steps draw their noise and epochs their order by their own number. So a checkpoint taken at any step
+continues exactly, and on a CPU the loss curve of a resumed run is the same to the last bit.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm.data import Images, num_batches, place, shuffled_batches
+from assignment.ddpm.errors import RunError, UserError
+from assignment.ddpm.figures import save_loss_curve
+from assignment.ddpm.interrupts import StopRequest, stop_requests
+from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.seeds import derive_seed
+from assignment.ddpm.trainer import Trainer
+from assignment.ddpm.validation import freeze_triples, validation_loss
+
+LOOK_SECONDS = 0.5  # between looks at the loss: a look makes a GPU wait
+CURVE_SECONDS = 15  # between drawings of the curve
+
+
+class _Sitting:
+    """One call of `fit`: from a new or resumed trainer to the last epoch, the deadline, or a wish to stop."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        images: Images,
+        *,
+        run_dir: Path,
+        identity: dict,
+        epochs: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        device = trainer.diffusion.device
+        self.trainer, self.run_dir, self.identity = trainer, run_dir, identity
+        self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
+        self.train = place(images.train, device)
+        self.triples = freeze_triples(images.validation, trainer.diffusion.num_timesteps, device)
+        self.averaged = trainer.averaged_runner()
+        self.steps_per_epoch = num_batches(self.train, batch_size)
+
+        self.started = self.looked = self.saved = time.monotonic()
+        self.drawn = self.started
+        self.seconds_before = trainer.seconds
+        self.bar = progress_bar(self._images(epochs * self.steps_per_epoch), "images", "training", done=self._images())
+
+    def _images(self, steps: int | None = None) -> int:
+        return (self.trainer.step_count if steps is None else steps) * min(self.batch_size, len(self.train))
+
+    @property
+    def unfinished(self) -> bool:
+        return self.trainer.step_count < self.epochs * self.steps_per_epoch
+
+    def train_epoch(self, stop: StopRequest, *, deadline: float, checkpoint_seconds: float) -> None:
+        """Train to the end of the epoch under way, or until a stop is wished for or due."""
+        epoch, first = divmod(self.trainer.step_count, self.steps_per_epoch)
+        order = derive_seed("order", self.seed, epoch)
+        device = self.trainer.diffusion.device
+        self.trainer.runner.train()
+        for x_0 in shuffled_batches(self.train, self.batch_size, device, seed=order, first=first):
+            self.trainer.step(x_0, self.seed)
+            now = time.monotonic()
+            if now - self.looked > LOOK_SECONDS:
+                self.look()
+            if now - self.saved > checkpoint_seconds:
+                self.save()
+            if stop.made or now > deadline:
+                return
+
+    def look(self) -> None:
+        """Show the loss and the speed; stop where the loss is no longer a number."""
+        loss = self.trainer.mean_loss()
+        if not math.isfinite(loss):
+            self.bar.close()
+            raise RunError(self._not_finite("training loss", loss))
+        epoch = math.ceil(self.trainer.step_count / self.steps_per_epoch)
+        if self.trainer.epoch_losses:
+            self.bar.set_postfix(epoch=f"{epoch}/{self.epochs}", loss=f"{loss:.4f}", refresh=False)
+        self.bar.update(self._images() - self.bar.n)
+        self.looked = time.monotonic()
+        self.trainer.seconds = self.seconds_before + self.looked - self.started
+
+    def judge(self) -> dict:
+        """Measure the validation loss here and now: a row of the log, and weights where they are the best."""
+        self.look()
+        trainer = self.trainer
+        loss = validation_loss(self.averaged, trainer.diffusion, self.triples, self.batch_size)
+        if not math.isfinite(loss):
+            raise RunError(self._not_finite("validation loss", loss))
+        row = {
+            "epoch": trainer.step_count / self.steps_per_epoch,
+            "step": trainer.step_count,
+            "train_loss": trainer.mean_loss(),
+            "val_loss": loss,
+            "seconds": round(trainer.seconds, 1),
+        }
+        best = loss < trainer.best
+        if best:
+            trainer.best = loss
+            ckpt.save_weights(
+                trainer.ema, self.run_dir / ckpt.WEIGHTS, epoch=row["epoch"], step=row["step"], val_loss=loss
+            )
+        ckpt.save_log([*trainer.log, row], self.run_dir / ckpt.LOG)
+        self.bar.write(
+            f"epoch {row['epoch']:.4g}/{self.epochs}   training loss {row['train_loss']:.4f}   "
+            f"validation loss {loss:.4f}{'   (best so far)' if best else ''}"
+        )
+        return row
+
+    def draw_curve(self, rows: list[dict], *, at_once: bool) -> None:
+        """Anew after each epoch, but not where epochs take less time than drawing does."""
+        if rows and (at_once or time.monotonic() - self.drawn > CURVE_SECONDS):
+            save_loss_curve(rows, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
+            self.drawn = time.monotonic()
+
+    def save(self) -> None:
+        self.look()  # never save what is not finite
+        state = {"identity": self.identity, **self.trainer.state_dict()}
+        ckpt.save_checkpoint(state, self.run_dir / ckpt.CHECKPOINT)
+        self.saved = time.monotonic()
+
+    def _not_finite(self, what: str, loss: float) -> str:
+        weights = self.run_dir / ckpt.WEIGHTS
+        kept = f"the best weights so far are kept in {weights}" if weights.exists() else "there are no weights yet"
+        rate = self.trainer.optimizer.param_groups[0]["lr"]
+        return (
+            f"the {what} is {loss} at step {self.trainer.step_count}, so training stopped; {kept}; "
+            f"try a smaller training.learning_rate (now {rate:g})"
+        )
+
+
+def fit(
+    trainer: Trainer,
+    images: Images,
+    *,
+    run_dir: Path,
+    identity: dict,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    resume: bool,
+    max_minutes: float | None,
+    checkpoint_minutes: float,
+    on_epoch: Callable[[int, nn.Module], None],
+) -> None:
+    """Train until `epochs` are done or `max_minutes` are over; leave weights, checkpoint, log and curve in `run_dir`.
+
+    Args:
+        identity: the settings that make this run what it is; a checkpoint with others is refused
+        on_epoch: called after each epoch with its number and the averaged network
+    Raises:
+        UserError: the checkpoint cannot go on with these settings or this network
+        RunError: the loss is not finite; the last good weights and checkpoint stay
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the checkpoint is written
+    """
+    if resume and (run_dir / ckpt.CHECKPOINT).exists():
+        _resume(trainer, run_dir / ckpt.CHECKPOINT, identity)
+    deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
+    sitting = _Sitting(
+        trainer, images, run_dir=run_dir, identity=identity, epochs=epochs, batch_size=batch_size, seed=seed
+    )  # fmt: skip
+
+    with stop_requests() as stop, sitting.bar:
+        while sitting.unfinished and time.monotonic() < deadline and not stop.made:
+            sitting.train_epoch(stop, deadline=deadline, checkpoint_seconds=60 * checkpoint_minutes)
+            if trainer.step_count % sitting.steps_per_epoch == 0:
+                trainer.log.append(sitting.judge())
+                trainer.epoch_losses = []
+                sitting.draw_curve(trainer.log, at_once=False)
+                on_epoch(len(trainer.log), sitting.averaged)
+        sitting.save()
+        if stop.made:
+            raise KeyboardInterrupt
+        # out of time within an epoch: a last row, of which the checkpoint knows nothing, so that resuming stays exact
+        rows = [*trainer.log, sitting.judge()] if trainer.epoch_losses else trainer.log
+        sitting.draw_curve(rows, at_once=True)
+
+
+def _resume(trainer: Trainer, path: Path, identity: dict) -> None:
+    """Continue where the checkpoint stands, or say in one line why not."""
+    state = ckpt.load_checkpoint(path, trainer.diffusion.device)
+    changed = [f"{key} was {old}, is {identity.get(key)} now" for key, old in state["identity"].items()
+               if identity.get(key) != old]  # fmt: skip
+    if changed:
+        raise UserError(f"training.resume=true: {path} is of another run: {'; '.join(changed)}")
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"training.resume=true: {path} is of another network than the one in the code now") from error

@@ -1,0 +1,89 @@
+"""Train a noise-prediction network, then sample from it.
+
+uv run python main.py --config configs/fashion_mnist.yaml [--solution] [--custom-sampler] [key.path=value …]
+"""
+
+import argparse
+import difflib
+import shlex
+import sys
+import traceback
+from pathlib import Path
+
+# torch, and all that needs it, is imported in run(): a mistyped argument is answered at once, not seconds later
+from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.errors import RunError, UserError
+
+FLAGS = {
+    "--solution": "train the reference network instead of assignment/model.py",
+    "--custom-sampler": "sample with assignment/sampler.py instead of the reference sampler",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(message)
+
+
+def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
+    """Command line → flags and the resolved configuration. Raises UserError for anything that does not fit."""
+    parser = _Parser(
+        prog="main.py", allow_abbrev=False, description=__doc__.splitlines()[0],
+        usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [key.path=value …]",
+        epilog="key.path=value sets any key of the YAML file, such as training.epochs=10 or data.limit=6400",
+    )  # fmt: skip
+    parser.add_argument("--config", metavar="FILE", help="a YAML file, see configs/")
+    for flag, what in FLAGS.items():
+        parser.add_argument(flag, action="store_true", help=what)
+    args, overrides = parser.parse_known_args(argv)
+
+    for text in overrides:
+        if text.startswith("-"):
+            near = difflib.get_close_matches(text, ["--config", *FLAGS], n=1, cutoff=0.0)[0]
+            raise UserError(f"{text}: unknown flag; did you mean {near}?")
+    if args.config is None:
+        files = ", ".join(sorted(str(p) for p in Path("configs").glob("*.yaml")))
+        raise UserError(f"--config is missing: expected one of {files}")
+    return args, load_config(args.config, overrides)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    from assignment.ddpm import exercise
+
+    if args.solution:
+        from reference.model import DiffusionModel
+    else:
+        from assignment.model import DiffusionModel
+    if args.custom_sampler:
+        from assignment.sampler import DDPMSampler
+    else:
+        from reference.sampler import DDPMSampler
+
+    name = f"{Path(args.config).stem}-{'solution' if args.solution else 'student'}"
+    try:
+        exercise.run(config, DiffusionModel, DDPMSampler, Path(config.output_dir) / name)
+    except NotImplementedError as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        if not where.line.startswith("raise NotImplementedError"):
+            raise  # an operation that a device lacks, not a stub
+        file = Path(where.filename).relative_to(Path(__file__).parent)
+        raise RunError(f"{file}:{where.lineno}: not implemented yet: {error}") from error
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 done, 1 the run cannot go on, 2 the call is wrong, 130 interrupted."""
+    try:
+        args, config = parse(argv)
+        run(args, config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
+        print(f"\ninterrupted; go on with: uv run python main.py {shlex.join(resume)}", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Measurements behind the project's claims and defaults: `make bench`, and `python -m tests.bench.ema`."""

@@ -1,0 +1,189 @@
+"""Training and sampling speed beside a plain baseline, in one run: `make bench`.
+
+    uv run python -m tests.bench --config configs/digits.yaml [--steps 12] [--sampling-steps 1000] [key.path=value …]
+
+Both train the same network on the same images, in processes of their own (for their peak memory), turn by turn, so that
+a machine that slows down slows both. Writes tests/bench/results/<config>-<device>.json and prints a table.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.data import load_images, place, shuffled_batches
+from assignment.ddpm.device import choose_device
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.exercise import make_runner
+from assignment.ddpm.sampling import draw_samples
+from assignment.ddpm.trainer import Trainer
+from reference.model import DiffusionModel
+from reference.sampler import DDPMSampler
+from tests.bench import baseline
+from tests.bench.results import write
+
+ROUNDS = 3
+WARM_UP = 3  # steps that are not timed: compilation, caches, workers
+NUM_IMAGES = 64  # sampled
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds, with the device's queue empty before and after."""
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    synchronize()
+    start = time.perf_counter()
+    work()
+    synchronize()
+    return time.perf_counter() - start
+
+
+def our_training_steps(trainer: Trainer, images: torch.Tensor, batch_size: int, device: torch.device) -> Iterator[None]:
+    images = place(images, device)
+    trainer.runner.train()
+    while True:
+        for x_0 in shuffled_batches(images, batch_size, device, seed=trainer.step_count):
+            yield trainer.step(x_0, seed=0)
+
+
+def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> dict:
+    """One round of one variant, in this process."""
+    device = choose_device(config.runtime.device).value
+    m, batch = config.model, config.data.batch_size
+    shape = (m.image_channels, m.image_size, m.image_size)
+    images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape).train
+    torch.manual_seed(0)
+    model = DiffusionModel(m).to(device)
+    diffusion, short = GaussianDiffusion(device=device), GaussianDiffusion(sampling_steps, device=device)
+
+    choices = {}
+    if variant == "ours":
+        runner = make_runner(model, config, (2, *shape), device)
+        choices = {"precision": str(runner.precision), "channels_last": runner.channels_last}
+        trainer = Trainer(runner, diffusion, learning_rate=1e-3, ema_decay=0.999, fused=config.training.fused_optimizer)
+        training = our_training_steps(trainer, images, batch, device)
+
+        def sample() -> None:
+            sampler, steps = DDPMSampler(short, device), sampling_steps
+            draw_samples(sampler, runner, NUM_IMAGES, shape, num_timesteps=steps, device=device, seed=0)
+    else:
+        training = baseline.training_steps(model, images, batch, device)
+
+        def sample() -> None:
+            baseline.sample(model, (NUM_IMAGES, *shape), device, sampling_steps)
+
+    for _ in range(WARM_UP):
+        next(training)
+    seconds = timed(lambda: [next(training) for _ in range(steps)], device)
+    peak = peak_memory(device)
+    training.close()  # ends the baseline's workers
+    model.eval()
+    if device.type == "cuda":
+        sample()  # compilation
+    sampling_seconds = timed(sample, device)
+    return {
+        "images_per_second": steps * batch / seconds,
+        "sampled_images_per_second": NUM_IMAGES / (sampling_seconds * 1000 / sampling_steps),
+        "peak_memory_mib": peak / 2**20,
+        **choices,
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes at the highest: of the GPU, else of this process and its largest worker."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kib if sys.platform == "darwin" else 1024 * kib  # macOS counts bytes
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype, size: int = 2048) -> float:
+    """FLOP/s of a plain matrix product: the machine's own ceiling in this dtype."""
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    repeats = 200 if device.type == "cuda" else 5
+    timed(lambda: a @ b, device)
+    return max(repeats * 2 * size**3 / timed(lambda: [a @ b for _ in range(repeats)], device) for _ in range(3))
+
+
+def forward_flops(config: Config) -> int:
+    """Floating-point operations of the network on one image, counted by torch."""
+    m = config.model
+    x, t = torch.randn(1, m.image_channels, m.image_size, m.image_size), torch.zeros(1, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        DiffusionModel(m).eval()(x, t)
+    return counter.get_total_flops()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/digits.yaml")
+    parser.add_argument("--steps", type=int, default=12, help="timed training steps a round")
+    parser.add_argument("--sampling-steps", type=int, default=1000, help="of the 1000; each costs the same")
+    parser.add_argument("--variant", choices=("baseline", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", metavar="key.path=value")
+    args = parser.parse_args()
+    config = load_config(args.config, args.overrides)
+    if args.variant:
+        print(json.dumps(measure(args.variant, config, args.steps, args.sampling_steps)))
+        return
+
+    rounds: dict[str, list[dict]] = {"baseline": [], "ours": []}
+    for i in range(ROUNDS):
+        for variant, results in rounds.items():
+            print(f"round {i + 1} of {ROUNDS}: {variant}", file=sys.stderr, flush=True)
+            command = [sys.executable, "-m", "tests.bench", *sys.argv[1:], "--variant", variant]
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            results.append(json.loads(out.splitlines()[-1]))
+
+    device = choose_device(config.runtime.device).value
+    middle = {
+        variant: {
+            key: statistics.median(r[key] for r in results) for key in results[0] if isinstance(results[0][key], float)
+        }
+        for variant, results in rounds.items()
+    }
+    precision = getattr(torch, rounds["ours"][0]["precision"].removeprefix("torch."))
+    ceiling, flops = matmul_rate(device, precision), forward_flops(config)
+    for variant in middle.values():
+        variant["share_of_matmul_rate"] = (
+            3 * flops * variant["images_per_second"] / ceiling
+        )  # backward costs two forwards
+    ratio = {key: middle["ours"][key] / middle["baseline"][key] for key in middle["ours"]}
+    figures = {
+        "config": Path(args.config).stem, "batch_size": config.data.batch_size, "steps": args.steps, "rounds": ROUNDS,
+        "sampling_steps": args.sampling_steps, "matmul_gflops": ceiling / 1e9, "forward_gflop_per_image": flops / 1e9,
+        **middle, "ratio": ratio, "all_rounds": rounds,
+    }  # fmt: skip
+    path = write(f"{figures['config']}-{device.type}.json", device, figures)
+    print(table(figures))
+    print(f"written to {path}")
+
+
+def table(figures: dict) -> str:
+    """A Markdown table of one result file."""
+    rows = {
+        "images_per_second": ("training, images/s", ",.0f"),
+        "sampled_images_per_second": ("sampling in 1000 steps, images/s", ",.2f"),
+        "peak_memory_mib": ("peak memory while training, MiB", ",.0f"),
+        "share_of_matmul_rate": ("share of the machine's matmul rate", ".0%"),
+    }
+    lines = [
+        f"| {figures['config']}, batch {figures['batch_size']} | plain baseline | ours | ratio |",
+        "|---|---:|---:|---:|",
+    ]
+    for key, (name, form) in rows.items():
+        plain, ours = figures["baseline"][key], figures["ours"][key]
+        lines.append(f"| {name} | {plain:{form}} | {ours:{form}} | {figures['ratio'][key]:.2f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Fixtures shared by the project's tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Fashion-MNIST and CIFAR-10: ./data, or unpacked from a shared folder beside the checkout."""
+    if (ROOT / "data" / "FashionMNIST").exists() and (ROOT / "data" / "cifar-10-batches-py").exists():
+        return ROOT / "data"
+    unpack = ROOT.parent / "shared" / "data" / "unpack.py"
+    if not unpack.exists():
+        pytest.skip("the real data sets are not on this machine")
+    root = tmp_path_factory.mktemp("data")
+    subprocess.run([sys.executable, unpack, root], check=True, stdout=subprocess.DEVNULL)
+    return root
+
+
+class Tree:
+    """A student's checkout of its own, in which main.py is run as a student runs it."""
+
+    QUICK = ("model.num_timesteps=20", "sampling.num_images=2", "data.limit=256")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_dir = path / "outputs" / "digits-student"
+
+    def start(self, *args: str) -> subprocess.Popen:
+        command = [sys.executable, "main.py", "--config", "configs/digits.yaml", *self.QUICK, *args]
+        return subprocess.Popen(
+            command,
+            cwd=self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "error"},
+        )
+
+    def run(self, *args: str) -> tuple[int, str, str]:
+        process = self.start(*args)
+        out, err = process.communicate(timeout=240)
+        return process.returncode, out, err
+
+
+def plant(path: Path) -> Tree:
+    for name in ("assignment", "reference", "configs"):
+        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "main.py", path)
+    shutil.copy(ROOT / "tests" / "networks.py", path / "assignment" / "model.py")
+    return Tree(path)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return plant(tmp_path / "a student's checkout")

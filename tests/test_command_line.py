@@ -1,0 +1,100 @@
+"""main.py as a student meets it: exit codes, one-line answers, nothing written where nothing could be done."""
+
+import subprocess
+import sys
+
+import pytest
+
+import main
+from tests.conftest import ROOT
+
+
+def call(capsys, *argv: str) -> tuple[int, str]:
+    code = main.main(list(argv))
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "--config is missing: expected one of configs/cifar10.yaml, configs/digits.yaml"),
+        (["--config"], "argument --config: expected one argument"),
+        (["--config", "configs/digts.yaml"], "did you mean configs/digits.yaml?"),
+        (["--config", "configs/digits.yaml", "--solutions"], "--solutions: unknown flag; did you mean --solution?"),
+        (["--config", "configs/digits.yaml", "--sol"], "--sol: unknown flag; did you mean --solution?"),
+        (["--config", "configs/digits.yaml", "-e"], "-e: unknown flag"),
+        (["--config", "configs/digits.yaml", "fast"], "fast: expected key.path=value"),
+        (["--config", "configs/digits.yaml", "training.epoch=3"], "did you mean training.epochs?"),
+        (["--config", "configs/digits.yaml", "training.epochs=few"], "training.epochs: Value 'few'"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_2(argv, message, capsys):
+    code, err = call(capsys, *argv)
+    assert code == 2 and err.startswith("error: ") and message in err
+    assert err.count("\n") == 1
+
+
+def test_flags_and_overrides_may_come_in_any_order():
+    argv = ["data.limit=9", "--solution", "--config", "configs/cifar10.yaml", "training.epochs=2", "--custom-sampler"]
+    args, config = main.parse(argv)
+    assert args.solution and args.custom_sampler
+    assert (config.data.name, config.data.limit, config.training.epochs) == ("cifar10", 9, 2)
+
+
+def test_the_documented_runs_parse():
+    for line in (
+        "training.epochs=100 data.batch_size=256",
+        "training.epochs=200 data.batch_size=512 training.learning_rate=2e-3",
+    ):
+        for config in ("fashion_mnist", "cifar10"):
+            main.parse(["--config", f"configs/{config}.yaml", "--solution", *line.split()])
+
+
+def test_a_wrong_call_is_answered_before_torch_is_loaded():
+    code = "import sys, main; main.main(['--config', 'x.yaml']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_device_that_is_not_there(tree):
+    code, _, err = tree.run("runtime.device=cuda:99")
+    assert code == 2 and err.startswith("error: runtime.device=cuda:99: not on this machine, which has ")
+    assert not (tree.path / "outputs").exists()
+
+
+@pytest.mark.parametrize(("flag", "file"), [((), "model.py"), (("--solution", "--custom-sampler"), "sampler.py")])
+def test_a_stub_is_named_by_file_and_line(tree, flag, file):
+    stub = (ROOT / "assignment" / file).read_text()
+    (tree.path / "assignment" / file).write_text(stub)
+    code, _, err = tree.run(*flag)
+    raises = [
+        f"assignment/{file}:{i}" for i, line in enumerate(stub.splitlines(), 1) if "raise NotImplementedError" in line
+    ]
+    assert code == 1 and err.count("\n") == 1
+    assert err.startswith(tuple(f"error: {place}: not implemented yet: " for place in raises))
+    assert not (tree.path / "outputs").exists()
+
+
+def test_a_student_error_ends_in_the_students_own_line(tree):
+    model = tree.path / "assignment" / "model.py"
+    model.write_text(model.read_text().replace("return self.last(", "return self.lost("))
+    code, _, err = tree.run()
+    assert code == 1 and "Traceback" in err
+    assert "assignment/model.py" in err and "return self.lost(" in err and "has no attribute 'lost'" in err
+    assert not (tree.path / "outputs").exists()
+
+
+def test_a_whole_run_of_a_students_network_and_sampler(tree):
+    """In a folder with spaces in its name, into another one, with warnings as errors (see Tree)."""
+    (tree.path / "assignment" / "sampler.py").write_text((ROOT / "reference" / "sampler.py").read_text())
+    code, out, err = tree.run("--custom-sampler", "training.epochs=2", "output_dir=my outputs")
+    assert code == 0, err
+    assert "device: cpu (" in out or "device: cuda" in out or "device: mps" in out
+    assert "precision: " in out and "training:\n  epochs: 2" in out  # the resolved configuration
+    assert (tree.path / "my outputs" / "samples.png").exists()
+    assert (tree.path / "my outputs" / "digits-student" / "weights.safetensors").exists()
+
+
+def test_the_reference_trains_by_the_same_command(tree):
+    code, out, err = tree.run("--solution", "training.epochs=1")
+    assert code == 0, err
+    assert "from reference.model" in out and (tree.path / "outputs/digits-solution/weights.safetensors").exists()

@@ -1,0 +1,110 @@
+"""Every shipped configuration loads, and everything that cannot be meant is refused in one line that helps."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from assignment.ddpm.config import identity, load_config, to_yaml
+from assignment.ddpm.errors import UserError
+
+CONFIGS = sorted(Path("configs").glob("*.yaml"))
+DIGITS = "configs/digits.yaml"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_shipped_file_loads_and_survives_a_round_trip(path, tmp_path):
+    config = load_config(path)
+    assert config.data.name == path.stem
+    (tmp_path / "again.yaml").write_text(to_yaml(config))
+    assert load_config(tmp_path / "again.yaml") == config
+
+
+def test_overrides_win_in_order():
+    config = load_config(DIGITS, ["training.learning_rate=2e-3", "data.batch_size=5", "data.batch_size=512"])
+    assert config.training.learning_rate == 2e-3 and config.data.batch_size == 512
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=3", "unknown key training.epoch; did you mean training.epochs?"),
+        ("epochs=3", "did you mean training.epochs?"),
+        ("trainig.epochs=3", "did you mean training.epochs?"),
+        ("training=3", "unknown key training"),
+        ("batch_size=3", "did you mean data.batch_size?"),
+        ("training.epochs", "expected key.path=value"),
+        ("=3", "expected key.path=value"),
+        ("training.epochs=", "training.epochs"),
+        ("training.epochs=many", "training.epochs: Value 'many'"),
+        ("training.epochs=2.5", "training.epochs: Value '2.5'"),
+        ("training.epochs=true", "training.epochs: Value 'True'"),
+        ("training.epochs=0", "training.epochs=0: expected at least 1"),
+        ("training.epochs=[", "training.epochs=["),
+        ("training.learning_rate=nan", "training.learning_rate=nan: expected a number between 0 and 1"),
+        ("training.learning_rate=-1", "training.learning_rate=-1.0: expected"),
+        ("training.ema_decay=1", "training.ema_decay=1.0: expected"),
+        ("training.max_minutes=-1", "training.max_minutes=-1.0: expected"),
+        ("training.seed=-1", "training.seed=-1: expected at least 0"),
+        ("data.batch_size=0", "data.batch_size=0: expected at least 1"),
+        ("data.limit=0", "data.limit=0: expected at least 1"),
+        ("sampling.num_images=0", "sampling.num_images=0: expected at least 1"),
+        ("model.image_size=0", "model.image_size=0: expected at least 1"),
+        ("model.block_out_channels=[30]", "model.block_out_channels=[30]: expected multiples of"),
+        ("model.block_out_channels=[]", "model.block_out_channels=[]"),
+        ("model.block_attention=[true]", "model.block_attention=[True]: expected a value for each of 2 blocks"),
+        ("diffusion.beta_start=0", "diffusion.beta_start=0.0: expected"),
+        ("diffusion.beta_end=1e-5", "diffusion.beta_end=1e-05: expected a number from beta_start"),
+        ("runtime.device=gpu", "runtime.device=gpu: expected one of auto, cpu, mps, cuda"),
+        ("runtime.precision=half", "runtime.precision=half: expected one of auto, float32"),
+        ("runtime.compile=maybe", "runtime.compile=maybe: expected true, false or auto"),
+    ],
+)
+def test_a_bad_override_is_refused_in_one_line(override, message):
+    with pytest.raises(UserError) as refusal:
+        load_config(DIGITS, [override])
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"training:\n  epohcs: 3\n", "training.epohcs"),
+        (b"training: 3\n", "training"),
+        (b"training: {epochs: [1, 2}\n", "not a readable YAML file"),
+        (b"- a\n- b\n", "expected sections"),
+        (b"just text\n", "just text"),
+        (b"\xff\xfe\x00", "not a readable YAML file"),
+        (b"data: {name: digits}\n", "model.image_channels"),
+        (b"", "data.name"),
+        (b"data: {name: '${nowhere}'}\nmodel: {image_channels: 1, image_size: 8}\n", "nowhere"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line(content, message, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as refusal:
+        load_config(path)
+    assert str(path) in str(refusal.value) and message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_file_is_answered_with_the_nearest_one():
+    with pytest.raises(UserError, match=r"did you mean configs/fashion_mnist.yaml\?"):
+        load_config("configs/fashion-mnist.yaml")
+
+
+def test_the_identity_of_a_run_is_what_is_computed_not_how_long_or_where():
+    run = identity(load_config(DIGITS))
+    same = [
+        "training.epochs=7",
+        "training.resume=true",
+        "runtime.device=cpu",
+        "sampling.seed=3",
+        "output_dir=elsewhere",
+    ]
+    assert identity(load_config(DIGITS, same)) == run
+    for other in ("training.learning_rate=2e-3", "data.limit=10", "training.seed=1", "model.num_timesteps=10"):
+        assert identity(load_config(DIGITS, [other])) != run
+    OmegaConf.create(run)  # plain values only: it is stored in checkpoints

@@ -1,0 +1,147 @@
+"""The three data sets, their split and batches; what is missing or broken is answered in one line."""
+
+import gzip
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+
+from assignment.ddpm import data
+from assignment.ddpm.data import load_images, num_batches, place, shuffled_batches, to_float
+from assignment.ddpm.errors import UserError
+
+CPU = torch.device("cpu")
+SETS = {
+    "digits": ((1, 8, 8), (1350, 147 + 3, 297)),
+    "fashion_mnist": ((1, 28, 28), (54_000, 6_000, 10_000)),
+    "cifar10": ((3, 32, 32), (45_000, 5_000, 10_000)),
+}
+
+
+@pytest.fixture(params=SETS)
+def loaded(request):
+    root = "unused" if request.param == "digits" else request.getfixturevalue("real_data")
+    shape, sizes = SETS[request.param]
+    return request.param, root, load_images(request.param, root, limit=None, shape=shape), shape, sizes
+
+
+def test_shapes_range_and_split(loaded):
+    name, root, images, shape, sizes = loaded
+    for part, size in zip((images.train, images.validation, images.test), sizes, strict=True):
+        assert part.dtype == torch.uint8 and tuple(part.shape) == (size, *shape)
+        assert part.min() == 0 and part.max() == 255
+
+    # the split is torch's own random_split with seed 42, as the exercise has it
+    every = data.DATASETS[name](Path(root))[0]
+    lengths = [sizes[0], sizes[1]]
+    train, validation = torch.utils.data.random_split(every, lengths, torch.Generator().manual_seed(42))
+    assert torch.equal(images.train, every[train.indices])
+    assert torch.equal(images.validation, every[validation.indices])
+
+    few = load_images(name, root, limit=90, shape=shape)
+    assert torch.equal(few.train, images.train[:90]) and torch.equal(few.validation, images.validation[:10])
+    assert torch.equal(few.test, images.test)
+
+
+def test_a_limit_beyond_the_set_is_all_of_it():
+    assert len(load_images("digits", "unused", limit=10_000, shape=(1, 8, 8)).train) == 1350
+
+
+def test_values_become_minus_one_to_one():
+    values = to_float(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    assert values.tolist() == pytest.approx([-1, -0.6, 1])
+
+
+def test_an_epoch_meets_every_image_once_in_an_order_of_its_seed():
+    images = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
+
+    def order(seed, first=0):
+        return [b.flatten().tolist() for b in shuffled_batches(images, 10, CPU, seed=seed, first=first)]
+
+    batches = order(1)
+    assert num_batches(images, 10) == len(batches) == 10
+    seen = [value for batch in batches for value in batch]
+    assert len(set(seen)) == len(seen) == 100
+    assert order(1) == batches != order(2)
+    assert order(1, first=7) == batches[7:]
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch():
+    batches = list(shuffled_batches(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), 64, CPU, seed=0))
+    assert [len(b) for b in batches] == [5]
+
+
+def test_images_that_do_not_fit_stay_where_they_are(monkeypatch):
+    images = torch.zeros(10, dtype=torch.uint8)
+    elsewhere = torch.device("meta")
+    monkeypatch.setattr(data, "memory_available", lambda device: 41)
+    assert place(images, elsewhere).device == elsewhere
+    monkeypatch.setattr(data, "memory_available", lambda device: 40)
+    assert place(images, elsewhere).device == CPU
+
+
+def test_an_unknown_set_and_a_wrong_shape_are_answered_with_what_there_is():
+    with pytest.raises(UserError, match=r"data.name=mnist: expected one of digits, fashion_mnist, cifar10"):
+        load_images("mnist", "unused", limit=None, shape=(1, 28, 28))
+    with pytest.raises(UserError, match=r"1×8×8; set model.image_channels=1 model.image_size=8"):
+        load_images("digits", "unused", limit=None, shape=(3, 32, 32))
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+def refusal(name: str, root: Path) -> str:
+    with pytest.raises(UserError) as error:
+        load_images(name, root, limit=None, shape=SETS[name][0])
+    assert "\n" not in str(error.value) and "configs/digits.yaml" in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("fashion_mnist", "FashionMNIST/raw/train-images-idx3-ubyte.gz"),
+        ("cifar10", "cifar-10-batches-py/data_batch_1"),
+    ],
+)
+def test_missing_files_without_a_network(name, first, tmp_path, offline):
+    assert f"{tmp_path / first}: not there, and could not be downloaded" in refusal(name, tmp_path)
+
+
+def test_a_truncated_download_without_a_network(tmp_path, real_data, offline):
+    shutil.copytree(real_data / "FashionMNIST", tmp_path / "FashionMNIST")
+    raw = tmp_path / "FashionMNIST" / "raw"
+    for unpacked in raw.glob("*ubyte"):
+        unpacked.unlink()
+    broken = raw / "t10k-images-idx3-ubyte.gz"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    message = refusal("fashion_mnist", tmp_path)
+    assert f"{broken}: broken" in message and f"delete {broken.name}" in message
+
+
+def test_an_unpacked_file_cut_short(tmp_path, real_data):
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for packed in (real_data / "FashionMNIST" / "raw").glob("*.gz"):
+        (raw / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+    broken = raw / "train-images-idx3-ubyte"
+    broken.write_bytes(broken.read_bytes()[:12345])
+    assert f"{broken}: 12345 bytes instead of 47040016; delete {broken.name}" in refusal("fashion_mnist", tmp_path)
+
+
+def test_a_corrupt_cifar_batch(tmp_path, real_data, offline):
+    folder = tmp_path / "cifar-10-batches-py"
+    shutil.copytree(real_data / "cifar-10-batches-py", folder)
+    broken = folder / "data_batch_3"
+    content = bytearray(broken.read_bytes())
+    content[5000] ^= 1
+    broken.write_bytes(content)
+    assert f"{broken}: broken" in refusal("cifar10", tmp_path)

@@ -1,0 +1,71 @@
+"""Imports run one way: a file imports only from floors below its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+FLOORS = [
+    {f"assignment.ddpm.{name}" for name in ("errors", "seeds", "files", "interrupts", "progress")},
+    {"assignment.ddpm.config", "assignment.ddpm.device"},
+    {f"assignment.ddpm.{name}" for name in ("diffusion", "embeddings", "data", "figures")},
+    {"assignment.ddpm.validation", "assignment.ddpm.checkpoint"},
+    {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"},
+    {"assignment.ddpm.trainer", "assignment.ddpm.sampling"},
+    {"assignment.ddpm.training"},
+    {"assignment.ddpm.exercise"},
+    {"main"},
+]
+LEVEL = {module: level for level, modules in enumerate(FLOORS) for module in modules}
+# on no floor below: what receives networks and samplers as arguments must not know them
+STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}
+
+
+def imports(source: str) -> set[str]:
+    """The project's modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    ours = {name for name in found if name.split(".")[0] in ("assignment", "reference", "main", "tests", "grader")}
+    return {name for name in ours if name in LEVEL or name.split(".")[0] in ("tests", "grader", "main")}
+
+
+def violations(module: str, source: str) -> list[str]:
+    if module not in LEVEL:
+        return [f"{module} stands on no floor: give it one in tests/test_floors.py"]
+    wrong = {name for name in imports(source) if LEVEL.get(name, len(FLOORS)) >= LEVEL[module]}
+    if module.startswith("assignment.ddpm."):
+        wrong |= imports(source) & STRANGERS
+    return sorted(f"{module} imports {name}" for name in wrong)
+
+
+def modules() -> dict[str, str]:
+    files = [Path("main.py"), *Path("assignment").rglob("*.py"), *Path("reference").rglob("*.py")]
+    named = {".".join(file.with_suffix("").parts): file.read_text() for file in files if file.name != "__init__.py"}
+    assert len(named) > 15
+    return named
+
+
+def test_every_file_imports_only_from_below():
+    assert [line for module, source in modules().items() for line in violations(module, source)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("assignment.ddpm.diffusion", "from assignment.ddpm.training import fit"),
+        ("assignment.ddpm.data", "import assignment.ddpm.diffusion"),
+        ("assignment.ddpm.training", "from assignment.model import DiffusionModel"),
+        ("assignment.ddpm.exercise", "def f():\n    from reference.sampler import DDPMSampler"),
+        ("assignment.ddpm.config", "from assignment.ddpm import exercise"),
+        ("reference.model", "from assignment.sampler import DDPMSampler"),
+        ("assignment.model", "from grader.checks import anything"),
+        ("assignment.ddpm.brand_new", ""),
+    ],
+)
+def test_the_test_can_fail(module, source):
+    assert violations(module, source)
