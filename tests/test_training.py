@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from assignment.ddpm import exercise, training
+from assignment.ddpm import data, exercise, training
 from assignment.ddpm.checkpoint import load_weights
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images
@@ -58,7 +58,15 @@ def test_a_short_real_training_lowers_the_loss(finished):
 def test_a_run_leaves_its_files(finished):
     names = {path.name for path in finished.iterdir()}
     previews = {"samples-epoch-0005.png", "samples-epoch-0010.png"}  # after the last epoch comes samples.png itself
-    assert names == {"weights.safetensors", "checkpoint.pt", "config.yaml", "log.csv", "curve.png", *previews}
+    assert names == {
+        "weights.safetensors",
+        "checkpoint.pt",
+        "config.yaml",
+        "log.csv",
+        "curve.png",
+        "noising.png",
+        *previews,
+    }
     assert (finished.parent / "samples.png").exists()
     assert load_config(finished / "config.yaml").training.epochs == 12
     with safe_open(finished / "weights.safetensors", framework="pt") as file:
@@ -76,6 +84,25 @@ def test_the_same_seed_is_the_same_run_and_another_is_not(tmp_path):
     assert same_weights(first, again)
     assert (tmp_path / "a/samples.png").read_bytes() == (tmp_path / "b/samples.png").read_bytes()
     assert read_log(run(tmp_path / "c", "training.seed=1")) != read_log(first)
+
+
+def test_a_new_data_set_is_one_function_and_one_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "DATASETS", dict(data.DATASETS))
+
+    @data.dataset
+    def stripes(root):
+        images = torch.arange(0, 250, 50, dtype=torch.uint8).repeat(200, 3, 6, 1)[..., :4].repeat(1, 1, 1, 2)[..., :6]
+        return images[:180], images[180:]
+
+    (tmp_path / "stripes.yaml").write_text(
+        "data: {name: stripes, batch_size: 32}\n"
+        "model: {image_channels: 3, image_size: 6, num_timesteps: 20}\n"
+        "training: {epochs: 1}\n"
+        "sampling: {num_images: 2}\n"
+    )
+    config = load_config(tmp_path / "stripes.yaml", [f"output_dir={tmp_path}"])
+    exercise.run(config, DiffusionModel, DDPMSampler, tmp_path / "run")
+    assert (tmp_path / "samples.png").exists() and len(read_log(tmp_path / "run")) == 1
 
 
 class Dropout(DiffusionModel):
@@ -130,6 +157,22 @@ def test_out_of_time_within_an_epoch_leaves_weights_and_resuming_is_exact(tmp_pa
     parts = run(tmp_path / "parts", f"training.max_minutes={6.5 / 60}", network=Clockwork)
     assert [row["epoch"] for row in read_log(parts)] == ["1.0", "1.75"]
     assert (parts / "weights.safetensors").exists()
+    parts = run(tmp_path / "parts", "training.resume=true")
+    assert read_log(parts) == read_log(run(tmp_path / "whole"))
+
+
+def test_a_crash_while_an_epoch_is_judged_loses_no_row(tmp_path, monkeypatch):
+    """A checkpoint between the last step of an epoch and its row of the log once made the row disappear."""
+    calls = iter(range(10))
+
+    def crash(*args):
+        if next(calls) == 1:
+            raise SystemError("the power fails")
+        return validation_loss(*args)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemError):
+        patched.setattr(training, "validation_loss", crash)
+        run(tmp_path / "parts", "training.checkpoint_minutes=0")
     parts = run(tmp_path / "parts", "training.resume=true")
     assert read_log(parts) == read_log(run(tmp_path / "whole"))
 
@@ -256,6 +299,22 @@ def test_weights_are_the_moving_average(tmp_path):
     load_weights(kept, averaged / "weights.safetensors")
     assert all(torch.equal(state["ema"][k], v) for k, v in kept.state_dict().items())
     assert any(not torch.equal(state["ema"][k], v) for k, v in state["model"].items())
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "runtime.channels_last=true",
+        "runtime.precision=bfloat16",
+        "runtime.precision=float16",  # with loss scaling
+        "runtime.compile=true",
+        "training.fused_optimizer=false",
+    ],
+)
+def test_every_switch_trains_the_same_network(switch, tmp_path):
+    plain, switched = run(tmp_path / "plain", "training.epochs=1"), run(tmp_path / "other", "training.epochs=1", switch)
+    losses = [float(read_log(run_dir)[0]["val_loss"]) for run_dir in (plain, switched)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)  # measured: at most 0.1 %
 
 
 def test_validation_is_paired_and_stratified():

@@ -102,13 +102,13 @@ class TrainingConfig:
 
 @dataclass
 class SamplingConfig:
-    num_images: int = 64
+    num_images: int | None = None  # null: 64, or 16 where a CPU would need long
     batch_size: int | None = None  # null: chosen for the device, halved where memory runs out
     every_epochs: int = 0  # also draw a grid every so many epochs; 0: only at the end
     seed: int = 0
 
     def check(self) -> None:
-        _check(self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
+        _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
         _check(self.batch_size is None or self.batch_size >= 1, "sampling.batch_size", self.batch_size, "at least 1")
         _check(self.every_epochs >= 0, "sampling.every_epochs", self.every_epochs, "at least 0")
         _check(self.seed >= 0, "sampling.seed", self.seed, "at least 0")

@@ -47,6 +47,15 @@ def choose_precision(wanted: str, device: torch.device) -> Choice:
     return Choice(torch.float32, f"no fast half precision on this {device.type.upper()}")
 
 
+def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
+    """How many samples to draw: on a CPU, 1000 steps of a U-Net on 64 images can take longer than a short training."""
+    if wanted is not None:
+        return Choice(wanted, "as configured")
+    if device.type == "cpu":
+        return Choice(16, "on a CPU; sampling.num_images=64 draws more")
+    return Choice(64, f"on {device.type.upper()}")
+
+
 def choose_switch(wanted: bool | str, device: torch.device, works: Callable[[], None]) -> Choice:
     """`auto` turns a GPU optimisation on where there is a CUDA device and a trial run with it goes through."""
     if wanted != "auto":
@@ -55,7 +64,9 @@ def choose_switch(wanted: bool | str, device: torch.device, works: Callable[[], 
         return Choice(False, f"no gain measured on {device.type.upper()}")
     try:
         works()
-    except Exception as error:  # anything at all: a network for which the optimisation fails is trained without it
+    except Exception as error:  # nearly anything: a network for which the optimisation fails is trained without it
+        if is_out_of_memory(error):
+            raise
         first_line = (str(error) or repr(error)).splitlines()[0]
         return Choice(False, f"this network does not run with it: {first_line}")
     return Choice(True, "CUDA device, and a trial step went through")
@@ -74,7 +85,7 @@ class Runner(nn.Module):
         self.model = model.to(memory_format=torch.channels_last) if channels_last else model
         self.precision, self.channels_last = precision, channels_last
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self._call = torch.compile(model) if compile else model
+        self._call = torch.compile(model, dynamic=False) if compile else model
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
@@ -84,15 +95,16 @@ class Runner(nn.Module):
 
 
 def trial_step(runner: Runner, shape: tuple[int, int, int, int], device: torch.device) -> None:
-    """One forward and backward pass on noise, leaving no gradients behind; raises what the network raises."""
+    """One forward and backward pass on noise, leaving nothing behind; raises what the network raises."""
+    buffers = [buffer.clone() for buffer in runner.buffers()]
     t = torch.zeros(shape[0], dtype=torch.long, device=device)
     try:
         runner.train()
         runner(torch.randn(shape, device=device), t).square().mean().backward()
-        with torch.no_grad():
-            runner.eval()(torch.randn(shape, device=device), t)
     finally:
         runner.zero_grad(set_to_none=True)
+        for buffer, before in zip(runner.buffers(), buffers, strict=True):
+            buffer.copy_(before)  # the running statistics of a BatchNorm
 
 
 def memory_available(device: torch.device) -> int:

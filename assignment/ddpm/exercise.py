@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.config import Config, ModelConfig, identity, to_yaml
-from assignment.ddpm.data import load_images
+from assignment.ddpm.data import Images, load_images, to_float
 from assignment.ddpm.device import (
     Runner,
     choose_device,
+    choose_num_images,
     choose_precision,
     choose_switch,
     is_out_of_memory,
@@ -27,9 +28,10 @@ from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import replacing
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
 from assignment.ddpm.trainer import Trainer
-from assignment.ddpm.training import fit
+from assignment.ddpm.training import fit, resume
 
 PREVIEW_IMAGES = 16  # in the grids drawn while training
+STRIP_STEPS = 9  # columns of the picture of the forward process
 
 
 def run(
@@ -53,21 +55,51 @@ def run(
 
     print(to_yaml(config))
     print(f"device: {device}")
-    runner = make_runner(model, config, (2, *shape), device.value)
+    batch = min(config.data.batch_size, len(images.train))
+    runner = make_runner(model, config, (batch, *shape), device.value)
+    num_images = choose_num_images(config.sampling.num_images, device.value)
     print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
     print(f"data: {config.data.name}, {images}")
-
-    prepare(run_dir, config)
-    trainer = Trainer(
-        runner, diffusion, learning_rate=config.training.learning_rate,
-        ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
-    )  # fmt: skip
+    print(f"samples: {num_images}")
 
     def draw(runner: nn.Module, num_images: int) -> Tensor:
         return draw_samples(
             sampler, runner, num_images, shape, num_timesteps=diffusion.num_timesteps, device=device.value,
             seed=config.sampling.seed, batch_size=config.sampling.batch_size,
         )  # fmt: skip
+
+    train(runner, images, diffusion, config, run_dir, draw)
+    about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
+    print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
+    samples = Path(config.output_dir) / "samples.png"
+    save_grid(draw(runner, num_images.value), samples)
+    print(f"samples: {samples}\nrun: {run_dir}")
+
+
+def train(
+    runner: Runner,
+    images: Images,
+    diffusion: GaussianDiffusion,
+    config: Config,
+    run_dir: Path,
+    draw: Callable[[nn.Module, int], Tensor],
+) -> None:
+    """Start or resume the run, and leave its best weights in `run_dir`."""
+    trainer = Trainer(
+        runner, diffusion, learning_rate=config.training.learning_rate,
+        ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
+    )  # fmt: skip
+    checkpoint = run_dir / ckpt.CHECKPOINT
+    if config.training.resume and checkpoint.exists():
+        resume(trainer, checkpoint, identity(config))
+        print(f"resuming from {checkpoint}")
+    elif config.training.resume:
+        print(f"no checkpoint in {run_dir}: starting anew")
+    else:
+        make_room(run_dir)
+    with replacing(run_dir / ckpt.CONFIG) as temporary:
+        temporary.write_text(to_yaml(config))
+    save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
 
     def preview(epoch: int, averaged: nn.Module) -> None:
         every = config.sampling.every_epochs
@@ -78,25 +110,15 @@ def run(
         fit(
             trainer, images, run_dir=run_dir, identity=identity(config), on_epoch=preview,
             epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
-            resume=config.training.resume, max_minutes=config.training.max_minutes,
-            checkpoint_minutes=config.training.checkpoint_minutes,
+            max_minutes=config.training.max_minutes, checkpoint_minutes=config.training.checkpoint_minutes,
         )  # fmt: skip
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         size = config.data.batch_size
         raise RunError(f"out of memory with data.batch_size={size}: try data.batch_size={max(1, size // 2)}") from error
-
-    weights = run_dir / ckpt.WEIGHTS
-    if not weights.exists():
-        raise RunError(f"{weights}: no trained weights to sample from; train first, without training.max_minutes=0")
-    about = ckpt.load_weights(model, weights)
-    print(
-        f"sampling from {weights} (epoch {float(about['epoch']):.4g}, validation loss {float(about['val_loss']):.4f})"
-    )
-    samples = Path(config.output_dir) / "samples.png"
-    save_grid(draw(runner, config.sampling.num_images), samples)
-    print(f"samples: {samples}\nrun: {run_dir}")
+    if not (run_dir / ckpt.WEIGHTS).exists():
+        raise RunError(f"{run_dir}: no trained weights to sample from; train first, without training.max_minutes=0")
 
 
 class _Silence(nn.Module):
@@ -120,30 +142,40 @@ def check_network(model: nn.Module, shape: tuple[int, int, int], diffusion: Gaus
 
 
 def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, int], device: torch.device) -> Runner:
-    """The network with precision, memory layout and compilation chosen, each printed with its reason."""
+    """The network with precision, memory layout and compilation chosen, each printed with its reason.
+
+    `shape` (B, C, H, W) is a training batch: what is compiled for the trial is what trains.
+    """
     precision = choose_precision(config.runtime.precision, device)
 
-    def trial(**options: bool) -> Callable[[], None]:
-        return lambda: trial_step(Runner(model, precision=precision.value, **options), shape, device)
+    def try_channels_last() -> None:
+        trial_step(Runner(model, precision=precision.value, channels_last=True), shape, device)
 
-    channels_last = choose_switch(config.runtime.channels_last, device, trial(channels_last=True))
+    channels_last = choose_switch(config.runtime.channels_last, device, try_channels_last)
     if not channels_last.value:
         model.to(memory_format=torch.contiguous_format)  # a failed trial has changed the layout
-    compiled = choose_switch(config.runtime.compile, device, trial(channels_last=channels_last.value, compile=True))
-    for name, choice in (("precision", precision), ("channels_last", channels_last), ("compile", compiled)):
+    plain, compiled = (
+        Runner(model, precision=precision.value, channels_last=channels_last.value, compile=c) for c in (False, True)
+    )
+    compiling = choose_switch(config.runtime.compile, device, lambda: trial_step(compiled, shape, device))
+    for name, choice in (("precision", precision), ("channels_last", channels_last), ("compile", compiling)):
         print(f"{name}: {choice}")
-    return Runner(model, precision=precision.value, channels_last=channels_last.value, compile=compiled.value)
+    return compiled if compiling.value else plain
 
 
-def prepare(run_dir: Path, config: Config) -> None:
-    """Make room for a run. An earlier one is kept, as `….previous`, unless this one continues it."""
-    if config.training.resume:
-        found = (run_dir / ckpt.CHECKPOINT).exists()
-        print(f"resuming from {run_dir / ckpt.CHECKPOINT}" if found else f"no checkpoint in {run_dir}: starting anew")
-    elif run_dir.exists():
+def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:
+    """The forward process on the first images (N, C, H, W): a row each, x_t at t = 0 … T-1 from left to right."""
+    x_0 = to_float(images[:num_images]).to(diffusion.device)
+    steps = torch.linspace(0, diffusion.num_timesteps - 1, STRIP_STEPS, device=diffusion.device).long()
+    t = steps.repeat(len(x_0))  # (N * STRIP_STEPS,)
+    x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)
+    return diffusion.q_sample(x_0, t, torch.randn_like(x_0))
+
+
+def make_room(run_dir: Path) -> None:
+    """Keep an earlier run, as `….previous`: nobody loses a night's training to a second start."""
+    if run_dir.exists():
         previous = run_dir.with_name(f"{run_dir.name}.previous")
         shutil.rmtree(previous, ignore_errors=True)
         run_dir.rename(previous)
         print(f"the earlier run is kept in {previous}")
-    with replacing(run_dir / ckpt.CONFIG) as temporary:
-        temporary.write_text(to_yaml(config))

@@ -38,10 +38,12 @@ class _Sitting:
         epochs: int,
         batch_size: int,
         seed: int,
+        checkpoint_seconds: float,
     ) -> None:
         device = trainer.diffusion.device
         self.trainer, self.run_dir, self.identity = trainer, run_dir, identity
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
+        self.checkpoint_seconds = checkpoint_seconds
         self.train = place(images.train, device)
         self.triples = freeze_triples(images.validation, trainer.diffusion.num_timesteps, device)
         self.averaged = trainer.averaged_runner()
@@ -59,7 +61,11 @@ class _Sitting:
     def unfinished(self) -> bool:
         return self.trainer.step_count < self.epochs * self.steps_per_epoch
 
-    def train_epoch(self, stop: StopRequest, *, deadline: float, checkpoint_seconds: float) -> None:
+    @property
+    def within_epoch(self) -> bool:
+        return self.trainer.step_count % self.steps_per_epoch != 0
+
+    def train_epoch(self, stop: StopRequest, *, deadline: float) -> None:
         """Train to the end of the epoch under way, or until a stop is wished for or due."""
         epoch, first = divmod(self.trainer.step_count, self.steps_per_epoch)
         order = derive_seed("order", self.seed, epoch)
@@ -70,8 +76,8 @@ class _Sitting:
             now = time.monotonic()
             if now - self.looked > LOOK_SECONDS:
                 self.look()
-            if now - self.saved > checkpoint_seconds:
-                self.save()
+            if self.within_epoch:  # at its end the epoch has first to be judged
+                self.save_if_due()
             if stop.made or now > deadline:
                 return
 
@@ -121,6 +127,10 @@ class _Sitting:
             save_loss_curve(rows, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
             self.drawn = time.monotonic()
 
+    def save_if_due(self) -> None:
+        if time.monotonic() - self.saved > self.checkpoint_seconds:
+            self.save()
+
     def save(self) -> None:
         self.look()  # never save what is not finite
         state = {"identity": self.identity, **self.trainer.state_dict()}
@@ -146,7 +156,6 @@ def fit(
     epochs: int,
     batch_size: int,
     seed: int,
-    resume: bool,
     max_minutes: float | None,
     checkpoint_minutes: float,
     on_epoch: Callable[[int, nn.Module], None],
@@ -154,29 +163,29 @@ def fit(
     """Train until `epochs` are done or `max_minutes` are over; leave weights, checkpoint, log and curve in `run_dir`.
 
     Args:
-        identity: the settings that make this run what it is; a checkpoint with others is refused
+        identity: the settings that make this run what it is, stored for `resume` to compare
         on_epoch: called after each epoch with its number and the averaged network
     Raises:
-        UserError: the checkpoint cannot go on with these settings or this network
         RunError: the loss is not finite; the last good weights and checkpoint stay
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the checkpoint is written
     """
-    if resume and (run_dir / ckpt.CHECKPOINT).exists():
-        _resume(trainer, run_dir / ckpt.CHECKPOINT, identity)
     deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
     sitting = _Sitting(
-        trainer, images, run_dir=run_dir, identity=identity, epochs=epochs, batch_size=batch_size, seed=seed
+        trainer, images, run_dir=run_dir, identity=identity, epochs=epochs, batch_size=batch_size, seed=seed,
+        checkpoint_seconds=60 * checkpoint_minutes,
     )  # fmt: skip
 
     with stop_requests() as stop, sitting.bar:
         while sitting.unfinished and time.monotonic() < deadline and not stop.made:
-            sitting.train_epoch(stop, deadline=deadline, checkpoint_seconds=60 * checkpoint_minutes)
-            if trainer.step_count % sitting.steps_per_epoch == 0:
+            sitting.train_epoch(stop, deadline=deadline)
+            if not sitting.within_epoch:
                 trainer.log.append(sitting.judge())
                 trainer.epoch_losses = []
                 sitting.draw_curve(trainer.log, at_once=False)
+                sitting.save_if_due()
                 on_epoch(len(trainer.log), sitting.averaged)
-        sitting.save()
+        if trainer.step_count:
+            sitting.save()
         if stop.made:
             raise KeyboardInterrupt
         # out of time within an epoch: a last row, of which the checkpoint knows nothing, so that resuming stays exact
@@ -184,8 +193,12 @@ def fit(
         sitting.draw_curve(rows, at_once=True)
 
 
-def _resume(trainer: Trainer, path: Path, identity: dict) -> None:
-    """Continue where the checkpoint stands, or say in one line why not."""
+def resume(trainer: Trainer, path: Path, identity: dict) -> None:
+    """Put a trainer where a checkpoint stands.
+
+    Raises:
+        UserError: the checkpoint is damaged, of a run with other settings, or of another network
+    """
     state = ckpt.load_checkpoint(path, trainer.diffusion.device)
     changed = [f"{key} was {old}, is {identity.get(key)} now" for key, old in state["identity"].items()
                if identity.get(key) != old]  # fmt: skip

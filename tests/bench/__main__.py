@@ -66,14 +66,14 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
 
     choices = {}
     if variant == "ours":
-        runner = make_runner(model, config, (2, *shape), device)
+        runner = make_runner(model, config, (batch, *shape), device)
         choices = {"precision": str(runner.precision), "channels_last": runner.channels_last}
         trainer = Trainer(runner, diffusion, learning_rate=1e-3, ema_decay=0.999, fused=config.training.fused_optimizer)
         training = our_training_steps(trainer, images, batch, device)
 
         def sample() -> None:
-            sampler, steps = DDPMSampler(short, device), sampling_steps
-            draw_samples(sampler, runner, NUM_IMAGES, shape, num_timesteps=steps, device=device, seed=0)
+            sampler = DDPMSampler(short, device)
+            draw_samples(sampler, runner, NUM_IMAGES, shape, num_timesteps=sampling_steps, device=device, seed=0)
     else:
         training = baseline.training_steps(model, images, batch, device)
 

@@ -1,0 +1,58 @@
+"""The documented runs, done and timed: `python -m tests.bench.runs`.
+
+On a CPU the short ones, to their end; on a GPU the long ones, for ten minutes each, from which the whole time follows.
+Leaves pictures and weights in outputs/documented-<config>, and writes tests/bench/results/runs-<device>.json, from
+which the README's table is made.
+"""
+
+import csv
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from assignment.ddpm.config import load_config
+from assignment.ddpm.device import choose_device
+from tests.bench.results import write
+
+T4 = "training.epochs=100 data.batch_size=256"
+LARGE = "training.epochs=200 data.batch_size=512 training.learning_rate=2e-3"
+RUNS = {
+    "cpu": {
+        "digits": "",
+        "fashion_mnist": "data.limit=6400 training.epochs=2",
+        "cifar10": "data.limit=320 training.epochs=1 sampling.num_images=4",
+    },
+    "cuda": {"fashion_mnist": LARGE, "cifar10": LARGE},
+}
+GPU_MINUTES = 10
+
+
+def timed_run(config: str, arguments: str, device: str, output_dir: str) -> dict:
+    """One documented run: what it took, and how far it came."""
+    command = ["main.py", "--config", f"configs/{config}.yaml", "--solution", *arguments.split()]
+    limits = [f"training.max_minutes={GPU_MINUTES}"] if device == "cuda" else []
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *command, *limits, f"output_dir={output_dir}"], check=True)
+    seconds = time.perf_counter() - started
+    with open(Path(output_dir) / f"{config}-solution" / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs, training = float(rows[-1]["epoch"]), float(rows[-1]["seconds"])
+    wanted = load_config(f"configs/{config}.yaml", arguments.split()).training.epochs
+    return {
+        "command": " ".join(command), "seconds": round(seconds, 1), "training_seconds": training, "epochs": epochs,
+        "epochs_wanted": wanted, "whole_training_seconds": round(training * wanted / epochs, 1),
+        "val_loss": min(float(row["val_loss"]) for row in rows),
+    }  # fmt: skip
+
+
+def main() -> None:
+    device = choose_device("auto").value
+    results = []
+    for config, arguments in RUNS[device.type].items():
+        results.append(timed_run(config, arguments, device.type, f"outputs/documented-{config}"))
+        print(write(f"runs-{device.type}.json", device, {"runs": results}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
