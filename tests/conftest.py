@@ -27,7 +27,7 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Tree:
     """A student's checkout of its own, in which main.py is run as a student runs it."""
 
-    QUICK = ("model.num_timesteps=20", "sampling.num_images=2", "data.limit=256")
+    QUICK = ("model.num_timesteps=20", "sampling.num_images=2", "data.limit=256", "runtime.device=cpu")
 
     def __init__(self, path: Path) -> None:
         self.path = path

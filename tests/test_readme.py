@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import main
-from tests.bench.report import fill
+from tests.bench.report import PAGES, fill
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -86,5 +86,7 @@ def test_the_error_that_the_readme_shows_is_the_one_that_a_student_meets(tree):
     assert err in README
 
 
-def test_figures_in_the_readme_are_those_of_the_result_files():
-    assert fill(README) == README
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_figures_in_prose_are_those_of_the_result_files(page):
+    text = (ROOT / page).read_text()
+    assert fill(text) == text

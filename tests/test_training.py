@@ -21,7 +21,7 @@ from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.sampler import DDPMSampler
 from tests.networks import DiffusionModel
 
-QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "training.epochs=3")
+QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "training.epochs=3", "runtime.device=cpu")
 
 
 def run(folder: Path, *overrides: str, network=DiffusionModel) -> Path:
@@ -193,10 +193,12 @@ def test_nothing_to_sample_from(tmp_path):
         run(tmp_path, "training.resume=true", "training.max_minutes=0")
 
 
-def test_an_earlier_run_is_kept(tmp_path):
+def test_earlier_runs_are_kept(tmp_path):
     first = read_log(run(tmp_path))
     second = read_log(run(tmp_path, "training.seed=1"))
-    assert read_log(tmp_path / "run.previous") == first != second
+    third = read_log(run(tmp_path, "training.seed=2"))
+    assert read_log(tmp_path / "run.1") == first != second
+    assert read_log(tmp_path / "run.2") == second != third
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_kept(tmp_path):
@@ -293,12 +295,14 @@ def test_weights_are_the_moving_average(tmp_path):
     config = load_config("configs/digits.yaml")
     plain, averaged = (run(tmp_path / d, f"training.ema_decay={d}") for d in ("0", "0.999"))
     state = torch.load(plain / "checkpoint.pt", weights_only=True)
-    assert all(torch.equal(state["ema"][k], v) for k, v in state["model"].items())  # no average: the weights themselves
+    assert all(
+        torch.equal(state["average"][k], v) for k, v in state["model"].items()
+    )  # no average: the weights themselves
     state = torch.load(averaged / "checkpoint.pt", weights_only=True)
     kept = DiffusionModel(config.model)
     load_weights(kept, averaged / "weights.safetensors")
-    assert all(torch.equal(state["ema"][k], v) for k, v in kept.state_dict().items())
-    assert any(not torch.equal(state["ema"][k], v) for k, v in state["model"].items())
+    assert all(torch.equal(state["average"][k], v) for k, v in kept.state_dict().items())
+    assert any(not torch.equal(state["average"][k], v) for k, v in state["model"].items())
 
 
 @pytest.mark.parametrize(

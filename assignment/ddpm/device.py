@@ -90,7 +90,9 @@ class Runner(nn.Module):
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
         x = x.contiguous(memory_format=self.memory_format)
-        with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
+        if self.precision == torch.float32:
+            return self._call(x, t)
+        with torch.autocast(x.device.type, self.precision):
             return self._call(x, t).float()
 
 

@@ -3,8 +3,9 @@
 Whatever can be refused is refused before the first file is written; what the machine chose is printed with its reason.
 """
 
-import shutil
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -56,7 +57,8 @@ def run(
     print(to_yaml(config))
     print(f"device: {device}")
     batch = min(config.data.batch_size, len(images.train))
-    runner = make_runner(model, config, (batch, *shape), device.value)
+    with naming_the_batch_size(batch):
+        runner = make_runner(model, config, (batch, *shape), device.value)
     num_images = choose_num_images(config.sampling.num_images, device.value)
     print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
     print(f"data: {config.data.name}, {images}")
@@ -106,19 +108,25 @@ def train(
         if every and epoch % every == 0 and epoch < config.training.epochs:
             save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
 
-    try:
+    with naming_the_batch_size(config.data.batch_size):
         fit(
             trainer, images, run_dir=run_dir, identity=identity(config), on_epoch=preview,
             epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
             max_minutes=config.training.max_minutes, checkpoint_minutes=config.training.checkpoint_minutes,
         )  # fmt: skip
+    if not (run_dir / ckpt.WEIGHTS).exists():
+        raise RunError(f"{run_dir}: no trained weights to sample from; train first, without training.max_minutes=0")
+
+
+@contextmanager
+def naming_the_batch_size(size: int) -> Iterator[None]:
+    """Out of memory becomes a line that says what to change."""
+    try:
+        yield
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        size = config.data.batch_size
         raise RunError(f"out of memory with data.batch_size={size}: try data.batch_size={max(1, size // 2)}") from error
-    if not (run_dir / ckpt.WEIGHTS).exists():
-        raise RunError(f"{run_dir}: no trained weights to sample from; train first, without training.max_minutes=0")
 
 
 class _Silence(nn.Module):
@@ -166,16 +174,15 @@ def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, in
 def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:
     """The forward process on the first images (N, C, H, W): a row each, x_t at t = 0 … T-1 from left to right."""
     x_0 = to_float(images[:num_images]).to(diffusion.device)
-    steps = torch.linspace(0, diffusion.num_timesteps - 1, STRIP_STEPS, device=diffusion.device).long()
-    t = steps.repeat(len(x_0))  # (N * STRIP_STEPS,)
+    way = torch.linspace(0, 1, STRIP_STEPS, device=diffusion.device)
+    t = (way**2 * (diffusion.num_timesteps - 1)).long().repeat(len(x_0))  # squared: most is lost early on
     x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)
     return diffusion.q_sample(x_0, t, torch.randn_like(x_0))
 
 
 def make_room(run_dir: Path) -> None:
-    """Keep an earlier run, as `….previous`: nobody loses a night's training to a second start."""
+    """Move an earlier run aside, to the first free number: nobody loses a night's training to a second start."""
     if run_dir.exists():
-        previous = run_dir.with_name(f"{run_dir.name}.previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        run_dir.rename(previous)
-        print(f"the earlier run is kept in {previous}")
+        number = next(n for n in itertools.count(1) if not run_dir.with_name(f"{run_dir.name}.{n}").exists())
+        kept = run_dir.rename(run_dir.with_name(f"{run_dir.name}.{number}"))
+        print(f"the earlier run is kept in {kept}")

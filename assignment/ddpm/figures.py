@@ -44,6 +44,8 @@ def save_loss_curve(log: list[dict], path: Path, *, title: str) -> None:
     best = min(log, key=lambda row: row["val_loss"])
     axes.plot(best["epoch"], best["val_loss"], "*", color="tab:orange", markersize=14,
               label=f"kept: {best['val_loss']:.4f} after epoch {best['epoch']:g}")  # fmt: skip
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     with replacing(path) as temporary:

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM as a wish that a loop can grant between two steps, when its state is whole."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def stop_requests() -> Iterator[StopRequest]:
         if request.made:
             raise KeyboardInterrupt
         request.made = True
+        print("\nstopping after this step; once more stops at once", file=sys.stderr)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -7,12 +7,28 @@ import copy
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.seeds import derive_seed
+
+
+class MovingAverage:
+    """A copy of a network whose weights follow the network's own, exponentially averaged; its buffers are equal."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False)
+        self.decay = decay
+        self.parameters = list(self.model.parameters()), list(model.parameters())
+        self.buffers = list(self.model.buffers()), list(model.buffers())
+
+    def update(self, step: int) -> None:
+        warm_up = (1 + step) / (10 + step)  # else a short run would remember its random start
+        get_ema_multi_avg_fn(min(self.decay, warm_up))(*self.parameters, None)
+        for mine, theirs in zip(*self.buffers, strict=True):
+            mine.copy_(theirs)
 
 
 class Trainer:
@@ -23,8 +39,7 @@ class Trainer:
     ) -> None:
         self.runner = runner
         self.diffusion = diffusion
-        self.ema_decay = ema_decay
-        self.ema = copy.deepcopy(runner.model).requires_grad_(False)
+        self.average = MovingAverage(runner.model, ema_decay)
         self.optimizer = torch.optim.Adam(runner.model.parameters(), lr=learning_rate, fused=fused)
         self.scaler = torch.amp.GradScaler(diffusion.device.type, enabled=runner.precision == torch.float16)
 
@@ -42,20 +57,13 @@ class Trainer:
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.update_ema()
+        self.average.update(self.step_count)
         self.step_count += 1
         self.epoch_losses.append(loss.detach())
 
-    def update_ema(self) -> None:
-        warm_up = (1 + self.step_count) / (10 + self.step_count)  # else a short run would remember its random start
-        average = get_ema_multi_avg_fn(min(self.ema_decay, warm_up))
-        average(list(self.ema.parameters()), list(self.runner.model.parameters()), None)
-        for mine, theirs in zip(self.ema.buffers(), self.runner.model.buffers(), strict=True):
-            mine.copy_(theirs)
-
     def averaged_runner(self) -> Runner:
         """The averaged network, run as the network itself is run."""
-        return Runner(self.ema, precision=self.runner.precision, channels_last=self.runner.channels_last)
+        return Runner(self.average.model, precision=self.runner.precision, channels_last=self.runner.channels_last)
 
     def mean_loss(self) -> float:
         """Mean over the epoch so far; waits for the device."""
@@ -63,7 +71,7 @@ class Trainer:
 
     def state_dict(self) -> dict:
         return {
-            "model": self.runner.model.state_dict(), "ema": self.ema.state_dict(),
+            "model": self.runner.model.state_dict(), "average": self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
             "step_count": self.step_count, "seconds": self.seconds, "best": self.best, "log": self.log,
             "epoch_losses": [loss.item() for loss in self.epoch_losses],
@@ -72,7 +80,7 @@ class Trainer:
     def load_state_dict(self, state: dict) -> None:
         """Raises RuntimeError or ValueError where the network is not the one of the checkpoint."""
         self.runner.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
+        self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.step_count, self.seconds, self.best = state["step_count"], state["seconds"], state["best"]

@@ -112,7 +112,7 @@ class _Sitting:
         if best:
             trainer.best = loss
             ckpt.save_weights(
-                trainer.ema, self.run_dir / ckpt.WEIGHTS, epoch=row["epoch"], step=row["step"], val_loss=loss
+                trainer.average.model, self.run_dir / ckpt.WEIGHTS, epoch=row["epoch"], step=row["step"], val_loss=loss
             )
         ckpt.save_log([*trainer.log, row], self.run_dir / ckpt.LOG)
         self.bar.write(

@@ -6,7 +6,6 @@ Writes tests/bench/results/ema-<config>-<device>.json: validation loss by decay 
 """
 
 import argparse
-import copy
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from assignment.ddpm.data import load_images, shuffled_batches
 from assignment.ddpm.device import Runner, choose_device, choose_precision
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.seeds import derive_seed
-from assignment.ddpm.trainer import Trainer
+from assignment.ddpm.trainer import MovingAverage, Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.model import DiffusionModel
 from tests.bench.results import write
@@ -34,18 +33,17 @@ def train_once(config, seed: int, device: torch.device) -> dict[float, float]:
     torch.manual_seed(seed)
     runner = Runner(DiffusionModel(config.model).to(device), precision=precision)
     trainer = Trainer(runner, diffusion, learning_rate=config.training.learning_rate, ema_decay=0.0, fused=True)
-    averages = {decay: copy.deepcopy(trainer.ema) for decay in DECAYS}
+    averages = {decay: MovingAverage(runner.model, decay) for decay in DECAYS}
 
     for epoch in range(config.training.epochs):
         order = derive_seed("order", seed, epoch)
         for x_0 in shuffled_batches(images.train.to(device), config.data.batch_size, device, seed=order):
             trainer.step(x_0, seed)
-            for decay, average in averages.items():
-                trainer.ema, trainer.ema_decay = average, decay
-                trainer.update_ema()
+            for average in averages.values():
+                average.update(trainer.step_count)
     triples = freeze_triples(images.validation, 1000, device)
     return {
-        decay: validation_loss(Runner(average, precision=precision), diffusion, triples, 128)
+        decay: validation_loss(Runner(average.model, precision=precision), diffusion, triples, 128)
         for decay, average in averages.items()
     }
 

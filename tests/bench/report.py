@@ -1,71 +1,98 @@
-"""The README's figures, made from the result files: `python -m tests.bench.report` writes them in.
+"""The figures in README and DECISIONS, made from the result files: `python -m tests.bench.report` writes them in.
 
-A test compares the README with what this would write, so no figure in it can go stale.
+A test compares both with what this would write, so no figure in them can go stale.
 """
 
-import json
-import re
 from pathlib import Path
 
 from tests.bench.__main__ import table
-from tests.bench.results import RESULTS
+from tests.bench.results import RESULTS, load
 from tests.bench.runs import LARGE, T4
 
-README = Path("README.md")
-GPU_SETS = ("fashion_mnist", "cifar10")
+PAGES = (Path("README.md"), Path("DECISIONS.md"))
+CONFIGS = ("digits", "fashion_mnist", "cifar10")
+DEVICES = ("cpu", "cuda")
 
 
-def load(name: str) -> dict | None:
-    path = RESULTS / name
-    return json.loads(path.read_text()) if path.exists() else None
+def each(kind: str) -> list[tuple[str, dict]]:
+    """The result files of a kind, by configuration and device, that are there."""
+    names = [(config, f"{kind}{config}-{device}.json") for config in CONFIGS for device in DEVICES]
+    return [(config, result) for config, name in names if (result := load(name))]
 
 
 def where(result: dict) -> str:
     m = result["machine"]
-    return f"{m['device']}, {m['threads']} threads" if m["type"] == "cpu" else m["device"]
+    device = f"{m['device']}, {m['threads']} threads" if m["type"] == "cpu" else m["device"]
+    return f"{device}, torch {m['torch']}, {m['date']}"
 
 
 def runs() -> str:
     lines = ["| run | machine | time | epochs | validation loss |", "|---|---|---:|---:|---:|"]
     measured = set()
-    for device in ("cpu", "cuda"):
+    for device in DEVICES:
         result = load(f"runs-{device}.json") or {"runs": []}
         for run in result["runs"]:
             arguments = run["command"].removeprefix("main.py --config configs/")
             measured.add(arguments)
             minutes = (run["seconds"] if device == "cpu" else run["whole_training_seconds"]) / 60
-            done = f"{run['epochs']:g}" + (
-                f" of {run['epochs_wanted']}" if run["epochs"] < run["epochs_wanted"] else ""
-            )
+            done = f"{run['epochs']:g} of {run['epochs_wanted']}"
             lines.append(f"| `{arguments}` | {where(result)} | {minutes:.1f} min | {done} | {run['val_loss']:.4f} |")
     documented = [
-        (name, machine, args) for machine, args in (("Colab T4", T4), ("large GPU", LARGE)) for name in GPU_SETS
+        (machine, args, config) for machine, args in (("T4", T4), ("large GPU", LARGE)) for config in CONFIGS[1:]
     ]
-    for name, machine, arguments in documented:
-        run = f"{name}.yaml --solution {arguments}"
+    for machine, arguments, config in documented:
+        run = f"{config}.yaml --solution {arguments}"
         if run not in measured:
             lines.append(f"| `{run}` | {machine} | not yet measured | | |")
     return "\n".join(lines)
 
 
 def speed() -> str:
-    parts = []
-    for config in ("digits", "fashion_mnist", "cifar10"):
-        for device in ("cpu", "cuda"):
-            if result := load(f"{config}-{device}.json"):
-                parts.append(f"{table(result)}\n\n{where(result)}, torch {result['machine']['torch']}")
+    parts = [f"{table(result)}\n\n{where(result)}" for _, result in each("")]
     if not any(RESULTS.glob("*-cuda.json")):
         parts.append("GPU: not yet measured.")
     return "\n\n".join(parts)
 
 
+def switches() -> str:
+    parts = []
+    for config, result in each("switches-"):
+        lines = [f"| {config}, batch {result['batch_size']} | training, images/s | forward, images/s | first step |"]
+        lines.append("|---|---:|---:|---:|")
+        plain = result["images_per_second"]["plain"]
+        for name, r in result["images_per_second"].items():
+            cells = [f"{r[key]:,.0f} (×{r[key] / plain[key]:.2f})" for key in ("training", "forward")]
+            lines.append(f"| {name} | {' | '.join(cells)} | {r['first_step_seconds']:.1f} s |")
+        parts.append("\n".join([*lines, "", where(result)]))
+    return "\n\n".join(parts)
+
+
+def ema() -> str:
+    parts = []
+    for config, result in each("ema-"):
+        seeds = result["by_seed"]
+        lines = [
+            "| decay | " + " | ".join(f"seed {s}" for s in seeds) + " | mean |",
+            "|---:|" + "---:|" * (len(seeds) + 1),
+        ]
+        for decay, mean in result["mean"].items():
+            losses = " | ".join(f"{by_decay[decay]:.5f}" for by_decay in seeds.values())
+            lines.append(f"| {decay} | {losses} | {mean:.5f} |")
+        parts.append("\n".join([*lines, "", f"Validation loss, {config}, {result['epochs']} epochs; {where(result)}"]))
+    return "\n\n".join(parts)
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
-    for name, make in (("runs", runs), ("speed", speed)):
-        block = f"<!-- {name} -->\n{make()}\n<!-- /{name} -->"
-        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL)
+    for make in (runs, speed, switches, ema):
+        start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
+        if start in text:
+            before, _, rest = text.partition(start)
+            _, _, after = rest.partition(end)
+            text = f"{before}{start}\n{make()}\n{end}{after}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(fill(README.read_text()))
+    for page in PAGES:
+        page.write_text(fill(page.read_text()))

@@ -35,3 +35,8 @@ def write(name: str, device: torch.device, figures: dict) -> Path:
     path = RESULTS / name
     path.write_text(json.dumps({"machine": machine(device), **figures}, indent=1) + "\n")
     return path
+
+
+def load(name: str) -> dict | None:
+    path = RESULTS / name
+    return json.loads(path.read_text()) if path.exists() else None

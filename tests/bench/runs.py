@@ -1,10 +1,11 @@
 """The documented runs, done and timed: `python -m tests.bench.runs`.
 
-On a CPU the short ones, to their end; on a GPU the long ones, for ten minutes each, from which the whole time follows.
+On a CPU the short ones, to their end; on a GPU the long ones, for some minutes each, from which the whole time follows.
 Leaves pictures and weights in outputs/documented-<config>, and writes tests/bench/results/runs-<device>.json, from
 which the README's table is made.
 """
 
+import argparse
 import csv
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.device import choose_device
-from tests.bench.results import write
+from tests.bench.results import load, write
 
 T4 = "training.epochs=100 data.batch_size=256"
 LARGE = "training.epochs=200 data.batch_size=512 training.learning_rate=2e-3"
@@ -25,13 +26,11 @@ RUNS = {
     },
     "cuda": {"fashion_mnist": LARGE, "cifar10": LARGE},
 }
-GPU_MINUTES = 10
 
 
-def timed_run(config: str, arguments: str, device: str, output_dir: str) -> dict:
+def timed_run(config: str, arguments: str, limits: list[str], output_dir: str) -> dict:
     """One documented run: what it took, and how far it came."""
     command = ["main.py", "--config", f"configs/{config}.yaml", "--solution", *arguments.split()]
-    limits = [f"training.max_minutes={GPU_MINUTES}"] if device == "cuda" else []
     started = time.perf_counter()
     subprocess.run([sys.executable, *command, *limits, f"output_dir={output_dir}"], check=True)
     seconds = time.perf_counter() - started
@@ -48,10 +47,17 @@ def timed_run(config: str, arguments: str, device: str, output_dir: str) -> dict
 
 def main() -> None:
     device = choose_device("auto").value
-    results = []
-    for config, arguments in RUNS[device.type].items():
-        results.append(timed_run(config, arguments, device.type, f"outputs/documented-{config}"))
-        print(write(f"runs-{device.type}.json", device, {"runs": results}), flush=True)
+    runs = RUNS[device.type]
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.runs", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", choices=runs, default=list(runs), help="of this device's runs")
+    parser.add_argument("--minutes", type=float, default=10, help="for a run on a GPU")
+    args = parser.parse_args()
+    results = {run["command"]: run for run in (load(f"runs-{device.type}.json") or {"runs": []})["runs"]}
+    for config in args.only:
+        limits = [f"training.max_minutes={args.minutes}"] if device.type == "cuda" else []
+        run = timed_run(config, runs[config], limits, f"outputs/documented-{config}")
+        results[run["command"]] = run
+        print(write(f"runs-{device.type}.json", device, {"runs": list(results.values())}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""The same exercise on a CUDA GPU, with all that `auto` chooses there. Skipped where there is none."""
+
+import pytest
+import torch
+
+from assignment.ddpm.config import load_config
+from assignment.ddpm.data import load_images
+from assignment.ddpm.device import Runner
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import RunError
+from assignment.ddpm.validation import freeze_triples, validation_loss
+from tests.networks import DiffusionModel
+from tests.test_training import read_log, run
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+GPU = ("runtime.device=cuda", "data.limit=1024", "data.batch_size=128")
+
+
+def test_training_on_a_gpu_learns_and_resumes(tmp_path, capsys):
+    whole = run(tmp_path / "whole", *GPU, "training.epochs=6")
+    out = capsys.readouterr().out
+    assert "compile: True" in out and "channels_last: True" in out
+    losses = [float(row["val_loss"]) for row in read_log(whole)]
+    assert losses[-1] < 0.9 * losses[0]
+
+    run(tmp_path / "parts", *GPU, "training.epochs=3")
+    parts = run(tmp_path / "parts", *GPU, "training.epochs=6", "training.resume=true")
+    # the same steps and noise; only the order of sums in the kernels may differ
+    assert [float(row["val_loss"]) for row in read_log(parts)] == pytest.approx(losses, rel=0.02)
+    assert (tmp_path / "parts" / "samples.png").exists()
+
+
+def test_the_validation_loss_is_that_of_the_cpu():
+    torch.manual_seed(0)
+    model = DiffusionModel(load_config("configs/digits.yaml").model)
+    images = load_images("digits", "unused", limit=None, shape=(1, 8, 8)).validation
+    losses = []
+    for name in ("cpu", "cuda"):
+        device = torch.device(name)
+        runner = Runner(model.to(device), precision=torch.float32)
+        losses.append(
+            validation_loss(runner, GaussianDiffusion(device=device), freeze_triples(images, 1000, device), 64)
+        )
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+class Enormous(DiffusionModel):
+    def forward(self, x, t):
+        if self.training:
+            torch.empty(1 << 50, device=x.device)
+        return super().forward(x, t)
+
+
+def test_running_out_of_memory_for_real(tmp_path):
+    with pytest.raises(RunError, match=r"out of memory with data.batch_size=128: try data.batch_size=64"):
+        run(tmp_path, *GPU, network=Enormous)
