@@ -91,7 +91,7 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
     sampling_seconds = timed(sample, device)
     return {
         "images_per_second": steps * batch / seconds,
-        "sampled_images_per_second": NUM_IMAGES / (sampling_seconds * 1000 / sampling_steps),
+        "sampling_steps_per_second": NUM_IMAGES * sampling_steps / sampling_seconds,
         "peak_memory_mib": peak / 2**20,
         **choices,
     }
@@ -169,9 +169,10 @@ def main() -> None:
 
 def table(figures: dict) -> str:
     """A Markdown table of one result file."""
+    part = f"{figures['sampling_steps']} of 1000 steps" if figures["sampling_steps"] < 1000 else "1000 steps"
     rows = {
-        "images_per_second": ("training, images/s", ",.0f"),
-        "sampled_images_per_second": ("sampling in 1000 steps, images/s", ",.2f"),
+        "images_per_second": ("training, images/s", ",.1f"),
+        "sampling_steps_per_second": (f"sampling {NUM_IMAGES} images, {part}, images × steps/s", ",.1f"),
         "peak_memory_mib": ("peak memory while training, MiB", ",.0f"),
         "share_of_matmul_rate": ("share of the machine's matmul rate", ".0%"),
     }

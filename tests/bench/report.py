@@ -36,7 +36,8 @@ def runs() -> str:
             measured.add(arguments)
             minutes = (run["seconds"] if device == "cpu" else run["whole_training_seconds"]) / 60
             done = f"{run['epochs']:g} of {run['epochs_wanted']}"
-            lines.append(f"| `{arguments}` | {where(result)} | {minutes:.1f} min | {done} | {run['val_loss']:.4f} |")
+            machine = where(result).split(", torch")[0]
+            lines.append(f"| `{arguments}` | {machine} | {minutes:.1f} min | {done} | {run['val_loss']:.4f} |")
     documented = [
         (machine, args, config) for machine, args in (("T4", T4), ("large GPU", LARGE)) for config in CONFIGS[1:]
     ]
