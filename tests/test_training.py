@@ -185,6 +185,7 @@ def test_sampling_again_without_training(finished, capsys):
     assert samples.read_bytes() == before
     run(finished.parent, *again, "sampling.seed=1")
     assert samples.read_bytes() != before
+    assert load_config(finished / "config.yaml").training.max_minutes is None  # of the training, not of this
     assert "epoch 12" in capsys.readouterr().out
 
 

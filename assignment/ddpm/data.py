@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -69,7 +70,7 @@ def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
             warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
             return kind(root, train=train, download=True)
     except (OSError, RuntimeError, ValueError, EOFError) as error:  # URLError is an OSError
-        raise UserError(f"{_unusable_file(kind, root)}: {' '.join(str(error).split())[:120]}") from error
+        raise UserError(f"{_unusable_file(kind, root)}: {shorten(str(error), 100, placeholder=' …')}") from error
 
 
 def _unusable_file(kind: type, root: Path) -> str:

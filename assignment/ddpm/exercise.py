@@ -99,8 +99,9 @@ def train(
         print(f"no checkpoint in {run_dir}: starting anew")
     else:
         make_room(run_dir)
-    with replacing(run_dir / ckpt.CONFIG) as temporary:
-        temporary.write_text(to_yaml(config))
+    if config.training.max_minutes != 0:  # only sampling again: the record of the training stays
+        with replacing(run_dir / ckpt.CONFIG) as temporary:
+            temporary.write_text(to_yaml(config))
     save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
 
     def preview(epoch: int, averaged: nn.Module) -> None:
