@@ -4,6 +4,7 @@ Whatever can be refused is refused before the first file is written; what the ma
 """
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,6 +156,7 @@ def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, in
 
     `shape` (B, C, H, W) is a training batch: what is compiled for the trial is what trains.
     """
+    warnings.filterwarnings("ignore", module=r"torch\._dynamo")  # the compiler's notes on its own inner life
     precision = choose_precision(config.runtime.precision, device)
 
     def try_channels_last() -> None:
