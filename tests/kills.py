@@ -13,11 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-
 from tests.conftest import Tree, plant
-from tests.test_training import read_log
+from tests.running import read_log, same_weights
 
 ARGS = ("training.epochs=25", "data.batch_size=16", "training.checkpoint_minutes=0.002")
 
@@ -34,8 +31,7 @@ def kill_and_compare(folder: Path, kills: int, seed: int) -> int:
     code, _, err = killed.run(*ARGS, "training.resume=true")
     assert code == 0, err
     assert read_log(killed.run_dir) == read_log(whole.run_dir)
-    a, b = (load_file(tree.run_dir / "weights.safetensors") for tree in (whole, killed))
-    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    assert same_weights(killed.run_dir, whole.run_dir)
     return struck
 
 

@@ -10,7 +10,7 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from tests.networks import DiffusionModel
-from tests.test_training import read_log, run
+from tests.running import read_log, run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
