@@ -3,9 +3,12 @@
 import signal
 import time
 
+import pytest
+
 from tests.kills import kill_and_compare
 
 
+@pytest.mark.timeout(900)  # five whole processes, each of which imports torch
 def test_kill_9_at_random_moments(tmp_path):
     assert kill_and_compare(tmp_path, kills=3, seed=time.time_ns()) >= 1
 

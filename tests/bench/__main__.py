@@ -23,6 +23,7 @@ from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.data import load_images, place, shuffled_batches
 from assignment.ddpm.device import choose_device
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import UserError
 from assignment.ddpm.exercise import make_runner
 from assignment.ddpm.sampling import draw_samples
 from assignment.ddpm.trainer import Trainer
@@ -187,4 +188,8 @@ def table(figures: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
