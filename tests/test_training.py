@@ -84,13 +84,14 @@ def test_a_new_data_set_is_one_function_and_one_file(tmp_path, monkeypatch):
 
 
 def test_sampling_again_without_training(finished, capsys):
-    samples = finished.parent / "samples.png"
-    before = samples.read_bytes()
+    samples, checkpoint = finished.parent / "samples.png", finished / "checkpoint.pt"
+    before, untouched = samples.read_bytes(), checkpoint.stat().st_mtime_ns
     again = ("training.epochs=12", "data.batch_size=16", "training.resume=true", "training.max_minutes=0")
     run(finished.parent, *again)
     assert samples.read_bytes() == before
     run(finished.parent, *again, "sampling.seed=1")
     assert samples.read_bytes() != before
+    assert checkpoint.stat().st_mtime_ns == untouched
     assert load_config(finished / "config.yaml").training.max_minutes is None  # of the training, not of this
     assert "epoch 12" in capsys.readouterr().out
 
@@ -122,7 +123,8 @@ def test_weights_are_the_moving_average(tmp_path):
 def test_every_switch_trains_the_same_network(switch, tmp_path):
     plain, switched = run(tmp_path / "plain", "training.epochs=1"), run(tmp_path / "other", "training.epochs=1", switch)
     losses = [float(read_log(run_dir)[0]["val_loss"]) for run_dir in (plain, switched)]
-    assert losses[1] == pytest.approx(losses[0], rel=0.01)  # measured: at most 0.1 %
+    # measured on an AVX2 CPU: at most 0.01 % apart (bfloat16); a network that does not learn is 8 % off
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def test_validation_is_paired_and_stratified():

@@ -44,7 +44,10 @@ def choose_precision(wanted: str, device: torch.device) -> Choice:
         return Choice(torch.float16, "with loss scaling; this GPU has no native bfloat16")
     if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return Choice(torch.bfloat16, "this CPU has bfloat16 instructions")
-    return Choice(torch.float32, f"no fast half precision on this {device.type.upper()}")
+    reason = (
+        "this CPU has no bfloat16 instructions" if device.type == "cpu" else "half precision is not measured here yet"
+    )
+    return Choice(torch.float32, reason)
 
 
 def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
@@ -61,7 +64,7 @@ def choose_switch(wanted: bool | str, device: torch.device, works: Callable[[], 
     if wanted != "auto":
         return Choice(bool(wanted), "as configured")
     if device.type != "cuda":
-        return Choice(False, f"no gain measured on {device.type.upper()}")
+        return Choice(False, "no gain measured on a CPU" if device.type == "cpu" else "not measured here yet")
     try:
         works()
     except Exception as error:  # nearly anything: a network for which the optimisation fails is trained without it

@@ -49,6 +49,7 @@ class _Sitting:
         self.averaged = trainer.averaged_runner()
         self.steps_per_epoch = num_batches(self.train, batch_size)
 
+        self.first_step = trainer.step_count
         self.started = self.looked = self.saved = time.monotonic()
         self.drawn = self.started
         self.seconds_before = trainer.seconds
@@ -184,10 +185,12 @@ def fit(
                 sitting.draw_curve(trainer.log, at_once=False)
                 sitting.save_if_due()
                 on_epoch(len(trainer.log), sitting.averaged)
-        if trainer.step_count:
+        if trainer.step_count > sitting.first_step:
             sitting.save()
         if stop.made:
             raise KeyboardInterrupt
+        if trainer.step_count == sitting.first_step:  # nothing was trained, so there is nothing new to judge
+            return
         # out of time within an epoch: a last row, of which the checkpoint knows nothing, so that resuming stays exact
         rows = [*trainer.log, sitting.judge()] if trainer.epoch_losses else trainer.log
         sitting.draw_curve(rows, at_once=True)

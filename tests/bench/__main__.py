@@ -106,10 +106,10 @@ def peak_memory(device: torch.device) -> int:
     return kib if sys.platform == "darwin" else 1024 * kib  # macOS counts bytes
 
 
-def matmul_rate(device: torch.device, dtype: torch.dtype, size: int = 2048) -> float:
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     """FLOP/s of a plain matrix product: the machine's own ceiling in this dtype."""
+    size, repeats = (8192, 50) if device.type == "cuda" else (2048, 5)
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    repeats = 200 if device.type == "cuda" else 5
     timed(lambda: a @ b, device)
     return max(repeats * 2 * size**3 / timed(lambda: [a @ b for _ in range(repeats)], device) for _ in range(3))
 
@@ -154,9 +154,8 @@ def main() -> None:
     precision = getattr(torch, rounds["ours"][0]["precision"].removeprefix("torch."))
     ceiling, flops = matmul_rate(device, precision), forward_flops(config)
     for variant in middle.values():
-        variant["share_of_matmul_rate"] = (
-            3 * flops * variant["images_per_second"] / ceiling
-        )  # backward costs two forwards
+        # a backward pass costs two forward passes
+        variant["share_of_matmul_rate"] = 3 * flops * variant["images_per_second"] / ceiling
     ratio = {key: middle["ours"][key] / middle["baseline"][key] for key in middle["ours"]}
     figures = {
         "config": Path(args.config).stem, "batch_size": config.data.batch_size, "steps": args.steps, "rounds": ROUNDS,

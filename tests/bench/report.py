@@ -36,7 +36,7 @@ def runs() -> str:
             measured.add(arguments)
             minutes = (run["seconds"] if device == "cpu" else run["whole_training_seconds"]) / 60
             done = f"{run['epochs']:g} of {run['epochs_wanted']}"
-            machine = where(result).split(", torch")[0]
+            machine = where(run).split(", torch")[0]
             lines.append(f"| `{arguments}` | {machine} | {minutes:.1f} min | {done} | {run['val_loss']:.4f} |")
     documented = [
         (machine, args, config) for machine, args in (("T4", T4), ("large GPU", LARGE)) for config in CONFIGS[1:]
@@ -49,7 +49,10 @@ def runs() -> str:
 
 
 def speed() -> str:
-    parts = [f"{table(result)}\n\n{where(result)}" for _, result in each("")]
+    parts = [
+        f"{table(result)}\n\n{where(result)}; median of {result['rounds']} rounds of {result['steps']} training steps"
+        for _, result in each("")
+    ]
     if not any(RESULTS.glob("*-cuda.json")):
         parts.append("GPU: not yet measured.")
     return "\n\n".join(parts)

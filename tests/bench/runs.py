@@ -14,7 +14,7 @@ from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.device import choose_device
-from tests.bench.results import load, write
+from tests.bench.results import load, machine, write
 
 T4 = "training.epochs=100 data.batch_size=256"
 LARGE = "training.epochs=200 data.batch_size=512 training.learning_rate=2e-3"
@@ -56,7 +56,7 @@ def main() -> None:
     for config in args.only:
         limits = [f"training.max_minutes={args.minutes}"] if device.type == "cuda" else []
         run = timed_run(config, runs[config], limits, f"outputs/documented-{config}")
-        results[run["command"]] = run
+        results[run["command"]] = {**run, "machine": machine(device)}
         print(write(f"runs-{device.type}.json", device, {"runs": list(results.values())}), flush=True)
 
 
