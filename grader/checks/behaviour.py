@@ -1,0 +1,91 @@
+"""Level 1, behaviour: a network in eval mode is a function of x and t, and of nothing else."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.checks.conditioning import difference
+from grader.checks.finding import CheckFailed
+
+SAME = {"cpu": 0.0, "cuda": 1e-4, "mps": 1e-4}  # of the output's rms; a GPU's kernels may add in another order
+
+
+def check_deterministic(a: Tensor, b: Tensor, device: str) -> dict[str, float]:
+    """Two calls with the same input, in eval mode, and with different seeds of the global generator."""
+    off = difference(a, b)
+    if off > SAME[device.split(":")[0]]:
+        raise CheckFailed(
+            f"expected the same answer twice, got ones that differ by {off:.1%}",
+            "Something draws random numbers in eval mode: F.dropout without training=self.training, or torch.randn in "
+            "forward. (nn.Dropout knows the mode by itself.)",
+            difference=off,
+        )
+    return {"difference": off}
+
+
+def check_no_hidden_state(before: Tensor, after: Tensor, device: str) -> dict[str, float]:
+    """The same input gets the same answer before and after other inputs were asked about."""
+    off = difference(before, after)
+    if off > SAME[device.split(":")[0]]:
+        raise CheckFailed(
+            f"expected the same answer before and after other calls, got ones that differ by {off:.1%}",
+            "forward remembers something from call to call: a counter, a cache, a running average that is updated in eval "
+            "mode, an attribute that is written in forward.",
+            difference=off,
+        )
+    return {"difference": off}
+
+
+def check_inputs_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
+    """x and t are as they were."""
+    for name in ("x", "t"):
+        a, b = before[name], after[name]
+        if a.shape != b.shape or a.dtype != b.dtype or not torch.equal(a, b.to(a.device)):
+            raise CheckFailed(
+                f"expected {name} to be unchanged after the call, got a changed one",
+                f"forward changes {name} in place: look for +=, *=, .add_(), .mul_(), .div_(), .clamp_() or an assignment "
+                f"to {name}[…], also through a view of it. Write {name} = {name} + … instead.",
+            )
+
+
+def check_defaults(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
+    """Settings of the whole process: default dtype and device, grad mode, determinism, threads."""
+    changed = [f"{k} ({v} → {after.get(k)})" for k, v in before.items() if after.get(k) != v]
+    if changed:
+        raise CheckFailed(
+            f"expected {when} to leave the global settings alone, got a changed {', '.join(changed)}",
+            "A torch.set_… call changes the whole program, training and sampling included: remove it, or use a `with` block.",
+        )
+
+
+def check_rng_untouched(before: Tensor, after: Tensor) -> None:
+    """A forward pass in eval mode draws no random numbers and seeds nothing."""
+    if not torch.equal(before, after):
+        raise CheckFailed(
+            "expected a forward pass in eval mode to leave torch's random generator alone, got a changed one",
+            "Look for torch.manual_seed, torch.rand… or dropout that is active in eval mode.",
+        )
+
+
+def check_not_reseeded(one: Tensor, other: Tensor) -> None:
+    """Generators that were seeded differently before building (and importing) must still differ afterwards."""
+    if torch.equal(one, other):
+        raise CheckFailed(
+            "expected building the network to leave the seed of torch's random generator alone, got the same generator state "
+            "after two different seeds",
+            "Look for torch.manual_seed at the top of model.py, in __init__ or in forward: the program seeds, not the network.",
+        )
+
+
+def check_registered(original: Tensor, restored: Tensor) -> dict[str, float]:
+    """A fresh network with the loaded state dict gives the answer of the original one."""
+    off = difference(original, restored)
+    if not off <= 1e-4:
+        raise CheckFailed(
+            f"expected the same answer after saving and loading the weights, got ones that differ by {off:.1%}",
+            "Something the output needs is not in the state dict: layers in a plain list or dict (use nn.ModuleList, "
+            "nn.ModuleDict), or a plain tensor attribute (use nn.Parameter, or register_buffer).",
+            difference=off,
+        )
+    return {"difference": off}

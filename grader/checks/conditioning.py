@@ -1,0 +1,141 @@
+"""Level 1, the timestep and the batch: whose t counts for whom.
+
+All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of another
+batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more. The limits
+below stand in the gap between the two; `make calibrate-checks` measures it.
+"""
+
+import torch
+from torch import Tensor
+
+from grader.checks.finding import CheckFailed
+
+SAME = 1e-3  # of the output's rms: more than rounding, less than any fault of the proof bank
+ENDS_DIFFER = 1e-3  # of the output's rms, between t = 0 and T-1
+TIMES_DIFFER = 1e-5  # of the output's rms, between any two of the probed t
+
+
+def difference(a: Tensor, b: Tensor) -> float:
+    """Root mean square of a − b relative to that of both."""
+    size = torch.cat([a.flatten(), b.flatten()]).double().square().mean().sqrt()
+    return ((a - b).double().square().mean().sqrt() / size.clamp(min=1e-30)).item()
+
+
+def require_output(y: Tensor) -> None:
+    """A network that always answers 0 has nothing to compare."""
+    if y.abs().max() == 0:
+        raise CheckFailed(
+            "expected an answer that depends on the input, got only zeros, even after all parameters were perturbed",
+            "Something multiplies the output by 0: a zero that is not a trainable parameter, or two zeros in a row.",
+        )
+
+
+def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, float]:
+    """In a batch with different t, each image is treated by its own t.
+
+    Args:
+        mixed: (B, …) answers for one and the same image with the t of the list, in one batch
+        alone: (B, …) the same, each asked for alone
+    """
+    require_output(alone)
+    off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
+    worst = max(range(len(t)), key=off.__getitem__)
+    if off[worst] <= SAME:
+        return {"largest_difference": off[worst]}
+    first = max(difference(row, alone[0]) for row in mixed) <= SAME
+    one_for_all = max(difference(row, mixed[0]) for row in mixed) <= SAME
+    if first:
+        hint = "Every image got the answer for the first one's t: look for t[0]; embed the whole t, (B,) → (B, dim)."
+    elif one_for_all:
+        hint = "All images got the same answer: t is averaged, or only one of its values is used."
+    else:
+        hint = (
+            "Is the embedding (B, dim) added along the right axis? emb[:, :, None, None] has shape (B, dim, 1, 1): one vector "
+            "for each image."
+        )
+    raise CheckFailed(
+        f"expected the image at t = {t[worst]} to be treated the same in a mixed batch and alone, got answers that differ "
+        f"by {off[worst]:.1%}",
+        hint, largest_difference=off[worst],
+    )  # fmt: skip
+
+
+def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[str, float]:
+    """The same image at t = 0 and at T−1 gets different answers."""
+    require_output(first)
+    change = difference(first, last)
+    if not change > ENDS_DIFFER:
+        raise CheckFailed(
+            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {change:.1g} of their size",
+            "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but bad samples. "
+            "Look whether the embedding is computed and then never added.",
+            difference=change,
+        )
+    return {"difference": change}
+
+
+def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
+    """Different t over the whole range get different answers; y (N, …) for one image at the N steps of the list."""
+    require_output(y)
+    flat = y.flatten(1).double()
+    size = flat.square().mean().sqrt()
+    apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist") / flat.shape[1] ** 0.5 / size
+    apart.fill_diagonal_(torch.inf)
+    same = [(t[i], t[j]) for i, j in (apart <= TIMES_DIFFER).nonzero().tolist() if t[i] < t[j]]
+    if not same:
+        return {"smallest_difference": apart.min().item()}
+    values = sorted({v for pair in same for v in pair})
+    a, b = max(same, key=lambda pair: pair[1] - pair[0])
+    if len(same) >= len(t) * (len(t) - 1) // 2:
+        hint = "All t get the same answer: t is ignored."
+    elif values[-1] == max(t) and all(v >= values[0] for v in values) and _closed(values, t, from_end=True):
+        hint = (
+            f"All t from about {values[0]} up get the same answer: is t clamped, or the table of embeddings too short?"
+        )
+    elif _closed(values, t, from_end=False):
+        hint = f"All t up to about {values[-1]} get the same answer: is t clamped or rounded down?"
+    elif b - a > max(t) // 4:
+        hint = "Far apart steps are taken for the same: is there a modulo (t % n), a comparison (t > n), or an integer overflow?"
+    else:
+        hint = (
+            "Near steps are taken for the same: is t divided by an integer (t // n) or rounded before it is embedded?"
+        )
+    raise CheckFailed(
+        f"expected {len(t)} different answers for {len(t)} different t, got the same for {len(same)} pairs, such as "
+        f"t = {a} and t = {b}",
+        hint, equal_pairs=len(same),
+    )  # fmt: skip
+
+
+def _closed(values: list[int], t: list[int], *, from_end: bool) -> bool:
+    """Whether the values are all those of t from some point on, or up to some point."""
+    ordered = sorted(t)
+    return values == (ordered[-len(values) :] if from_end else ordered[: len(values)])
+
+
+def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
+    """An image's answer does not depend on its companions: (B, …) asked for together and one by one."""
+    require_output(alone)
+    off = max(difference(a, b) for a, b in zip(together, alone, strict=True))
+    if off > SAME:
+        raise CheckFailed(
+            f"expected the same answer for an image alone and among others, got ones that differ by {off:.1%}",
+            "Something is computed over the batch: a mean or norm with dim=0, an attention whose sequence runs over the "
+            "batch, a view/reshape that mixes B with C, H or W, or batch statistics in eval mode.",
+            largest_difference=off,
+        )
+    return {"largest_difference": off}
+
+
+def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[str, float]:
+    """Permuting the batch permutes the answers and does nothing else."""
+    require_output(straight)
+    off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
+    if off > SAME:
+        raise CheckFailed(
+            f"expected the answers in the order of the images, got ones that differ by {off:.1%} after reordering the batch",
+            "An image's place in the batch matters: look for x[0], t[0], cumulative sums or recurrences along dimension 0, "
+            "or a reshape that mixes the batch with other dimensions.",
+            largest_difference=off,
+        )
+    return {"largest_difference": off}

@@ -1,0 +1,159 @@
+"""Level 1, training: do gradients arrive everywhere, and what has the network learnt to predict?"""
+
+import torch
+from torch import Tensor
+
+from grader.checks.finding import CheckFailed, NotJudged
+
+Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
+
+CORRELATED = 0.5  # with a target, from which on an output is taken to predict it
+BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
+
+
+def check_trainable(parameters: list, *seen: Gradients) -> dict[str, int]:
+    """Every trainable parameter got a finite and non-zero gradient, in at least one of the settings `seen`."""
+    trainable = {name: count for name, count, requires_grad in parameters if requires_grad}
+    if not trainable:
+        raise CheckFailed(
+            "expected trainable parameters, got none",
+            "Layers must be attributes of the module (or in an nn.ModuleList), with requires_grad left on.",
+        )
+    for gradients in seen:
+        for name, (_, _, finite) in gradients.items():
+            if not finite:
+                raise CheckFailed(
+                    f"expected finite gradients, got NaN or infinity in {name}",
+                    "Look for a sqrt, log or division at 0 in front of this layer.",
+                )
+    dead = [n for n in trainable if not any(gradients.get(n, [False] * 3)[1] for gradients in seen)]
+    if not dead:
+        return {"trainable_tensors": len(trainable)}
+    unused = [n for n in dead if not any(gradients.get(n, [False] * 3)[0] for gradients in seen)]
+    named = ", ".join(dead[:3]) + (f" and {len(dead) - 3} more" if len(dead) > 3 else "")
+    if unused:
+        hint = (
+            f"{unused[0]} never takes part in the output: is it created and not used in forward, or used under "
+            "torch.no_grad(), .detach() or .data?"
+        )
+    else:
+        hint = (
+            f"The gradient of {dead[0]} is exactly 0 at every step: something behind it multiplies by 0, saturates or is "
+            "dead. (One zero-initialised layer is fine; two in a row never start to learn.)"
+        )
+    raise CheckFailed(
+        f"expected a non-zero gradient in every trainable parameter, got none in {len(dead)} of {len(trainable)}: {named}",
+        hint, dead=dead[:20],
+    )  # fmt: skip
+
+
+def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]:
+    """The output carries gradients, and they reach x."""
+    if not requires_grad:
+        raise CheckFailed(
+            "expected an output with a gradient, got one that is cut off from the parameters",
+            "Look for torch.no_grad(), .detach(), .data, .numpy() or torch.tensor(…) on the way to the output.",
+        )
+    if gradient is None or not gradient.isfinite().all() or not gradient.any():
+        what = "none" if gradient is None else "only zeros" if gradient.isfinite().all() else "NaN or infinity"
+        raise CheckFailed(
+            f"expected a gradient at the input x, got {what}",
+            "The way from x to the output is cut: look for .detach(), .data, .numpy(), rounding or a comparison, or for an x "
+            "that isn't used.",
+        )
+    share = gradient.flatten(1).any(1).double().mean().item()
+    if share < 1:
+        raise CheckFailed(
+            f"expected a gradient at every image of the batch, got one at {share:.0%}",
+            "Only a part of the batch takes part in the output.",
+        )
+    return {"rms": gradient.double().square().mean().sqrt().item()}
+
+
+def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
+    """Loss of the best eps_hat = a(t)·x_t, which knows the noise level and nothing of images.
+
+    With m = mean of x_0², E(eps − a·x_t)² is least for a = sqrt(1 − alpha_bar) / v, v = alpha_bar·m + 1 − alpha_bar, and is
+    then alpha_bar·m / v.
+    """
+    signal = alpha_bar.double() * x_0.double().square().mean()
+    return (signal / (signal + 1 - alpha_bar.double())).mean().item()
+
+
+def check_overfits(loss: float, baseline: float, share: float, steps: int) -> dict[str, float]:
+    """The batch is learnt: the loss comes below a share of that of the best scaling of x_t."""
+    limit = share * baseline
+    measured = {"loss": loss, "limit": limit, "scaling_x_t": baseline, "predicting_zero": 1.0, "steps": steps}
+    if loss < limit:
+        return measured
+    if loss > 0.9:
+        hint = (
+            "That is hardly better than predicting 0 (loss 1): the network doesn't learn. Does the gradient arrive, is the "
+            "output not squashed, are the activations of a sane size? Does eval mode give what train mode learnt?"
+        )
+    elif loss > baseline:
+        hint = (
+            "Merely scaling x_t would do better. Does x reach the output on a short way (a skip)? Is the raw t (up to T − 1) "
+            "used without an embedding? Is something needed missing from the state dict, or different in eval mode?"
+        )
+    else:
+        hint = (
+            "It learns, but slowly: normalise (GroupNorm), add residual connections, embed t and add it in every block."
+        )
+    raise CheckFailed(
+        f"expected a loss below {limit:.3f} on a few images after {steps} steps, got {loss:.3f}", hint, **measured
+    )
+
+
+def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alpha_bar: Tensor) -> dict[str, float]:
+    """After the overfit run the output follows the noise more than anything else that networks are made to predict.
+
+    Looks where 0.1 < alpha_bar < 0.9: elsewhere x_t is nearly the noise, or nearly the image, and targets look alike.
+    """
+    mid = (alpha_bar > 0.1) & (alpha_bar < 0.9)
+    y, noise, x_0, x_t = (v[mid].double() for v in (y, noise, x_0, x_t))
+    a = alpha_bar[mid].double().view(-1, 1, 1, 1)
+    targets = {
+        "the noise": noise,
+        "minus the noise": -noise,
+        "the clean image x_0": x_0,
+        "the velocity v": a.sqrt() * noise - (1 - a).sqrt() * x_0,
+        "minus the velocity v": (1 - a).sqrt() * x_0 - a.sqrt() * noise,
+        "the image without its noise (x_t − noise)": x_t - noise,
+    }
+    if y.std() < 1e-6:
+        raise NotJudged("the output is constant after the overfit run, so there is nothing to tell")
+    found = {name: torch.corrcoef(torch.stack([y.flatten(), v.flatten()]))[0, 1].item() for name, v in targets.items()}
+    best = max(found, key=found.__getitem__)
+    if found[best] < CORRELATED:
+        raise NotJudged(
+            f"the network has not learnt enough to tell (correlation with the noise {found['the noise']:.2f})"
+        )
+    if best != "the noise":
+        raise CheckFailed(
+            f"expected a prediction of the noise, got one of {best} (correlation {found[best]:.2f}, with the noise "
+            f"{found['the noise']:.2f})",
+            "forward has to return the predicted noise itself, in train and in eval mode alike; the sampler does the rest.",
+            correlations=[f"{k}: {v:.2f}" for k, v in found.items()],
+        )
+    return {"correlation": found["the noise"]}
+
+
+def check_not_squashed(y: Tensor) -> dict[str, float]:
+    """After the overfit run outputs near t = T−1, where the answer is nearly x_t itself, go beyond ±1 with both signs."""
+    above, below = (side.double().mean().item() for side in (y > 1, y < -1))
+    if above >= BEYOND and below >= BEYOND:
+        return {"above": above, "below": below}
+    if y.std() < 0.3:
+        raise NotJudged(f"the network has not learnt enough to tell (its outputs have a spread of {y.std():.2f} only)")
+    low, high = y.min().item(), y.max().item()
+    hint = "Noise is normally distributed: about 16 % of it lies beyond +1, and as much beyond −1. "
+    if low >= -0.3 and low < high:
+        hint += "Outputs are hardly ever negative: is there a ReLU, SiLU or sigmoid behind the last layer?"
+    else:
+        hint += "Outputs stop near ±1: is there a tanh or clamp behind the last layer? End with a plain convolution."
+    raise CheckFailed(
+        f"expected at least {BEYOND:.0%} of the outputs beyond +1 and beyond −1, got {above:.1%} and {below:.1%} "
+        f"(they lie in {low:.2f} … {high:.2f})",
+        hint, above=above, below=below,
+    )  # fmt: skip

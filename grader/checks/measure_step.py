@@ -1,0 +1,109 @@
+"""One call of p_sample, measured: which mean, and how much noise.
+
+The judge draws x_t and eps (which it answers in the network's place) and reads out = p_sample(...):
+
+    out − a formula's mean  =  0 · 1 + 0 · x_t + 0 · eps + sigma z
+
+The left side is projected on the orthonormalised columns [1, x_t, eps]; what is left over has sigma as its spread.
+Each of the 3 coefficients may be Z = 6 standard errors (2e-9 false alarms) plus a float tolerance away from 0.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grader.checks.noise import Z
+from grader.checks.sampler_mistakes import Mean
+from grader.checks.schedule import Schedule
+
+MEAN_TOLERANCE = 2e-4  # float32 schedules of a student's own are within 1e-5; outputs have a scale of 1
+SIGMA_TOLERANCE = 2e-3  # relative
+SILENT = 1e-5  # a sigma below this is no noise: rounding, or a log-variance clamped at 1e-20
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of p_sample at one t: what went in, what the network answered, what came out; N scalars each."""
+
+    schedule: Schedule
+    t: int
+    x_t: Tensor
+    eps: Tensor
+    out: Tensor
+
+    def flat(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.x_t.double().flatten(), self.eps.double().flatten(), self.out.double().flatten()
+
+    @property
+    def where(self) -> str:
+        return f"t = {self.t} of T = {self.schedule.T}"
+
+
+# ---- inputs
+
+
+def inside_inputs(s: Schedule, t: int, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """x_t, eps whose x_0 estimate lies in [-0.95, 0.95]: clipping x_0 changes nothing, all right forms agree."""
+    h = s.at(t)
+    x_0 = torch.rand(tuple(shape), generator=generator, dtype=torch.float64) * 1.9 - 0.95
+    eps = torch.randn(tuple(shape), generator=generator, dtype=torch.float64)
+    return (math.sqrt(h.alpha_bar) * x_0 + math.sqrt(1 - h.alpha_bar) * eps).float(), eps.float()
+
+
+def outside_inputs(shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """x_t uniform on [-3, 3] and unrelated eps: each coefficient shows by itself, and so does any clipping."""
+    x_t = torch.rand(tuple(shape), generator=generator) * 6 - 3
+    return x_t, torch.randn(tuple(shape), generator=generator)
+
+
+# ---- measuring
+
+
+def basis(x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns [1, x, eps] made orthonormal (mean square 1), and the triangle that leads back.
+
+    Orthonormal, so that the standard errors are the same, even where x and eps are nearly the same thing (t = T − 1).
+    """
+    columns = torch.stack([torch.ones_like(x), x, eps], dim=1)
+    r = torch.linalg.cholesky(columns.T @ columns / len(x), upper=True)  # far cheaper than a QR of so tall a matrix
+    return torch.linalg.solve_triangular(r, columns, upper=True, left=False), r
+
+
+def fit(y: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+    """Coefficients on an orthonormal basis, and the residual."""
+    coefficients = q.T @ y / len(y)
+    return coefficients, y - q @ coefficients
+
+
+def excess(step: Step, mean: Mean, q: Tensor | None = None) -> float:
+    """How far a step's mean is from a formula's, as a multiple of what is allowed: at most 1 where they agree."""
+    x, eps, out = step.flat()
+    q = basis(x, eps)[0] if q is None else q
+    coefficients, residual = fit(out - mean(step.schedule, step.t, x, eps), q)
+    allowed = Z * residual.std().item() / math.sqrt(len(x)) + MEAN_TOLERANCE
+    worst = coefficients.abs().max().item() / allowed
+    return worst if math.isfinite(worst) else math.inf
+
+
+def spread(step: Step) -> Tensor:
+    """What is left of a step's output after the best linear fit: sigma z, where nothing was clipped."""
+    x, eps, out = step.flat()
+    return fit(out, basis(x, eps)[0])[1]
+
+
+def coefficients(step: Step) -> tuple[float, float]:
+    """a and b of the best fit out = a · x_t + b · eps + c."""
+    x, eps, out = step.flat()
+    q, r = basis(x, eps)
+    _, a, b = torch.linalg.solve_triangular(r, fit(out, q)[0][:, None], upper=True).flatten().tolist()
+    return a, b
+
+
+def sigma_fits(measured: float, n: int, expected: float) -> bool:
+    """A standard deviation from n normal scalars has a relative standard error of sqrt(1 / 2n)."""
+    if expected < SILENT:
+        return measured < SILENT
+    return abs(measured / expected - 1) < Z / math.sqrt(2 * n) + SIGMA_TOLERANCE

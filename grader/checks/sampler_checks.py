@@ -1,0 +1,66 @@
+"""Level 4, the contract and behaviour of a sampler: range, what is left alone, seeds."""
+
+import torch
+from torch import Tensor
+
+from grader.checks.finding import CheckFailed
+
+
+def check_range(driven: Tensor) -> dict[str, float]:
+    """Samples of networks that drive x far to either side: in [−1, 1], and both ends are reached."""
+    low, high = driven.min().item(), driven.max().item()
+    if low < -1 or high > 1:
+        raise CheckFailed(
+            f"expected samples in [−1, 1], got {low:.3g} … {high:.3g}",
+            "Clamp to [−1, 1] at the very end of sample: .clamp(-1, 1).",
+            low=low, high=high,
+        )  # fmt: skip
+    if low > -0.5 or high < 0.5:
+        raise CheckFailed(
+            f"expected samples that can reach −1 and 1, got {low:.3g} … {high:.3g}",
+            "Images live in [−1, 1] here, not in [0, 1]: sample returns x_0 as it is, only clamped.",
+            low=low, high=high,
+        )  # fmt: skip
+    return {"low": low, "high": high}
+
+
+def check_left_alone(what: str, changed: object, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
+    """Nothing of the schedule and the model, and none of the inputs, was changed by a call."""
+    inputs = [name for name, v in before.items() if name not in after or not torch.equal(v, after[name].to(v.device))]
+    names = [*(str(name) for name in changed), *inputs] if isinstance(changed, list) else inputs
+    if names:
+        raise CheckFailed(
+            f"expected {what} to leave everything as it was, got a changed {', '.join(names)}",
+            "Look for operations in place: +=, *=, .mul_(), .clamp_(), an assignment to x_t[…], or .requires_grad_() and .to() "
+            "on the model.",
+            changed=names,
+        )
+
+
+def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
+    """The same seed gives the same samples; on a GPU up to the rounding of its kernels."""
+    off = (first - again).abs().max().item() if first.shape == again.shape else float("inf")
+    if off > 1e-4:
+        raise CheckFailed(
+            f"expected the same samples after the same torch.manual_seed, got ones that differ by up to {off:.3g}",
+            "Draw all noise with torch's own generator (torch.randn, torch.randn_like), not with numpy, random or a generator "
+            "that is seeded by the clock.",
+            difference=off,
+        )
+    return {"difference": off}
+
+
+def check_not_repeated(other: object, following: object, first: object) -> None:
+    """Another seed starts from other noise, and a second call from yet another: nothing seeds inside."""
+    for name, a, b in (("another seed", first, other), ("a second call", other, following)):
+        if a.x and b.x and torch.equal(a.x[0], b.x[0]):
+            raise CheckFailed(
+                f"expected other noise with {name}, got the same x_T",
+                "Something in sampler.py seeds the generator (torch.manual_seed, or a generator made anew with a fixed seed): "
+                "seeding is left to the caller.",
+            )
+        if a.x and b.x and torch.equal(a.x[-1], b.x[-1]):
+            raise CheckFailed(
+                f"expected other images with {name}, got the same ones",
+                "x no longer depends on x_T or on the noise of the steps: what goes into the next step?",
+            )

@@ -1,0 +1,51 @@
+"""The judge's own noise schedule, in float64, computed from the three numbers that the submission's was built from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Here(NamedTuple):
+    """The schedule at one timestep, as plain numbers."""
+
+    beta: float
+    alpha: float
+    alpha_bar: float
+    alpha_bar_prev: float  # alpha_bar one step earlier; 1 at t = 0
+    beta_tilde: float  # Eq. 7; 0 at t = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear betas; t = 0 is the least noisy step, as in assignment/ddpm/diffusion.py."""
+
+    T: int
+    beta_start: float
+    beta_end: float
+
+    @cached_property
+    def beta(self) -> Tensor:
+        return torch.linspace(self.beta_start, self.beta_end, self.T, dtype=torch.float64)  # (T,)
+
+    @cached_property
+    def alpha_bar(self) -> Tensor:
+        return (1 - self.beta).cumprod(0)  # (T,)
+
+    @cached_property
+    def alpha_bar_prev(self) -> Tensor:
+        return torch.cat([self.alpha_bar.new_ones(1), self.alpha_bar[:-1]])  # (T,)
+
+    @cached_property
+    def posterior_variance(self) -> Tensor:
+        return self.beta * (1 - self.alpha_bar_prev) / (1 - self.alpha_bar)  # (T,)
+
+    def at(self, t: int) -> Here:
+        """A t beyond either end counts as that end."""
+        t = min(max(t, 0), self.T - 1)
+        beta = self.beta[t].item()
+        return Here(
+            beta, 1 - beta, self.alpha_bar[t].item(), self.alpha_bar_prev[t].item(), self.posterior_variance[t].item()
+        )

@@ -1,0 +1,33 @@
+"""In which ways a submission can fail to answer, and the grader to judge."""
+
+
+class GraderFault(Exception):
+    """Our own machinery failed; nothing is said about the submission."""
+
+
+class SubmissionFailed(Exception):
+    """The submission did not answer. `verdict` is the word of results.json."""
+
+    verdict = "error"
+
+    def __init__(self, message: str, *, location: str = "", trace: str = "", output: str = "") -> None:
+        super().__init__(message)
+        self.message, self.location, self.trace, self.output = message, location, trace, output
+
+
+class Raised(SubmissionFailed):
+    """The student's code raised, or ended its process."""
+
+
+class NotImplementedYet(SubmissionFailed):
+    """A stub of the starter was reached."""
+
+    verdict = "failed"
+
+
+class TimedOut(SubmissionFailed):
+    verdict = "timeout"
+
+
+class OutOfMemory(SubmissionFailed):
+    verdict = "out_of_memory"

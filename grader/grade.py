@@ -1,0 +1,49 @@
+"""Grade one folder: run the suite of grader/test_level*.py on it, in this process, and return the results."""
+
+import io
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from grader import ROOT
+from grader.conftest import Judge
+from grader.errors import GraderFault
+from grader.results import Results
+
+
+class _Keeper:
+    """A pytest plugin that keeps the judge when pytest lets go of it."""
+
+    judge: Judge | None = None
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        self.judge = config.pluginmanager.get_plugin("judge")
+
+
+def grade(
+    submission: Path, *, levels: Sequence[int], config: Path, overrides: Sequence[str] = (), seed: int = 0,
+    quiet: bool = False, options: Sequence[str] = (),
+) -> Results:  # fmt: skip
+    """Judge `submission` on the levels given.
+
+    Args:
+        options: more of pytest's own, such as -k or --junitxml
+    Raises:
+        GraderFault: the grader itself failed; nothing is said about the submission
+        KeyboardInterrupt: after Ctrl-C, once the worker is gone
+    """
+    keeper = _Keeper()
+    files = [str(ROOT / "grader" / f"test_level{level}.py") for level in levels]
+    arguments = [*files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "--assert=plain",
+                 f"--submission={submission}", f"--config={config}", f"--seed={seed}",
+                 *(f"--set={text}" for text in overrides), *options]  # fmt: skip
+    with redirect_stdout(io.StringIO()) if quiet else nullcontext():
+        code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    judge = keeper.judge
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or judge is None or judge.faults:
+        raise GraderFault("; ".join(judge.faults) if judge and judge.faults else f"pytest ended with {code!r}")
+    return judge.results

@@ -1,0 +1,62 @@
+"""A student's network as the checks use it: built in the worker, called like a function, its answers verified."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assignment.ddpm.config import ModelConfig
+from assignment.ddpm.seeds import derive_seed
+from grader.checks.contract import check_output
+from grader.pace import FLOOR, Pace
+from grader.submission import Reply, Submission
+
+
+class Network:
+    """One DiffusionModel in the worker. Each check builds its own, so none can be spoilt by another."""
+
+    def __init__(self, submission: Submission, pace: Pace, config: ModelConfig, *, seed: int) -> None:
+        self.submission, self.pace, self.config, self.seed = submission, pace, config, seed
+        self.built = self._request("build", FLOOR, config=asdict(config), seed=seed)
+
+    def _request(self, probe: str, seconds: float, **arguments: Any) -> Reply:
+        return self.submission.request(probe, seconds=seconds, name="network", **arguments)
+
+    def perturb(self) -> "Network":
+        """Random noise on all trainable parameters: a zero-initialised layer then lets something through."""
+        self._request("perturb", FLOOR, seed=derive_seed("perturb", self.seed))
+        return self
+
+    def reply(self, x: Tensor, t: Tensor, **options: Any) -> Reply:
+        """One forward pass (eval mode, no gradients), whatever comes back."""
+        return self._request("forward", self.pace.for_forward(len(x)), tensors={"x": x, "t": t}, **options)
+
+    def __call__(self, x: Tensor, t: Tensor, **options: Any) -> Tensor:
+        """x (B, C, H, W), t (B,) → the predicted noise on the CPU, of which type, shape and dtype are verified."""
+        reply = self.reply(x, t, **options)
+        check_output(reply.values, x.shape, x.dtype, self.submission.device)
+        return reply.tensors["y"].float()
+
+    def train(self, x_t: Tensor, t: Tensor, noise: Tensor, *, learning_rate: float, seed: int, **options: Any) -> Reply:
+        """Optimiser steps on (K, B, C, H, W), one for each of K."""
+        batch = {"x_t": x_t, "t": t, "noise": noise}
+        seconds = self.pace.for_steps(t.numel())
+        return self._request("steps", seconds, tensors=batch, learning_rate=learning_rate, seed=seed, **options)
+
+    def flow(self, x: Tensor, t: Tensor, cotangent: Tensor, *, seed: int) -> Reply:
+        tensors = {"x": x, "t": t, "cotangent": cotangent}
+        return self._request("flow", self.pace.for_steps(len(x)), tensors=tensors, seed=seed)
+
+    def state(self) -> dict[str, Tensor]:
+        return self._request("state", FLOOR).tensors
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        self._request("load_state", FLOOR, tensors=state)
+
+    def noise(self, batch: int, *purpose: int | str, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Random x (B, C, H, W) and random, mixed t (B,), from the judge's own generator."""
+        generator = torch.Generator().manual_seed(derive_seed("input", self.seed, *purpose))
+        c = self.config
+        x = scale * torch.randn(batch, c.image_channels, c.image_size, c.image_size, generator=generator)
+        return x, torch.randint(c.num_timesteps, (batch,), generator=generator)

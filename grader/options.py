@@ -1,0 +1,24 @@
+"""The grader's options of pytest. A plugin of its own (see pyproject.toml), as pytest reads options before it finds conftest.py."""
+
+from pathlib import Path
+
+import pytest
+
+from grader import ROOT
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("grader")
+    group.addoption("--submission", type=Path, default=ROOT / "assignment", help="folder with model.py and sampler.py")
+    group.addoption(
+        "--config",
+        type=Path,
+        default=ROOT / "configs" / "fashion_mnist.yaml",
+        help="the configuration that is graded on",
+    )
+    group.addoption(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a key of the configuration"
+    )
+    group.addoption("--seed", type=int, default=0, help="of the judge's inputs")
+    group.addoption("--in-process", action="store_true", help="no second process, for a debugger; advisory only")
+    group.addoption("--details", action="store_true", help="everything about every check that did not pass")

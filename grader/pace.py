@@ -1,0 +1,103 @@
+"""Deadlines from the reference's own time on this machine, so that slow hardware is never the student's failure."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from assignment.ddpm.config import Config
+from assignment.ddpm.files import replacing
+from grader import ROOT
+from grader.submission import Nursery, Submission
+
+FACTOR = 25  # a network may be so many times slower than the reference
+FLOOR = 20.0  # seconds that any request has: importing, building, a machine that is busy elsewhere
+PATIENCE = 600.0  # for the reference itself
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of the reference: a forward pass and a training step per image, a call of the model per sampling step."""
+
+    forward: float
+    step: float
+    sampling: float
+
+    def for_forward(self, images: int) -> float:
+        return max(FLOOR, FACTOR * self.forward * images)
+
+    def for_steps(self, images: int) -> float:
+        return max(FLOOR, FACTOR * self.step * images)
+
+    def for_sampling(self, calls: int) -> float:
+        return max(FLOOR, FACTOR * self.sampling * calls)
+
+
+UNHURRIED = Pace(forward=1e6, step=1e6, sampling=1e6)  # for a debugger
+
+
+def measure(config: Config, nursery: Nursery, device: str) -> Pace:
+    """Run the reference through the same worker and the same probes as a submission."""
+    m = config.model
+    reference = Submission(ROOT / "reference", nursery, device=device, trusted=True)
+    try:
+        reference.request("build", seconds=PATIENCE, name="network", config=asdict(m), seed=0)
+        x = torch.randn(4, m.image_channels, m.image_size, m.image_size)
+        t = torch.arange(4) % m.num_timesteps
+        batch = {"x_t": x[None], "t": t[None], "noise": x[None]}
+
+        def forward() -> object:
+            return reference.request("forward", seconds=PATIENCE, name="network", tensors={"x": x, "t": t})
+
+        def step() -> object:
+            return reference.request(
+                "steps", seconds=PATIENCE, name="network", tensors=batch, seed=0, learning_rate=1e-3
+            )
+
+        def sample() -> object:
+            return reference.request(
+                "sample", seconds=PATIENCE, name="sampler", shape=[2, 1, 8, 8], seed=0,
+                answer=lambda facts, tensors: torch.zeros(2, 1, 8, 8),
+            )  # fmt: skip
+
+        reference.request("build_sampler", seconds=PATIENCE, name="sampler", schedule=[50, 1e-4, 0.02])
+        return Pace(_second_time(forward) / 4, _second_time(step) / 4, _second_time(sample) / 50)
+    finally:
+        reference.close()
+
+
+def _second_time(work: Callable[[], object]) -> float:
+    work()  # warm-up
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def remembered(config: Config, nursery: Nursery, device: str) -> Pace:
+    """Measured once for a machine, a network and a version of torch, then read from the user's cache."""
+    key = repr((asdict(config.model), device, torch.get_num_threads(), torch.__version__, _machine()))
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
+    file = folder / f"pace-{name}.json"
+    try:
+        return Pace(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        pass  # not measured yet, or not readable
+    pace = measure(config, nursery, device)
+    try:
+        with replacing(file) as temporary:
+            temporary.write_text(json.dumps(asdict(pace)))
+    except OSError:
+        pass  # a home that can't be written to: measured again next time
+    return pace
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.backends.cpu.get_cpu_capability()} {os.cpu_count()}"

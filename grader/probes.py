@@ -1,0 +1,304 @@
+"""What runs beside the student's code: does what the judge asks, returns raw tensors and events, never a verdict.
+
+A probe is a function (session, tensors, **arguments) → (values, tensors). Values are JSON; all judging happens elsewhere.
+"""
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from assignment.ddpm.config import ModelConfig
+from assignment.ddpm.diffusion import GaussianDiffusion
+
+Tensors = dict[str, Tensor]
+Ask = Callable[[dict[str, Any], Tensors], Tensor]
+
+
+class ContractError(Exception):
+    """The submission lacks something that the contract names; the message says it all."""
+
+
+class Adam:
+    """Kingma & Ba 2014, algorithm 1, step for step torch.optim.Adam, whose first use imports the compiler for 3 seconds."""
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float) -> None:
+        self.parameters, self.lr, self.count = parameters, lr, 0
+        self.mean, self.square = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self.count += 1
+        for p, m, v in zip(self.parameters, self.mean, self.square, strict=True):
+            if p.grad is not None:
+                m.lerp_(p.grad, 1 - 0.9)
+                v.mul_(0.999).addcmul_(p.grad, p.grad, value=1 - 0.999)
+                size = v.sqrt().div_((1 - 0.999**self.count) ** 0.5).add_(1e-8)
+                p.addcdiv_(m, size, value=-self.lr / (1 - 0.9**self.count))
+
+
+class Session:
+    """What lives from one request to the next: the networks and samplers that were built, by name."""
+
+    def __init__(self, device: str, ask: Ask) -> None:
+        self.device = torch.device(device)
+        self.ask = ask  # how a sampler's model reaches the judge, who answers in its place
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, Adam] = {}
+        self.samplers: dict[str, Any] = {}
+
+
+PROBES: dict[str, Callable[..., tuple[dict[str, Any], Tensors]]] = {}
+
+
+def probe(function: Callable) -> Callable:
+    PROBES[function.__name__] = function
+    return function
+
+
+def call(student: Callable[..., Any], what: str, *arguments: Any) -> Any:
+    """Call something of the student's; a signature that does not fit is the student's error, not ours."""
+    try:
+        return student(*arguments)
+    except TypeError as error:
+        if error.__traceback__.tb_next is None:  # raised by the call itself, not within
+            raise ContractError(f"{what} can't be called as the contract says: {error}") from error
+        raise
+
+
+def find_class(file: str, name: str) -> type:
+    found = getattr(importlib.import_module(f"assignment.{file}"), name, None)
+    if not isinstance(found, type):
+        raise ContractError(f"{file}.py defines no class {name}")
+    return found
+
+
+def defaults() -> dict[str, Any]:
+    """Settings of the process that nobody but the judge may change."""
+    return {
+        "default dtype": str(torch.get_default_dtype()),
+        "default device": str(torch.get_default_device()),
+        "grad mode": torch.is_grad_enabled(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "number of threads": torch.get_num_threads(),
+    }
+
+
+def describe(y: Any) -> dict[str, Any]:
+    """What came back, for the judge to compare with the contract."""
+    if not isinstance(y, Tensor):
+        return {"type": type(y).__name__}
+    return {"type": "Tensor" if type(y) is Tensor else type(y).__name__, "shape": list(y.shape),
+            "dtype": str(y.dtype), "device": y.device.type, "requires_grad": y.requires_grad}  # fmt: skip
+
+
+def sendable(y: Any) -> bool:
+    return isinstance(y, Tensor) and y.layout == torch.strided and not y.is_complex() and not y.is_meta
+
+
+# ---- the network
+
+
+@probe
+def build(session: Session, tensors: Tensors, *, name: str, config: dict, seed: int) -> tuple[dict, Tensors]:
+    """Import model.py, build DiffusionModel(config) on the device, in train mode as torch leaves it."""
+    before = defaults()
+    torch.manual_seed(seed)
+    model = call(find_class("model", "DiffusionModel"), "DiffusionModel(config)", ModelConfig(**config))
+    if not isinstance(model, nn.Module):
+        raise ContractError(f"DiffusionModel is a {type(model).__name__}, not a torch.nn.Module")
+    rng = torch.get_rng_state()
+    session.networks[name] = model.to(session.device)
+    session.optimizers.pop(name, None)
+    batch_norms = [n for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    return {
+        "parameters": [[n, p.numel(), p.requires_grad] for n, p in model.named_parameters()],
+        "batch_norms": batch_norms, "defaults": [before, defaults()],
+    }, {"rng": rng}  # fmt: skip
+
+
+@probe
+def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+    """Add noise to every trainable parameter, so that zero-initialised layers let something through."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in session.networks[name].parameters():
+            if p.requires_grad:
+                fan_in = max(1, p.numel() // len(p)) if p.ndim > 1 else 16
+                scale = 0.2 * p.square().mean().sqrt() + 0.2 / math.sqrt(fan_in)
+                p += scale * torch.randn(p.shape, generator=generator).to(p)
+    return {}, {}
+
+
+@probe
+def forward(
+    session: Session, tensors: Tensors, *, name: str, seed: int = 0, autocast: bool = False, grad: bool = False
+) -> tuple[dict, Tensors]:
+    """One forward pass in eval mode; also how inputs, generators and defaults are afterwards."""
+    model = session.networks[name].eval()
+    x, t = (tensors[k].to(session.device) for k in ("x", "t"))
+    torch.manual_seed(seed)
+    rng = torch.get_rng_state()
+    mode = torch.is_grad_enabled()
+    torch.set_grad_enabled(grad)
+    before = defaults()
+    try:
+        with torch.autocast(session.device.type, torch.bfloat16, enabled=autocast):
+            y = model(x, t)
+        after = defaults()
+    finally:
+        torch.set_grad_enabled(mode)
+    back = {"x": x, "t": t, "rng_before": rng, "rng_after": torch.get_rng_state()}
+    if sendable(y):
+        back["y"] = y
+    return {**describe(y), "defaults": [before, after]}, back
+
+
+@probe
+def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+    """Backward from a random cotangent to x, in train mode, with gradients on as training has them."""
+    model = session.networks[name].train()
+    x = tensors["x"].to(session.device).requires_grad_()
+    torch.manual_seed(seed)
+    y = model(x, tensors["t"].to(session.device))
+    if not y.requires_grad:
+        return {"requires_grad": False}, {}
+    y.backward(tensors["cotangent"].to(y))
+    return {"requires_grad": True}, {} if x.grad is None else {"gradient": x.grad}
+
+
+@probe
+def steps(
+    session: Session, tensors: Tensors, *, name: str, seed: int, learning_rate: float, gradients: bool = False
+) -> tuple[dict, Tensors]:
+    """Optimiser steps on x_t, t, noise (K, B, …), one for each of K; the optimiser goes on from call to call.
+
+    `gradients`: also say for every trainable parameter whether a gradient came, was ever non-zero, was always finite.
+    """
+    model = session.networks[name].train()
+    if name not in session.optimizers:
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        session.optimizers[name] = Adam(trainable, lr=learning_rate)
+    optimizer = session.optimizers[name]
+    seen = {n: [False, False, True] for n, p in model.named_parameters() if p.requires_grad} if gradients else {}
+    torch.manual_seed(seed)
+    losses = []
+    for x_t, t, noise in zip(*(tensors[k].to(session.device) for k in ("x_t", "t", "noise")), strict=True):
+        loss = F.mse_loss(model(x_t, t).float(), noise)
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        for n, p in model.named_parameters() if gradients else ():
+            if n in seen and p.grad is not None:
+                nonzero, finite = bool(p.grad.any()), bool(p.grad.isfinite().all())
+                seen[n] = [True, seen[n][1] or nonzero, seen[n][2] and finite]
+        optimizer.step()
+        losses.append(loss.item())
+    return {"losses": losses, "gradients": seen}, {}
+
+
+@probe
+def state(session: Session, tensors: Tensors, *, name: str) -> tuple[dict, Tensors]:
+    """The state dict; entries that share memory are sent apart."""
+    return {}, {k: v.clone() for k, v in session.networks[name].state_dict().items() if isinstance(v, Tensor)}
+
+
+@probe
+def load_state(session: Session, tensors: Tensors, *, name: str) -> tuple[dict, Tensors]:
+    session.networks[name].load_state_dict(tensors)
+    return {}, {}
+
+
+@probe
+def meta(session: Session, tensors: Tensors, *, config: dict) -> tuple[dict, Tensors]:
+    """Run on torch's meta device: a tensor made without a device stays on the CPU, and the two don't mix."""
+    model = find_class("model", "DiffusionModel")(ModelConfig(**config)).to("meta").eval()
+    x, t = (tensors[k].to("meta") for k in ("x", "t"))
+    try:
+        with torch.no_grad():
+            y = model(x, t)
+    except Exception as error:
+        # what this device can't do at all (.item(), data-dependent shapes) says nothing about the network
+        if not isinstance(error, RuntimeError) or "device" not in str(error):
+            return {"unsupported": f"{type(error).__name__}: {error}"[:200]}, {}
+        raise
+    return describe(y), {}
+
+
+# ---- the sampler
+
+
+class AskedModel(nn.Module):
+    """A network that has the judge answer in its place. Its one parameter makes it look like any other."""
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__()
+        self.ask = ask
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        facts = {"x": describe(x), "t": describe(t), "training": self.training, "grad": torch.is_grad_enabled()}
+        eps = self.ask(facts, {k: v for k, v in (("x", x), ("t", t)) if sendable(v)})
+        return eps.to(self.weight.device) + 0 * self.weight
+
+
+SCHEDULES = ("betas", "alphas", "alpha_bar", "sqrt_alpha_bar", "sqrt_one_minus_alpha_bar", "sqrt_recip_alpha",
+             "posterior_variance")  # fmt: skip
+
+
+@probe
+def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: list) -> tuple[dict, Tensors]:
+    """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end)."""
+    diffusion = GaussianDiffusion(*schedule, device=session.device)
+    sampler = call(find_class("sampler", "DDPMSampler"), "DDPMSampler(diffusion, device)", diffusion, session.device)
+    for method in ("p_sample", "sample"):
+        if not callable(getattr(sampler, method, None)):
+            raise ContractError(f"DDPMSampler has no method {method}")
+    session.samplers[name] = sampler, diffusion
+    return {}, {}
+
+
+def _watched(diffusion: GaussianDiffusion, model: nn.Module, run: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Run, and name what of the schedule and the model is not as it was."""
+
+    def snapshot() -> dict[str, Any]:
+        return {
+            **{f"diffusion.{k}": getattr(diffusion, k).clone() for k in SCHEDULES},
+            "diffusion.num_timesteps": diffusion.num_timesteps,
+            "the model's weights": model.weight.detach().clone(),
+            "the model's requires_grad": model.weight.requires_grad,
+            "the model's device": str(model.weight.device),
+        }
+
+    before = snapshot()
+    y = run()
+    after = snapshot()
+    same = {k: torch.equal(v, after[k]) if isinstance(v, Tensor) else v == after[k] for k, v in before.items()}
+    return y, [k for k, ok in same.items() if not ok]
+
+
+@probe
+def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+    """One reverse step; the judge answers for the model."""
+    sampler, diffusion = session.samplers[name]
+    model = AskedModel(session.ask).to(session.device).eval()
+    x_t, t = (tensors[k].to(session.device) for k in ("x_t", "t"))
+    torch.manual_seed(seed)
+    y, changed = _watched(diffusion, model, lambda: call(sampler.p_sample, "p_sample(model, x_t, t)", model, x_t, t))
+    return {**describe(y), "changed": changed}, {"x_t": x_t, "t": t, **({"y": y} if sendable(y) else {})}
+
+
+@probe
+def sample(
+    session: Session, tensors: Tensors, *, name: str, shape: list, seed: int | None, train: bool = True
+) -> tuple[dict, Tensors]:
+    """A whole sampling; without a seed it goes on with the generator as it is."""
+    sampler, diffusion = session.samplers[name]
+    model = AskedModel(session.ask).to(session.device).train(train)
+    if seed is not None:
+        torch.manual_seed(seed)
+    y, changed = _watched(diffusion, model, lambda: call(sampler.sample, "sample(model, shape)", model, tuple(shape)))
+    return {**describe(y), "changed": changed}, {"y": y} if sendable(y) else {}

@@ -1,0 +1,1 @@
+"""Results in the forms in which they are read. Nothing imports these but the command lines."""

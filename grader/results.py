@@ -1,0 +1,86 @@
+"""The one result model, and its JSON (schema no-confusion-diffusion/results/v1)."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.files import replacing
+from grader.submission import FILES, is_there
+
+SCHEMA = "no-confusion-diffusion/results/v1"
+VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
+
+
+@dataclass
+class Check:
+    id: str  # level1.timestep.uses_every_t
+    claim: str  # one sentence
+    max_points: float
+    verdict: str = "not_judged"
+    message: str = "did not run"
+    hint: str = ""
+    location: str = ""
+    seconds: float = 0.0
+    measurements: dict[str, Any] = field(default_factory=dict)
+    trace: str = ""  # of the student's own lines
+    output: str = ""  # what the student's code printed
+
+    @property
+    def level(self) -> int:
+        return int(self.id.removeprefix("level").split(".")[0])
+
+    @property
+    def points(self) -> float:
+        return self.max_points if self.verdict == "passed" else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        values = asdict(self) | {"level": self.level, "points": self.points, "seconds": round(self.seconds, 3)}
+        return values | {"measurements": {k: _plain(v) for k, v in self.measurements.items()}}
+
+
+@dataclass
+class Results:
+    submission: Path
+    environment: dict[str, Any]
+    checks: list[Check]
+    information: dict[str, Any] = field(default_factory=dict)  # without points: parameters, step time, BatchNorm
+
+    @property
+    def score(self) -> float:
+        return sum(check.points for check in self.checks)
+
+    @property
+    def max_score(self) -> float:
+        return sum(check.max_points for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        hashes = {
+            name: hashlib.sha256((self.submission / name).read_bytes()).hexdigest()
+            for name in FILES
+            if is_there(self.submission / name)
+        }
+        return {
+            "schema": SCHEMA,
+            "submission": {"path": str(self.submission), "sha256": hashes},
+            "environment": self.environment,
+            "score": round(self.score, 6),
+            "max_score": round(self.max_score, 6),
+            "checks": [check.to_json() for check in self.checks],
+            "information": {k: _plain(v) for k, v in self.information.items()},
+        }
+
+    def save(self, path: Path) -> None:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: no NaN, four digits are enough."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else str(value)
+    return value if isinstance(value, (int, str, bool)) or value is None else str(value)

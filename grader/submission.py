@@ -1,0 +1,277 @@
+"""The student's code as the judge sees it: a handle to another process that answers probes, or fails to in a known way."""
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader import ROOT, wire
+from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
+
+FILES = ("model.py", "sampler.py")
+OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
+BOOT_SECONDS = 120  # for our own process to import torch, on a slow disk
+
+
+@dataclass
+class Reply:
+    values: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+Answer = Callable[[dict[str, Any], dict[str, Tensor]], Tensor]
+
+
+@dataclass
+class Process:
+    """A worker under way: its process group, the socket to it, and the pipe that its prints come through."""
+
+    pid: int
+    sock: socket.socket
+    output: int
+    reap: Callable[[], int]
+    printed: bytearray = field(default_factory=bytearray)
+
+
+class Nursery:
+    """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work."""
+
+    def __init__(self, *, fork: bool) -> None:
+        self.fork = fork
+        if fork:
+            self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
+            theirs.close()
+
+    def _start(self, arguments: list[str], *files: int, session: bool = False) -> subprocess.Popen:
+        env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        env |= {"PYTHONDONTWRITEBYTECODE": "1"}
+        # threads that wait by spinning slow each other down a hundredfold where other programs want the cores, too
+        env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        return subprocess.Popen(
+            [sys.executable, "-m", "grader.worker", *arguments], cwd=ROOT, env=env, pass_fds=files,
+            stdin=subprocess.DEVNULL, start_new_session=session,
+        )  # fmt: skip
+
+    def spawn(self, folder: Path, device: str, *, trusted: bool) -> Process:
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        request = {"folder": str(folder), "device": device, "trusted": trusted, "threads": torch.get_num_threads()}
+        if self.fork:
+            socket.send_fds(self.control, [json.dumps(request).encode()], [theirs.fileno(), write])
+            pid, reap = self._answer()["pid"], lambda: self._reap(pid)
+        else:
+            process = self._start(
+                ["--serve", str(theirs.fileno()), str(write), json.dumps(request)],
+                theirs.fileno(), write, session=True,
+            )  # fmt: skip
+            pid, reap = process.pid, lambda: _raw_status(process.wait())
+        theirs.close()
+        os.close(write)
+        os.set_blocking(read, False)
+        ours.setblocking(False)
+        return Process(pid, ours, read, reap)
+
+    def _reap(self, pid: int) -> int:
+        self.control.send(json.dumps({"reap": pid}).encode())
+        return self._answer()["status"]
+
+    def _answer(self) -> dict:
+        self.control.settimeout(BOOT_SECONDS)
+        data = self.control.recv(1 << 16)
+        if not data:
+            raise GraderFault("the nursery of the workers has died")
+        return json.loads(data)
+
+    def close(self) -> None:
+        if self.fork:
+            self.control.close()
+            self.process.wait()
+
+
+def _raw_status(code: int) -> int:
+    return -code if code < 0 else code << 8
+
+
+class Submission:
+    """A folder's model.py and sampler.py, copied beside pristine given code, behind a process boundary.
+
+    A worker is started with the first request. One that died or was killed is replaced at the next request; networks that were
+    built in it are gone, so a check builds its own.
+    """
+
+    in_process = False
+
+    def __init__(self, path: Path, nursery: Nursery, *, device: str, trusted: bool = False) -> None:
+        self.path, self.nursery, self.device, self.trusted = path, nursery, device, trusted
+        self.folder = Path(tempfile.mkdtemp(prefix="submission-")).resolve()
+        lay_out(path, self.folder)
+        self.process: Process | None = None
+        self.printed = ""
+
+    def take_printed(self) -> str:
+        """What the student's code printed since this was last asked, cut at 64 KiB."""
+        printed, self.printed = self.printed, ""
+        return printed
+
+    def request(
+        self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
+        **arguments: Any,
+    ) -> Reply:  # fmt: skip
+        """Have a probe run. Raises SubmissionFailed where no good answer comes within `seconds`."""
+        if self.process is None:
+            self.process = self.nursery.spawn(self.folder, self.device, trusted=self.trusted)
+        self.process.printed.clear()
+        try:
+            return self._converse(probe, seconds, tensors or {}, answer, arguments)
+        except (wire.WireError, ConnectionError, EOFError) as error:
+            raise self._ended(error) from error
+        except BaseException as error:
+            if not isinstance(error, SubmissionFailed) or isinstance(error, TimedOut):
+                self.stop()  # also when the judge is interrupted or fails: half a conversation can't be gone on with
+            raise
+
+    def _converse(self, probe: str, seconds: float, tensors: dict, answer: Answer | None, arguments: dict) -> Reply:
+        deadline = time.monotonic() + seconds
+        self._send(wire.pack({"probe": probe, "arguments": arguments}, tensors), deadline, probe, seconds)
+        while True:
+            head = self._receive(wire.PREFIX.size, deadline, probe, seconds)
+            sizes = wire.lengths(head)
+            values, back = wire.unpack(*(self._receive(size, deadline, probe, seconds) for size in sizes))
+            if "ask" in values and answer is not None:
+                eps = answer(values["ask"], back)
+                self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
+                continue
+            self._drain()
+            output = self.process.printed.decode(errors="replace")
+            self.printed = (self.printed + output)[:OUTPUT_LIMIT]
+            if "error" in values:
+                raise failure(values["error"], output)
+            if not isinstance(values.get("values"), dict):
+                raise wire.WireError("an answer without values")
+            return Reply(values["values"], back)
+
+    def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
+        """Until the socket is ready; meanwhile take in what is printed, or a full pipe would block the worker."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.sock, event)
+            selector.register(self.process.output, selectors.EVENT_READ)
+            while True:
+                ready = {key.fd for key, _ in selector.select(max(0, deadline - time.monotonic()))}
+                if self.process.output in ready and not self._drain():
+                    selector.unregister(self.process.output)  # closed by the worker
+                if self.process.sock.fileno() in ready:
+                    return
+                if time.monotonic() >= deadline:
+                    output = self.process.printed.decode(errors="replace")
+                    raise TimedOut(f"no answer within {seconds:.0f} s ({probe})", output=output)
+
+    def _drain(self) -> bool:
+        """Take in what was printed, keep the first 64 KiB; False once the pipe is closed."""
+        while True:
+            try:
+                data = os.read(self.process.output, 1 << 16)
+            except BlockingIOError:
+                return True
+            self.process.printed += data[: max(0, OUTPUT_LIMIT - len(self.process.printed))]
+            if not data:
+                return False
+
+    def _send(self, data: bytes, deadline: float, *about: Any) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(selectors.EVENT_WRITE, deadline, *about)
+            view = view[self.process.sock.send(view[: 1 << 20]) :]
+
+    def _receive(self, count: int, deadline: float, *about: Any) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            self._wait(selectors.EVENT_READ, deadline, *about)
+            part = self.process.sock.recv(min(count - len(data), 1 << 20))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def _ended(self, error: Exception) -> SubmissionFailed:
+        """The worker died, or spoke nonsense; say how."""
+        if isinstance(error, wire.WireError):
+            self.stop()
+            return Raised(f"the submission's process sent {error}")
+        self._drain()
+        output = self.process.printed.decode(errors="replace")
+        status = self.stop()
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            if name == "SIGKILL":
+                return OutOfMemory("the submission's process was killed, most likely for want of memory", output=output)
+            return Raised(f"the submission's process crashed ({name})", output=output)
+        return Raised(f"the submission ended its process (exit code {os.WEXITSTATUS(status)})", output=output)
+
+    def stop(self) -> int:
+        """Kill the worker and all of its process group; returns how it had ended (a wait status)."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.sock.close()
+        time.sleep(0.01)  # a worker that is ending anyway may do so, and its status then tells how
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone already; PermissionError is macOS's word for a zombie
+        os.close(process.output)
+        return process.reap()
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def lay_out(path: Path, folder: Path) -> None:
+    """Copy the two files, if they are regular files, into a clean tree with the given code."""
+    clean = folder / "assignment"
+    shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "assignment" / "__init__.py", clean)
+    for name in FILES:
+        if is_there(path / name):
+            shutil.copy(path / name, clean / name)
+
+
+def is_there(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink()
+
+
+def failure(error: Any, output: str) -> SubmissionFailed:
+    """What the worker says of an exception → the judge's own. Trusts none of its types."""
+    try:
+        kind, name, message = (str(error[k]) for k in ("kind", "type", "message"))
+        frames = [(str(file), int(line or 0), str(code)) for file, line, code in error["frames"]]
+    except (KeyError, TypeError, ValueError) as forged:
+        raise wire.WireError("an error report that can't be read") from forged
+    own = [(file, line) for file, line, _ in frames if file in FILES]
+    location = f"{own[-1][0]}:{own[-1][1]}" if own else ""
+    trace = "\n".join(f"  {file}:{line}: {code}" for file, line, code in frames)
+    first_line = message.strip().splitlines()[0][:300] if message.strip() else ""
+    about = {"location": location, "trace": trace, "output": output}
+    if kind == "grader":
+        raise GraderFault(f"{name}: {message}")
+    if kind == "contract":
+        return Raised(message, **about)
+    if kind == "not_implemented":
+        return NotImplementedYet(f"not implemented yet: {location}: {message}", location=location, output=output)
+    if kind == "out_of_memory":
+        return OutOfMemory(f"out of memory: {first_line}", **about)
+    return Raised(f"{name}: {first_line}", **about)

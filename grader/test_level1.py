@@ -1,0 +1,361 @@
+"""Level 1, the network: model.py's DiffusionModel. A test is a claim; its points are in configs/grading.yaml."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from assignment.ddpm.config import Config, ModelConfig
+from assignment.ddpm.data import load_images, to_float
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.seeds import derive_seed
+from grader import overfit
+from grader.checks import behaviour, conditioning, contract, learning
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.conftest import Once, unless_a_stub
+from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.grading import load_grading
+from grader.guards import scan
+from grader.network import Network
+from grader.pace import Pace
+from grader.rubric import check
+from grader.submission import Submission, is_there
+
+BATCHES = (1, 2, 3, 5)
+PROBED_T = 48  # of the whole range
+GRADIENT_STEPS = 4
+
+Measured = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def model_file(submission: Submission) -> str:
+    """The source of model.py."""
+    file = submission.path / "model.py"
+    if not is_there(file):
+        raise CheckFailed(
+            f"there is no file model.py in {submission.path}", "Hand in model.py under exactly this name."
+        )
+    return file.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def config(settings: Config) -> ModelConfig:
+    return settings.model
+
+
+@pytest.fixture(scope="session")
+def other_config(config: ModelConfig) -> ModelConfig:
+    """Colour, 32×32, and few steps: what is hard-coded shows."""
+    return replace(config, image_channels=3, image_size=32, num_timesteps=50)
+
+
+@pytest.fixture(scope="session")
+def build(submission: Submission, pace: Pace, seed: int, model_file: str) -> Any:
+    def build(config: ModelConfig, seed: int = seed) -> Network:
+        return Network(submission, pace, config, seed=seed)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def contract_kept(build: Any, config: ModelConfig) -> Once:
+    """The least that the later checks need: it builds, and answers in the shape of x."""
+
+    def look() -> None:
+        network = build(config)
+        network(*network.noise(2, "contract"))
+
+    return Once(look)
+
+
+@pytest.fixture
+def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
+    """A freshly built network, where the contract is kept."""
+    try:
+        contract_kept()
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for the contract: {error.message}") from error
+    return build(config)
+
+
+@pytest.fixture
+def perturbed(network: Network) -> Network:
+    """The same with random noise on all trainable parameters: zero-initialised layers are right, and would hide all."""
+    return network.perturb()
+
+
+@pytest.fixture(scope="session")
+def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) -> Once:
+    def run() -> overfit.Trained:
+        shape = (config.image_channels, config.image_size, config.image_size)
+        images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
+        budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
+        network = build(config)
+        chosen = torch.Generator().manual_seed(derive_seed("images", network.seed))
+        few = to_float(images[torch.randperm(len(images), generator=chosen)[: budget.images]])
+        diffusion = GaussianDiffusion(config.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
+        return overfit.run(network, diffusion, few, budget, settings.training.learning_rate)
+
+    return Once(run)
+
+
+@pytest.fixture
+def trained(network: Network, overfit_run: Once) -> overfit.Trained:
+    """What the overfit run left, for the checks that look at a trained network."""
+    try:
+        return overfit_run()
+    except SubmissionFailed as error:
+        raise NotJudged(f"waits for the overfit run: {error.message}") from error
+
+
+@check("level1.own_work")
+def test_own_work(model_file: str, contract_kept: Once) -> None:
+    """The network is your own work: no ready-made networks, no weights from elsewhere."""
+    unless_a_stub(contract_kept)
+    try:
+        offences = scan(model_file)
+    except (SyntaxError, ValueError) as error:
+        raise NotJudged(f"model.py can't be read as Python: {error}") from error
+    contract.check_own_work(offences, "model.py")
+
+
+@check("level1.contract.builds")
+def test_builds(build: Any, config: ModelConfig, other_config: ModelConfig) -> None:
+    """DiffusionModel(config) builds, for this configuration and for another one."""
+    build(config)
+    build(other_config)
+
+
+@check("level1.contract.shapes")
+def test_shapes(build: Any, config: ModelConfig) -> None:
+    """The predicted noise has the shape of x, for batches of 1, 2, 3 and 5 images."""
+    network = build(config)
+    for batch in BATCHES:
+        x, t = network.noise(batch, "shapes")
+        contract.check_shape(network.reply(x, t).values, x.shape)
+
+
+@check("level1.contract.other_shapes")
+def test_shapes_of_another_configuration(build: Any, other_config: ModelConfig) -> None:
+    """The same with 3 channels, 32×32 pixels and 50 timesteps: nothing is hard-coded."""
+    network = build(other_config)
+    for batch in BATCHES:
+        x, t = network.noise(batch, "other shapes")
+        contract.check_shape(network.reply(x, t).values, x.shape)
+
+
+@check("level1.contract.output")
+def test_output_is_a_plain_tensor(build: Any, config: ModelConfig) -> None:
+    """The predicted noise is a plain tensor of x's dtype, on x's device."""
+    network = build(config)
+    network(*network.noise(2, "output"))
+
+
+@check("level1.contract.finite")
+def test_finite(network: Network, config: ModelConfig, measured: Measured) -> None:
+    """All numbers are finite at the first and last timestep, for ordinary and for large x, before and after training steps."""
+    last = config.num_timesteps - 1
+    for when in ("before training", "after a few steps"):
+        for scale in (1.0, 3.0):
+            x, _ = network.noise(4, "finite", scale=scale)
+            t = torch.tensor([0, 1, last - 1, last]).clamp(0, last)
+            where = f"at t = {t.tolist()}, x of size {scale:g}, {when}"
+            measured.update(contract.check_finite(network(x, t), where))
+        if when == "before training":
+            few_steps(network)
+
+
+@check("level1.contract.autocast")
+def test_autocast(network: Network, config: ModelConfig) -> None:
+    """The network runs in bfloat16 under autocast, as training on a GPU does, and stays finite."""
+    x, _ = network.noise(2, "autocast")
+    reply = network.reply(x, torch.tensor([0, config.num_timesteps - 1]), autocast=True)
+    contract.check_shape(reply.values, x.shape)
+    contract.check_finite(reply.tensors["y"], "under bfloat16 autocast")
+
+
+@check("level1.timestep.uses_every_t")
+def test_uses_every_samples_own_t(perturbed: Network, config: ModelConfig, measured: Measured) -> None:
+    """In a batch with different timesteps each image is treated by its own."""
+    x, _ = perturbed.noise(1, "every t")
+    t = spread(config.num_timesteps, 4)
+    mixed = perturbed(x.expand(len(t), -1, -1, -1).contiguous(), t)
+    alone = torch.cat([perturbed(x, t[i : i + 1]) for i in range(len(t))])
+    measured.update(conditioning.check_uses_every_t(mixed, alone, t.tolist()))
+
+
+@check("level1.timestep.depends_on_t")
+def test_depends_on_t(perturbed: Network, config: ModelConfig, measured: Measured) -> None:
+    """The answer depends on t: the same image gets another one at t = 0 than at t = T − 1."""
+    x, _ = perturbed.noise(2, "depends on t")
+    first, last = (perturbed(x, torch.full((2,), t)) for t in (0, config.num_timesteps - 1))
+    measured.update(conditioning.check_depends_on_t(first, last, config.num_timesteps))
+
+
+@check("level1.timestep.whole_range")
+def test_distinguishes_t_over_the_whole_range(perturbed: Network, config: ModelConfig, measured: Measured) -> None:
+    """Timesteps are told apart over the whole range, not only in a few coarse bins or a part of it."""
+    x, _ = perturbed.noise(1, "whole range")
+    count = min(PROBED_T, config.num_timesteps)
+    t = spread(config.num_timesteps, count, seed=perturbed.seed)
+    batches = [t[i : i + 16] for i in range(0, count, 16)]
+    y = torch.cat([perturbed(x.expand(len(part), -1, -1, -1).contiguous(), part) for part in batches])
+    measured.update(conditioning.check_whole_range(y, t.tolist()))
+
+
+@check("level1.batch.samples_independent")
+def test_samples_are_independent(perturbed: Network, measured: Measured) -> None:
+    """In eval mode an image's answer does not depend on the other images of the batch."""
+    x, t = perturbed.noise(4, "independent")
+    x[1:] *= torch.tensor([0.1, 1.0, 5.0]).view(3, 1, 1, 1)  # companions of very different kinds
+    alone = torch.cat([perturbed(x[i : i + 1], t[i : i + 1]) for i in range(len(x))])
+    measured.update(conditioning.check_independent(perturbed(x, t), alone))
+
+
+@check("level1.batch.order")
+def test_batch_order(perturbed: Network, measured: Measured) -> None:
+    """In eval mode the order of the images in the batch makes no difference."""
+    x, t = perturbed.noise(5, "order")
+    order = [3, 0, 4, 1, 2]
+    measured.update(conditioning.check_order(perturbed(x[order], t[order]), perturbed(x, t), order))
+
+
+@check("level1.behaviour.deterministic")
+def test_deterministic(perturbed: Network, device: str, measured: Measured) -> None:
+    """In eval mode the same input gets the same answer."""
+    x, t = perturbed.noise(2, "deterministic")
+    a, b = (perturbed(x, t, seed=seed) for seed in (1, 2))
+    measured.update(behaviour.check_deterministic(a, b, device))
+
+
+@check("level1.behaviour.no_hidden_state")
+def test_no_hidden_state(
+    perturbed: Network, build: Any, config: ModelConfig, submission: Submission, device: str, measured: Measured
+) -> None:
+    """In eval mode no call leaves a trace in the next one."""
+    x, t = perturbed.noise(2, "state")
+    others = [perturbed.noise(batch, "state, other", batch, scale=3.0) for batch in (2, 3)]
+    before = perturbed(x, t)
+    for other in others:
+        perturbed(*other)
+    measured.update(behaviour.check_no_hidden_state(before, perturbed(x, t), device))
+
+    state = perturbed.state()
+    submission.stop()  # what the first call left, in a module or a cache, is gone, too
+    fresh = build(config)
+    fresh.load(state)
+    fresh(*others[0])
+    behaviour.check_no_hidden_state(before, fresh(x, t), device)
+
+
+@check("level1.behaviour.inputs_unchanged")
+def test_inputs_unchanged(network: Network) -> None:
+    """x and t are after the call as they were before."""
+    x, t = network.noise(3, "inputs")
+    behaviour.check_inputs_unchanged({"x": x, "t": t}, network.reply(x, t).tensors)
+
+
+@check("level1.behaviour.no_side_effects")
+def test_no_side_effects(build: Any, config: ModelConfig, submission: Submission, seed: int) -> None:
+    """Importing, building and calling the network leave global settings and the random generator alone."""
+    ends = []
+    for s in (seed, seed + 1):
+        submission.stop()  # a new process, so that the import happens after seeding, too
+        network = build(config, seed=s)
+        behaviour.check_defaults(*network.built.values["defaults"], "building the network")
+        ends.append(network.built.tensors["rng"])
+    behaviour.check_not_reseeded(*ends)
+    reply = network.reply(*network.noise(2, "side effects"), seed=seed, grad=True)
+    behaviour.check_defaults(*reply.values["defaults"], "a forward pass")
+    behaviour.check_rng_untouched(reply.tensors["rng_before"], reply.tensors["rng_after"])
+
+
+@check("level1.contract.device")
+def test_device(network: Network, config: ModelConfig, submission: Submission) -> None:
+    """No tensor is pinned to the CPU: the network can move to a GPU."""
+    x, t = network.noise(2, "device")
+    submission.request("meta", seconds=network.pace.for_forward(2), tensors={"x": x, "t": t}, config=vars(config))
+
+
+@check("level1.training.registered")
+def test_all_layers_are_registered(
+    perturbed: Network, build: Any, config: ModelConfig, submission: Submission, measured: Measured
+) -> None:
+    """The state dict holds all that the answer needs: saved and loaded, the network answers the same."""
+    x, t = perturbed.noise(3, "registered")
+    original, state = perturbed(x, t), perturbed.state()
+    submission.stop()  # what is remembered outside of the network is gone, too
+    fresh = build(config, seed=perturbed.seed + 1)
+    fresh.load(state)
+    measured.update(behaviour.check_registered(original, fresh(x, t)))
+
+
+@check("level1.training.all_parameters")
+def test_all_parameters_get_gradients(
+    network: Network, build: Any, other_config: ModelConfig, measured: Measured
+) -> None:
+    """Every trainable parameter gets a finite, non-zero gradient within a few training steps."""
+    parameters = network.built.values["parameters"]
+    if not any(trainable for _, _, trainable in parameters):
+        learning.check_trainable(parameters)
+    seen = [few_steps(network)]
+    try:
+        measured.update(learning.check_trainable(parameters, *seen))
+    except CheckFailed:
+        # at the config's size alone a gradient may vanish rightly, as in an attention over a single pixel
+        seen.append(few_steps(build(other_config)))
+        measured.update(learning.check_trainable(parameters, *seen))
+
+
+@check("level1.training.gradient_flow")
+def test_gradient_flow(perturbed: Network, seed: int, measured: Measured) -> None:
+    """The output carries gradients, they reach x, and backward works in train mode."""
+    x, t = perturbed.noise(3, "flow")
+    cotangent, _ = perturbed.noise(3, "flow, cotangent")
+    reply = perturbed.flow(x, t, cotangent, seed=seed)
+    measured.update(learning.check_flow(reply.values["requires_grad"], reply.tensors.get("gradient")))
+
+
+@check("level1.training.overfits")
+def test_overfits(network: Network, overfit_run: Once, device: str, measured: Measured) -> None:
+    """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
+    trained = overfit_run()
+    budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
+    measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
+
+
+@check("level1.training.predicts_noise")
+def test_predicts_the_noise(trained: overfit.Trained, measured: Measured) -> None:
+    """The network predicts the noise, not the image, the velocity or the rest."""
+    t = trained
+    measured.update(learning.check_predicts_noise(t.y, t.noise, t.x_0, t.x_t, t.alpha_bar))
+
+
+@check("level1.training.not_squashed")
+def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) -> None:
+    """The output is free to go beyond ±1, as noise does."""
+    noisiest = trained.t >= 0.75 * (trained.t.max() + 1)
+    measured.update(learning.check_not_squashed(trained.y[noisiest]))
+
+
+def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:
+    """`count` timesteps over [0, T), the first and the last among them; with a seed, at random within equal parts."""
+    even = torch.linspace(0, num_timesteps - 1, count, dtype=torch.float64)
+    if seed is not None:
+        generator = torch.Generator().manual_seed(derive_seed("spread", seed))
+        inner = torch.rand(count - 2, generator=generator, dtype=torch.float64) - 0.5
+        even[1:-1] += 0.9 * inner * (num_timesteps - 1) / max(1, count - 1)
+    return even.round().long()
+
+
+def few_steps(network: Network) -> learning.Gradients:
+    """A few optimiser steps on noise; says which parameters got gradients."""
+    inputs = [network.noise(4, "steps", k) for k in range(GRADIENT_STEPS)]
+    x, t = (torch.stack(parts) for parts in zip(*inputs, strict=True))
+    noise = torch.stack([network.noise(4, "targets", k)[0] for k in range(GRADIENT_STEPS)])
+    reply = network.train(x, t, noise, learning_rate=1e-3, seed=network.seed, gradients=True)
+    return reply.values["gradients"]

@@ -1,0 +1,322 @@
+"""Level 4, the sampler: sampler.py's DDPMSampler. A test is a claim; its points are in configs/grading.yaml.
+
+The judge answers in the network's place: it sees each call, and knows the noise that it answered.
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from assignment.ddpm.config import Config
+from assignment.ddpm.seeds import derive_seed
+from grader.checks import contract, end_to_end, reverse_step
+from grader.checks import trace as traces
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.measure_step import Step, inside_inputs, outside_inputs
+from grader.checks.sampler_checks import check_left_alone, check_not_repeated, check_range, check_reproducible
+from grader.checks.schedule import Schedule
+from grader.conftest import Once, unless_a_stub
+from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.guards import scan
+from grader.pace import Pace
+from grader.rubric import check
+from grader.sampler import Sampler, Trace
+from grader.submission import Submission, is_there
+
+STEEP = end_to_end.STEEP
+STEP_SHAPE = (64, 1, 64, 64)  # 2**18 scalars for each step that is measured
+END_SHAPE = (64, 1, 64, 64)  # 2**18 pixels of samples
+TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
+NOISE_SHAPE = (8, 3, 16, 16)
+OTHER_SIZES = ((7, (1, 1, 8, 8)), (20, (3, 2, 12, 20)), (50, (5, 3, 9, 9)))  # T, shape
+
+Measured = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def sampler_file(submission: Submission) -> str:
+    """The source of sampler.py."""
+    file = submission.path / "sampler.py"
+    if not is_there(file):
+        raise CheckFailed(f"there is no file sampler.py in {submission.path}", "Hand it in under exactly this name.")
+    return file.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def long(settings: Config) -> Schedule:
+    """The configuration's own schedule."""
+    return Schedule(settings.model.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
+
+
+@pytest.fixture(scope="session")
+def build(submission: Submission, pace: Pace, seed: int, sampler_file: str) -> Any:
+    def build(schedule: Schedule) -> Sampler:
+        return Sampler(submission, pace, schedule, seed=seed)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def contract_kept(build: Any) -> Once:
+    """The least that the later checks of whole samplings need: sample answers in the shape that was asked for."""
+
+    def look() -> None:
+        build(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
+
+    return Once(look)
+
+
+@pytest.fixture(scope="session")
+def step_kept(build: Any) -> Once:
+    """The least that the checks of single steps need: p_sample answers in the shape of x_t."""
+
+    def look() -> None:
+        x = torch.zeros(2, 1, 8, 8)
+        build(STEEP).p_sample(x, 3, x, seed=0)
+
+    return Once(look)
+
+
+def waiting_for(once: Once, what: str) -> None:
+    try:
+        once()
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for {what} to keep the contract: {error.message}") from error
+
+
+@pytest.fixture
+def whole(build: Any, contract_kept: Once) -> Any:
+    """Builds samplers of which sample answers in the right shape."""
+    waiting_for(contract_kept, "sample")
+    return build
+
+
+@pytest.fixture
+def single(build: Any, step_kept: Once) -> Any:
+    """Builds samplers of which p_sample answers in the right shape."""
+    waiting_for(step_kept, "p_sample")
+    return build
+
+
+@pytest.fixture(scope="session")
+def long_trace_once(build: Any, long: Schedule, seed: int) -> Once:
+    return Once(lambda: build(long).trace(silence, TRACE_SHAPE, seed=derive_seed("trace", seed)))
+
+
+@pytest.fixture
+def long_trace(whole: Any, long_trace_once: Once) -> Trace:
+    """One sampling over all steps of the configuration, recorded; several checks look at it."""
+    return long_trace_once()
+
+
+@pytest.fixture(scope="session")
+def measured_steps(build: Any, long: Schedule, seed: int) -> Once:
+    """Single reverse steps at t in {1, 2, T/2, T−1} of two schedules: inside and outside inputs (measure_step.py)."""
+
+    def measure() -> tuple[list[Step], list[Step]]:
+        inside, outside = [], []
+        for schedule in (long, STEEP):
+            sampler = build(schedule)
+            for t in sorted({1, 2, schedule.T // 2, schedule.T - 1}):
+                generator = torch.Generator().manual_seed(derive_seed("step", seed, schedule.T, t))
+                for steps, inputs in (
+                    (inside, inside_inputs(schedule, t, STEP_SHAPE, generator)),
+                    (outside, outside_inputs(STEP_SHAPE, generator)),
+                ):
+                    steps.append(sampler.step(t, inputs, seed=derive_seed("z", seed, schedule.T, t, len(steps))))
+        return inside, outside
+
+    return Once(measure)
+
+
+@pytest.fixture
+def steps(single: Any, measured_steps: Once) -> tuple[list[Step], list[Step]]:
+    return measured_steps()
+
+
+def silence(x: Tensor, t: Tensor) -> Tensor:
+    """A network that sees no noise."""
+    return torch.zeros_like(x)
+
+
+@check("level4.own_work")
+def test_own_work(sampler_file: str, step_kept: Once) -> None:
+    """The sampler is your own work: no ready-made schedulers."""
+    unless_a_stub(step_kept)
+    try:
+        offences = scan(sampler_file)
+    except (SyntaxError, ValueError) as error:
+        raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
+    contract.check_own_work(offences, "sampler.py")
+
+
+@check("level4.contract.builds")
+def test_builds(build: Any, long: Schedule, step_kept: Once) -> None:
+    """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
+    unless_a_stub(step_kept)
+    build(long)
+    build(STEEP)
+
+
+@check("level4.contract.shapes")
+def test_shapes(build: Any, submission: Submission) -> None:
+    """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
+    sampler = build(STEEP)
+    x = torch.linspace(-1, 1, 2 * 8 * 8).view(2, 1, 8, 8)
+    reply = sampler.reply(x, torch.tensor([3, 3]), torch.zeros_like(x), seed=1)
+    contract.check_output(reply.values, x.shape, x.dtype, submission.device)
+    reply = sampler.trace(silence, (3, 1, 8, 8), seed=1).result
+    contract.check_output(reply.values, (3, 1, 8, 8), torch.float32, submission.device)
+
+
+@check("level4.contract.range")
+def test_range(whole: Any, measured: Measured) -> None:
+    """Samples lie in [−1, 1], also where the network drives them far out, and use both halves of it."""
+    sampler = whole(STEEP)
+    driven = [sampler.sample(lambda x, t, push=push: torch.full_like(x, push), (2, 1, 8, 8), seed=2) for push in (-30, 30)]
+    measured.update(check_range(torch.cat(driven)))
+
+
+@check("level4.contract.other_sizes")
+def test_other_sizes(whole: Any) -> None:
+    """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
+    for T, shape in OTHER_SIZES:
+        sampler = whole(Schedule(T, 0.01, 0.4))
+        trace = sampler.trace(silence, shape, seed=3)
+        contract.check_output(trace.result.values, shape, torch.float32, sampler.submission.device)
+        if len(trace.x) > T or (trace.steps and max(trace.steps) >= T):
+            raise CheckFailed(
+                f"expected steps T − 1 = {T - 1}, …, 0, got {len(trace.x)} calls, from t = {max(trace.steps)}",
+                "Take the number of steps from diffusion.num_timesteps.",
+            )
+
+
+@check("level4.trace.every_step_once")
+def test_visits_every_step_once(long_trace: Trace, long: Schedule, measured: Measured) -> None:
+    """The network is asked at t = T − 1, …, 1, 0: every step once, in this order."""
+    measured.update(traces.check_order(long_trace.steps, long.T))
+
+
+@check("level4.trace.timesteps")
+def test_timesteps_are_integers(long_trace: Trace, device: str, measured: Measured) -> None:
+    """The network gets t as integers, one for each image, on the device."""
+    kinds = (long_trace.of_t(key) for key in ("dtype", "shape", "device"))
+    measured.update(traces.check_timestep_tensors(*kinds, TRACE_SHAPE[0], device))
+
+
+@check("level4.trace.starts_from_noise")
+def test_starts_from_noise(long_trace: Trace, measured: Measured) -> None:
+    """Sampling starts from standard normal noise, independent for each image and pixel."""
+    if not long_trace.x:
+        raise NotJudged("the model was never called")
+    measured.update(traces.check_starting_noise(long_trace.x[0]))
+
+
+@check("level4.trace.eval_mode")
+def test_eval_mode(long_trace: Trace, measured: Measured) -> None:
+    """The network is in eval mode while sampling."""
+    measured.update(traces.check_eval([bool(facts.get("training")) for facts in long_trace.facts]))
+
+
+@check("level4.trace.no_grad")
+def test_no_grad(long_trace: Trace, measured: Measured) -> None:
+    """No gradients are recorded while sampling."""
+    recorded = bool(long_trace.result.values.get("requires_grad"))
+    measured.update(traces.check_no_grad([bool(facts.get("grad")) for facts in long_trace.facts], recorded))
+
+
+@check("level4.step.mean")
+def test_step_mean(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+    """One reverse step has the mean of Eq. 11, or the one with the clipped x_0."""
+    measured.update(reverse_step.check_mean(*steps))
+
+
+@check("level4.step.variance")
+def test_step_variance(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+    """The noise of a reverse step has variance beta or beta-tilde, at every t."""
+    measured.update(reverse_step.check_variance(steps[0]))
+
+
+@check("level4.step.gaussian")
+def test_step_noise_is_gaussian(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+    """The noise of a reverse step is normally distributed."""
+    measured.update(reverse_step.check_gaussian(steps[0]))
+
+
+@check("level4.step.fresh_noise")
+def test_step_noise_is_fresh(single: Any, whole: Any, seed: int, measured: Measured) -> None:
+    """The noise is drawn anew for each step, image, channel and pixel."""
+    sampler = single(STEEP)
+    generator = torch.Generator().manual_seed(derive_seed("fresh", seed))
+    x_t, eps = inside_inputs(STEEP, 10, NOISE_SHAPE, generator)
+    outs = torch.stack([sampler.p_sample(x_t, 10, eps, seed=derive_seed("fresh", seed, k)) for k in range(8)])
+    measured.update(reverse_step.check_fresh_noise(reverse_step.step_noise(x_t, eps, outs)))
+
+    # in a whole sampling: eps follows from x_t and an x_0 of the judge's, so that all right forms of the mean agree
+    x_0 = torch.rand(NOISE_SHAPE, generator=generator) * 1.8 - 0.9
+
+    def model(x: Tensor, t: Tensor) -> Tensor:
+        a_bar = STEEP.alpha_bar[t.long().flatten()[:1].clamp(0, STEEP.T - 1)].float()
+        return (x - a_bar.sqrt() * x_0) / (1 - a_bar).sqrt()
+
+    trace = whole(STEEP).trace(model, NOISE_SHAPE, seed=derive_seed("fresh trace", seed))
+    if trace.steps != list(range(STEEP.T - 1, -1, -1)):
+        raise NotJudged("waits for every_step_once: the steps of a sampling are not T − 1, …, 0")
+    noise = reverse_step.trace_noise(STEEP, torch.stack(trace.x), torch.stack(trace.eps))
+    measured.update(reverse_step.check_fresh_noise(noise))
+
+
+@check("level4.step.last_step")
+def test_last_step_adds_no_noise(single: Any, long: Schedule, seed: int, measured: Measured) -> None:
+    """At t = 0 no noise is added."""
+    for schedule in (long, STEEP):
+        generator = torch.Generator().manual_seed(derive_seed("last", seed, schedule.T))
+        x_t, eps = inside_inputs(schedule, 0, NOISE_SHAPE, generator)
+        sampler = single(schedule)
+        first, second = (sampler.p_sample(x_t, 0, eps, seed=derive_seed("last", seed, k)) for k in range(2))
+        measured.update(reverse_step.check_last_step(schedule, x_t, eps, first, second))
+
+
+@check("level4.step.mixed_t")
+def test_mixed_timesteps_in_one_batch(single: Any, seed: int, measured: Measured) -> None:
+    """In a batch with different t each image is stepped by its own."""
+    t = [0, 5, STEEP.T - 1, 0, 1]
+    generator = torch.Generator().manual_seed(derive_seed("mixed", seed))
+    inputs = [inside_inputs(STEEP, step, (1, 3, 32, 32), generator) for step in t]
+    x_t, eps = (torch.cat(parts) for parts in zip(*inputs, strict=True))
+    out = single(STEEP).p_sample(x_t, torch.tensor(t), eps, seed=derive_seed("mixed z", seed))
+    measured.update(reverse_step.check_mixed_t(STEEP, t, x_t, eps, out))
+
+
+@check("level4.behaviour.leaves_alone")
+def test_leaves_everything_alone(single: Any, whole: Any) -> None:
+    """Schedule, model, x_t and t are as they were afterwards."""
+    x_t = torch.linspace(-2, 2, 3 * 2 * 6 * 6).view(3, 2, 6, 6)
+    t = torch.tensor([0, 7, 19])
+    reply = single(STEEP).reply(x_t, t, torch.ones_like(x_t), seed=4)
+    check_left_alone("p_sample", reply.values["changed"], {"x_t": x_t, "t": t}, reply.tensors)
+    reply = whole(STEEP).trace(silence, (2, 1, 8, 8), seed=4).result
+    check_left_alone("sample", reply.values["changed"], {}, {})
+
+
+@check("level4.behaviour.reproducible")
+def test_reproducible(whole: Any, seed: int, measured: Measured) -> None:
+    """torch.manual_seed before sampling reproduces the samples, and another seed gives others."""
+    sampler, shape = whole(STEEP), (4, 1, 8, 8)
+    first, again, other = (
+        sampler.trace(silence, shape, seed=derive_seed("reproducible", seed, k)) for k in (1, 1, 2)
+    )  # fmt: skip
+    following = sampler.trace(silence, shape, seed=None)
+    measured.update(check_reproducible(first.result.tensors["y"], again.result.tensors["y"]))
+    check_not_repeated(other, following, first)
+
+
+@check("level4.end_to_end")
+def test_end_to_end(whole: Any, seed: int, measured: Measured) -> None:
+    """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
+    samples = whole(STEEP).sample(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))
+    measured.update(end_to_end.check_end_to_end(samples))

@@ -1,0 +1,67 @@
+"""From what a check raised to a verdict, and the hints for errors that students often meet."""
+
+import re
+
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.errors import GraderFault, NotImplementedYet, SubmissionFailed, TimedOut
+from grader.results import Check
+
+ERROR_HINTS = (
+    (r"Expected size \d+ but got size \d+|must match the size of tensor b",
+     "Two tensors of different sizes meet. In a U-Net: 28 halves to 14, 7 and 3, and twice 3 is not 7, so interpolate to the "
+     "size of the skip. With t: the embedding (B, dim) needs two more axes to be added to (B, dim, H, W)."),
+    (r"to have \d+ channels, but got|expected input\[.*\] to have",
+     "A layer gets another number of channels than it was built for: after concatenating a skip the channels add up; the "
+     "first and last layer need config.image_channels, not a fixed number."),
+    (r"mat1 and mat2 shapes cannot be multiplied",
+     "A Linear layer gets another number of features than it was built for: compute it from the config, or pool first."),
+    (r"must have the same dtype|expected scalar type|dtype",
+     "Tensors of different dtypes meet: t is an integer (.float() before a Linear), and constants should take x.dtype."),
+    (r"modified by an inplace operation",
+     "An in-place operation (+=, .add_(), nn.ReLU(inplace=True)) changes what backward still needs, often a skip."),
+    (r"device",
+     "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer."),
+    (r"num_channels must be divisible by num_groups", "GroupNorm's groups must divide the channels, in every configuration."),
+    (r"not allowed here", "The exercise is to write it yourself with torch.nn."),
+    (r"index out of range", "A table has too few rows: t goes from 0 to config.num_timesteps − 1."),
+    (r"unexpected keyword argument|positional argument",
+     "The signature is not the starter's: DiffusionModel(config), forward(self, x, t); DDPMSampler(diffusion, device), "
+     "p_sample(self, model, x_t, t), sample(self, model, shape)."),
+    (r"Missing key\(s\) in state_dict|Unexpected key\(s\)|size mismatch for",
+     "A fresh network has other weights than this one had: are layers created in forward, or only on some paths?"),
+)  # fmt: skip
+
+
+class Ours(Exception):
+    """A check itself crashed; nothing may be said about the submission."""
+
+
+def apply(check: Check, error: BaseException | None, *, in_process: bool) -> None:
+    """Fill in the check's verdict, message and hint. Raises Ours for an exception that no submission can cause."""
+    if error is None:
+        check.verdict, check.message = "passed", ""
+    elif isinstance(error, CheckFailed):
+        check.verdict, check.message, check.hint = "failed", error.message, error.hint
+        check.measurements |= error.measurements
+    elif isinstance(error, NotJudged):
+        check.verdict, check.message = "not_judged", str(error)
+    elif isinstance(error, SubmissionFailed):
+        check.verdict, check.message, check.location = error.verdict, error.message, error.location
+        check.trace, check.output = error.trace, error.output or check.output
+        check.hint = error_hint(error)
+    elif in_process and not isinstance(error, GraderFault):
+        check.verdict, check.message = "error", f"{type(error).__name__}: {error}"
+        check.hint = error_hint(error)
+    else:
+        raise Ours from error
+
+
+def error_hint(error: BaseException) -> str:
+    if isinstance(error, NotImplementedYet):
+        return "Write this part of the exercise first."
+    if isinstance(error, TimedOut):
+        return "Is there a loop that never ends, or a Python loop over pixels? The limit is 25 times the reference's own time."
+    for pattern, hint in ERROR_HINTS:
+        if re.search(pattern, str(error)):
+            return hint
+    return "The traceback ends in your own line. To look around there: add --in-process --pdb to the pytest command."

@@ -1,0 +1,182 @@
+"""The other process: it alone imports a submission's files, and answers the judge's requests.
+
+`python -m grader.worker` is a nursery: it imports torch once and forks a worker for each submission, which takes milliseconds
+instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the worker, for
+systems and devices that don't survive a fork.
+"""
+
+import argparse
+import ctypes
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import assignment.ddpm
+from assignment.ddpm.device import is_out_of_memory
+from grader import wire
+from grader.guards import allow_only_own_work
+from grader.probes import PROBES, ContractError, Session, Tensors
+
+# what the first backward pass, and the first use of the meta device, import for seconds: done while nobody asks
+WARM = ("sympy", "torch._dynamo")
+STACK = 12  # frames of a student's traceback that are shown
+CLEAN_FILES = ("assignment/model.py", "assignment/sampler.py")
+
+
+class Line:
+    """The worker's end of the socket; blocking, as only the judge has deadlines."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def send(self, head: dict[str, Any], tensors: Tensors) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.sock.sendall(wire.pack(head, tensors))
+
+    def receive(self) -> tuple[dict[str, Any], Tensors]:
+        head, tensors = wire.lengths(self._exactly(wire.PREFIX.size))
+        return wire.unpack(self._exactly(head), self._exactly(tensors))
+
+    def _exactly(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            part = self.sock.recv(min(count - len(data), 1 << 20))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def ask(self, facts: dict[str, Any], tensors: Tensors) -> Tensor:
+        """Have the judge answer for a sampler's model."""
+        self.send({"ask": facts}, tensors)
+        return self.receive()[1]["eps"]
+
+
+def serve(sock: socket.socket, folder: Path, device: str) -> None:
+    """Answer requests until the judge hangs up."""
+    line = Line(sock)
+    session = Session(device, line.ask)
+    while True:
+        try:
+            request, tensors = line.receive()
+        except EOFError:
+            return
+        try:
+            values, back = PROBES[request["probe"]](session, tensors, **request["arguments"])
+            line.send({"values": values}, back)
+        except BaseException as error:  # SystemExit, KeyboardInterrupt, pytest's Skipped: all the student's
+            line.send({"error": explain(error, folder)}, {})
+
+
+def explain(error: BaseException, folder: Path) -> dict[str, Any]:
+    """An exception as data: its kind, and the traceback from the student's first line to the student's last."""
+    own = {str(folder / name): Path(name).name for name in CLEAN_FILES}
+    frames = list(traceback.extract_tb(error.__traceback__))
+    at = [i for i, frame in enumerate(frames) if frame.filename in own]
+    shown = [(own.get(f.filename, f.filename), f.lineno, f.line) for f in frames[at[0] : at[-1] + 1]] if at else []
+    if isinstance(error, SyntaxError) and error.filename in own:
+        shown = [(own[error.filename], error.lineno, (error.text or "").strip())]
+    if isinstance(error, ContractError):
+        kind = "contract"
+    elif isinstance(error, NotImplementedError) and shown and str(shown[-1][2]).startswith("raise NotImplementedError"):
+        kind = "not_implemented"
+    elif is_out_of_memory(error):
+        kind = "out_of_memory"
+    elif not shown and frames and Path(frames[-1].filename).parent == Path(__file__).parent:
+        kind = "grader"  # a fault of a probe itself
+    else:
+        kind = "raised"
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {"kind": kind, "type": type(error).__name__, "message": message[:2000], "frames": shown[-STACK:]}
+
+
+def become_worker(folder: Path, output: int, *, trusted: bool) -> None:
+    """Shut the door: a group of its own, the clean folder instead of the project, output into the judge's pipe."""
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, errors="replace") for n in (1, 2))
+    os.chdir(folder)
+    root = Path(__file__).resolve().parent.parent
+    sys.path[:] = [str(folder), *(p for p in sys.path if p and Path(p).resolve() != root)]
+    sys.argv = [""]
+    assignment.__path__[:] = [str(folder / "assignment")]
+    assignment.ddpm.__path__[:] = [str(folder / "assignment" / "ddpm")]
+    if not trusted:
+        allow_only_own_work()
+
+
+def die_with_parent() -> None:
+    """A worker must not outlive a judge that was killed. Linux only; elsewhere it ends at its next read."""
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def is_asked(control: socket.socket) -> bool:
+    return bool(select.select([control], [], [], 0)[0])
+
+
+def nursery(control: socket.socket) -> None:
+    """Fork a worker, or say how one ended, whenever the judge asks; end with the judge."""
+    later = list(WARM)
+    while True:
+        while later and not is_asked(control):
+            importlib.import_module(later.pop(0))
+        message, files, _, _ = socket.recv_fds(control, 1 << 16, 2)
+        if not message:
+            return
+        request = json.loads(message)
+        if "reap" in request:
+            control.send(json.dumps({"status": os.waitpid(request["reap"], 0)[1]}).encode())
+            continue
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            die_with_parent()
+            enter(socket.socket(fileno=files[0]), files[1], request)
+        for file in files:
+            os.close(file)
+        control.send(json.dumps({"pid": pid}).encode())
+
+
+def enter(sock: socket.socket, output: int, request: dict[str, Any]) -> None:
+    """Be the worker, and never return from it."""
+    folder = Path(request["folder"])
+    try:
+        torch.set_num_threads(request["threads"])
+        become_worker(folder, output, trusted=request["trusted"])
+        serve(sock, folder, request["device"])
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)  # no atexit handlers: they would be the student's
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m grader.worker", description=__doc__.splitlines()[0])
+    parser.add_argument("--control", type=int, help="the nursery's socket")
+    parser.add_argument("--serve", nargs=3, metavar=("SOCKET", "OUTPUT", "REQUEST"), help="be a worker, without a fork")
+    args = parser.parse_args()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the judge's to handle
+    if args.serve:
+        sock, output, request = args.serve
+        enter(socket.socket(fileno=int(sock)), int(output), json.loads(request))
+    nursery(socket.socket(fileno=args.control))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""z is drawn when a shape is first seen and kept from then on.
+
+Caught by: level4.step.fresh_noise
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+        self.noise = {}
+
+    def z(self, x):
+        if x.shape not in self.noise:
+            self.noise[x.shape] = torch.randn_like(x)
+        return self.noise[x.shape]
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        d = self.diffusion
+        beta = d.extract(d.betas, t, x_t.shape)
+        mean = d.extract(d.sqrt_recip_alpha, t, x_t.shape) * (
+            x_t - beta / d.extract(d.sqrt_one_minus_alpha_bar, t, x_t.shape) * model(x_t, t)
+        )
+        return mean + (t > 0).view(-1, 1, 1, 1) * beta.sqrt() * self.z(x_t)
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(self.diffusion.num_timesteps)):
+            x = self.p_sample(model, x, torch.full((shape[0],), i, device=self.device))
+        return x.clamp(-1, 1)

@@ -1,0 +1,30 @@
+"""Each image is stretched to fill [-1, 1] in place of a clamp.
+
+Caught by: level4.end_to_end
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        d = self.diffusion
+        beta = d.extract(d.betas, t, x_t.shape)
+        mean = d.extract(d.sqrt_recip_alpha, t, x_t.shape) * (
+            x_t - beta / d.extract(d.sqrt_one_minus_alpha_bar, t, x_t.shape) * model(x_t, t)
+        )
+        return mean + d.extract(d.posterior_variance, t, x_t.shape).sqrt() * torch.randn_like(x_t)
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(self.diffusion.num_timesteps)):
+            x = self.p_sample(model, x, torch.full((shape[0],), i, device=self.device))
+        low, high = x.amin(dim=(1, 2, 3), keepdim=True), x.amax(dim=(1, 2, 3), keepdim=True)
+        return ((x - low) / (high - low + 1e-8) * 2 - 1).clamp(-1, 1)

@@ -1,0 +1,30 @@
+"""The root of the variance is taken in __init__ and again in the step.
+
+Caught by: level4.step.variance
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+        self.sigmas = torch.sqrt(diffusion.posterior_variance)
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        d = self.diffusion
+        eps = model(x_t, t)
+        mean = d.extract(d.sqrt_recip_alpha, t, x_t.shape) * (
+            x_t - d.extract(d.betas, t, x_t.shape) * eps / d.extract(d.sqrt_one_minus_alpha_bar, t, x_t.shape)
+        )
+        return mean + torch.sqrt(d.extract(self.sigmas, t, x_t.shape)) * torch.randn_like(x_t)
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(self.diffusion.num_timesteps)):
+            x = self.p_sample(model, x, torch.full((shape[0],), i, device=self.device))
+        return x.clamp(-1, 1)
