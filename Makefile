@@ -1,33 +1,47 @@
 # The verbs of the project. `make` alone lists them; uv is used where it is, else fetched into .tools/.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 PYTHON := $(UV) run --quiet python
-CONFIG ?= configs/digits.yaml
 ARGS ?=
+SUBMISSION ?= assignment
+GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) --config $(or $(CONFIG),configs/fashion_mnist.yaml) $(if $(K),-k "$(K)")
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test lint bench clean
+.PHONY: help env demo train sample test-level1 test-level4 test prove calibrate-checks lint bench clean
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments,"
+	@echo "  SUBMISSION=folder what is graded (else assignment/), K=shapes only the checks with that in their name"
 
 demo: env  ## train the reference on small digits and draw samples, 3 minutes on a CPU
 	$(PYTHON) main.py --config configs/digits.yaml --solution
 
 train: env  ## train assignment/model.py, then sample: CONFIG=…, ARGS=…
-	$(PYTHON) main.py --config $(CONFIG) $(ARGS)
+	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
 
 sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARGS=…
-	$(PYTHON) main.py --config $(CONFIG) $(ARGS) training.resume=true training.max_minutes=0
+	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS) training.resume=true training.max_minutes=0
+
+test-level1: env  ## grade your network: SUBMISSION=…, CONFIG=…, K=…
+	$(GRADE) -m level1
+
+test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
+	$(GRADE) -m level4
 
 test: env  ## the project's own tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest tests
+
+prove: env  ## is the grader right? the whole bank of right and wrong submissions
+	$(PYTHON) -m tests.prove
+
+calibrate-checks: env  ## how often does a right submission fail by chance? an hour; goes on where it was stopped
+	$(PYTHON) -m tests.calibrate
 
 lint: env  ## style and formatting
 	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
 
 bench: env  ## speed beside a plain baseline: CONFIG=…
-	$(PYTHON) -m tests.bench --config $(CONFIG)
+	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml)
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 # torch, and all that needs it, is imported in run(): a mistyped argument is answered at once, not seconds later
-from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.config import Config, config_files, load_config
 from assignment.ddpm.errors import RunError, UserError
 
 FLAGS = {
@@ -42,8 +42,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
             near = difflib.get_close_matches(text, ["--config", *FLAGS], n=1, cutoff=0.0)[0]
             raise UserError(f"{text}: unknown flag; did you mean {near}?")
     if args.config is None:
-        files = ", ".join(sorted(str(p) for p in Path("configs").glob("*.yaml")))
-        raise UserError(f"--config is missing: expected one of {files}")
+        raise UserError(f"--config is missing: expected one of {', '.join(config_files())}")
     return args, load_config(args.config, overrides)
 
 

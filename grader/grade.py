@@ -36,9 +36,11 @@ def grade(
     """
     keeper = _Keeper()
     files = [str(ROOT / "grader" / f"test_level{level}.py") for level in levels]
-    arguments = [*files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "--assert=plain",
-                 f"--submission={submission}", f"--config={config}", f"--seed={seed}",
-                 *(f"--set={text}" for text in overrides), *options]  # fmt: skip
+    arguments = [
+        *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "--assert=plain",
+        f"--submission={submission}", f"--config={config}", f"--seed={seed}", *(f"--set={text}" for text in overrides),
+        *options,
+    ]  # fmt: skip
     with redirect_stdout(io.StringIO()) if quiet else nullcontext():
         code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
     if code == pytest.ExitCode.INTERRUPTED:

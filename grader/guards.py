@@ -1,15 +1,20 @@
-"""Own work: what a submission may not import or read. In the worker as a block, in the judge as a scan of the source."""
+"""Own work: what a submission may not import or read. A block in the worker, a scan of the source in the judge."""
 
 import ast
 import sys
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 
-FORBIDDEN = ("diffusers", "timm", "transformers", "huggingface_hub", "torchvision.models", "reference", "grader", "tests",
-             "safetensors")  # fmt: skip
+FORBIDDEN = (
+    "diffusers", "timm", "transformers", "huggingface_hub", "torchvision.models", "safetensors",
+    "reference", "grader", "tests",
+)  # fmt: skip
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".onnx")
-READERS = ("torch.load", "torch.hub", "torch.jit.load", "numpy.load", "np.load", "pickle.load", "pickle.loads", "joblib.load",
-           "safetensors.torch.load_file", "urllib.request.urlopen", "urllib.request.urlretrieve", "requests.get")  # fmt: skip
+READERS = (
+    "torch.load", "torch.hub", "torch.jit.load", "safetensors.torch.load_file", "numpy.load", "np.load",
+    "pickle.load", "pickle.loads", "joblib.load",
+    "urllib.request.urlopen", "urllib.request.urlretrieve", "requests.get",
+)  # fmt: skip
 
 
 def is_forbidden(module: str) -> bool:

@@ -12,16 +12,15 @@ from grader.submission import Answer, Reply
 
 
 class InProcessSubmission:
-    """Answers the same requests as a Submission; exceptions come out as they are, so a debugger stops at the student's line."""
-
-    in_process = True
+    """Answers the same requests as a Submission; exceptions come out as they are, so a debugger stops there."""
 
     def __init__(self, path: Path, *, device: str) -> None:
-        self.path = path
+        self.path, self.device = path, device
         for name in ("model", "sampler"):
             sys.modules.pop(f"assignment.{name}", None)
         # the files where they are, so that breakpoints set in an editor hold; the given code stays ours
-        assignment.__path__[:] = [str(path.resolve()), *assignment.__path__]
+        self.path_before = list(assignment.__path__)
+        assignment.__path__[:] = [str(path.resolve()), *self.path_before]
         self.answer: Answer | None = None
         self.session = Session(device, lambda facts, tensors: self.answer(facts, tensors))
 
@@ -37,3 +36,4 @@ class InProcessSubmission:
         self.session.networks.clear()
 
     def close(self) -> None:
+        assignment.__path__[:] = self.path_before

@@ -1,4 +1,4 @@
-"""The grader's options of pytest. A plugin of its own (see pyproject.toml), as pytest reads options before it finds conftest.py."""
+"""The grader's options of pytest: a plugin (see pyproject.toml), as pytest reads options before it finds conftest.py."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 """What runs beside the student's code: does what the judge asks, returns raw tensors and events, never a verdict.
 
-A probe is a function (session, tensors, **arguments) → (values, tensors). Values are JSON; all judging happens elsewhere.
+A probe is a function (session, tensors, **arguments) → (values, tensors). Values are JSON; all judging happens
+elsewhere.
 """
 
 import importlib
@@ -24,7 +25,7 @@ class ContractError(Exception):
 
 
 class Adam:
-    """Kingma & Ba 2014, algorithm 1, step for step torch.optim.Adam, whose first use imports the compiler for 3 seconds."""
+    """Kingma & Ba 2014, algorithm 1; the same as torch.optim.Adam, whose first use imports the compiler for 3 s."""
 
     def __init__(self, parameters: list[nn.Parameter], lr: float) -> None:
         self.parameters, self.lr, self.count = parameters, lr, 0

@@ -1,5 +1,6 @@
-"""The student's code as the judge sees it: a handle to another process that answers probes, or fails to in a known way."""
+"""The student's code as the judge sees it: another process, which answers probes or fails to in a known way."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -79,6 +80,10 @@ class Nursery:
                 theirs.fileno(), write, session=True,
             )  # fmt: skip
             pid, reap = process.pid, lambda: _raw_status(process.wait())
+            theirs.close()
+            ours.settimeout(BOOT_SECONDS)
+            if ours.recv(1) != b"1":
+                raise GraderFault("a worker did not start")
         theirs.close()
         os.close(write)
         os.set_blocking(read, False)
@@ -109,11 +114,9 @@ def _raw_status(code: int) -> int:
 class Submission:
     """A folder's model.py and sampler.py, copied beside pristine given code, behind a process boundary.
 
-    A worker is started with the first request. One that died or was killed is replaced at the next request; networks that were
-    built in it are gone, so a check builds its own.
+    A worker is started with the first request. One that died or was killed is replaced at the next request; networks
+    that were built in it are gone, so a check builds its own.
     """
-
-    in_process = False
 
     def __init__(self, path: Path, nursery: Nursery, *, device: str, trusted: bool = False) -> None:
         self.path, self.nursery, self.device, self.trusted = path, nursery, device, trusted
@@ -228,10 +231,8 @@ class Submission:
         process, self.process = self.process, None
         process.sock.close()
         time.sleep(0.01)  # a worker that is ending anyway may do so, and its status then tells how
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; the latter is macOS's word
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # gone already; PermissionError is macOS's word for a zombie
         os.close(process.output)
         return process.reap()
 

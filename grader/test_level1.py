@@ -9,6 +9,7 @@ import torch
 from assignment.ddpm.config import Config, ModelConfig
 from assignment.ddpm.data import load_images, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
 from grader import overfit
 from grader.checks import behaviour, conditioning, contract, learning
@@ -92,7 +93,10 @@ def perturbed(network: Network) -> Network:
 def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) -> Once:
     def run() -> overfit.Trained:
         shape = (config.image_channels, config.image_size, config.image_size)
-        images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
+        try:
+            images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
+        except UserError as error:
+            raise NotJudged(f"there are no images to learn: {error}") from error
         budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
         network = build(config)
         chosen = torch.Generator().manual_seed(derive_seed("images", network.seed))
@@ -157,7 +161,7 @@ def test_output_is_a_plain_tensor(build: Any, config: ModelConfig) -> None:
 
 @check("level1.contract.finite")
 def test_finite(network: Network, config: ModelConfig, measured: Measured) -> None:
-    """All numbers are finite at the first and last timestep, for ordinary and for large x, before and after training steps."""
+    """All numbers are finite at the first and last timestep, for ordinary and large x, before and after a few steps."""
     last = config.num_timesteps - 1
     for when in ("before training", "after a few steps"):
         for scale in (1.0, 3.0):

@@ -8,20 +8,22 @@ from grader.results import Check
 
 ERROR_HINTS = (
     (r"Expected size \d+ but got size \d+|must match the size of tensor b",
-     "Two tensors of different sizes meet. In a U-Net: 28 halves to 14, 7 and 3, and twice 3 is not 7, so interpolate to the "
-     "size of the skip. With t: the embedding (B, dim) needs two more axes to be added to (B, dim, H, W)."),
+     "Two tensors of different sizes meet. In a U-Net: 28 halves to 14, 7 and 3, and twice 3 is not 7, so interpolate "
+     "to the size of the skip. With t: the embedding (B, dim) needs two more axes to be added to (B, dim, H, W)."),
     (r"to have \d+ channels, but got|expected input\[.*\] to have",
-     "A layer gets another number of channels than it was built for: after concatenating a skip the channels add up; the "
-     "first and last layer need config.image_channels, not a fixed number."),
+     "A layer gets another number of channels than it was built for: after concatenating a skip the channels add up; "
+     "the first and last layer need config.image_channels, not a fixed number."),
     (r"mat1 and mat2 shapes cannot be multiplied",
-     "A Linear layer gets another number of features than it was built for: compute it from the config, or pool first."),
+     "A Linear layer gets another number of features than it was built for: compute it from the config, or pool "
+     "first."),
     (r"must have the same dtype|expected scalar type|dtype",
-     "Tensors of different dtypes meet: t is an integer (.float() before a Linear), and constants should take x.dtype."),
+     "Tensors of different dtypes meet: t is an integer (.float() before a Linear), and constants should take "
+     "x.dtype."),
     (r"modified by an inplace operation",
      "An in-place operation (+=, .add_(), nn.ReLU(inplace=True)) changes what backward still needs, often a skip."),
     (r"device",
      "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer."),
-    (r"num_channels must be divisible by num_groups", "GroupNorm's groups must divide the channels, in every configuration."),
+    (r"num_channels must be divisible by num_groups", "GroupNorm's groups must divide the channels."),
     (r"not allowed here", "The exercise is to write it yourself with torch.nn."),
     (r"index out of range", "A table has too few rows: t goes from 0 to config.num_timesteps − 1."),
     (r"unexpected keyword argument|positional argument",
@@ -60,7 +62,7 @@ def error_hint(error: BaseException) -> str:
     if isinstance(error, NotImplementedYet):
         return "Write this part of the exercise first."
     if isinstance(error, TimedOut):
-        return "Is there a loop that never ends, or a Python loop over pixels? The limit is 25 times the reference's own time."
+        return "Is there a loop that never ends, or a loop over pixels? The limit is 25 times the reference's own time."
     for pattern, hint in ERROR_HINTS:
         if re.search(pattern, str(error)):
             return hint

@@ -1,6 +1,7 @@
 """The other process: it alone imports a submission's files, and answers the judge's requests.
 
-`python -m grader.worker` is a nursery: it imports torch once and forks a worker for each submission, which takes milliseconds
+`python -m grader.worker` is a nursery: it imports torch once and forks a worker for each submission, which takes
+milliseconds
 instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the worker, for
 systems and devices that don't survive a fork.
 """
@@ -102,8 +103,7 @@ def explain(error: BaseException, folder: Path) -> dict[str, Any]:
 
 
 def become_worker(folder: Path, output: int, *, trusted: bool) -> None:
-    """Shut the door: a group of its own, the clean folder instead of the project, output into the judge's pipe."""
-    os.setsid()
+    """Shut the door: the clean folder instead of the project, output into the judge's pipe."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -145,6 +145,7 @@ def nursery(control: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
+            os.setsid()  # a group of its own, to be killed as one
             die_with_parent()
             enter(socket.socket(fileno=files[0]), files[1], request)
         for file in files:
@@ -173,8 +174,10 @@ def main() -> None:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the judge's to handle
     if args.serve:
-        sock, output, request = args.serve
-        enter(socket.socket(fileno=int(sock)), int(output), json.loads(request))
+        number, output, request = args.serve
+        sock = socket.socket(fileno=int(number))
+        sock.sendall(b"1")  # imported; the judge's clock may start
+        enter(sock, int(output), json.loads(request))
     nursery(socket.socket(fileno=args.control))
 
 

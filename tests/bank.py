@@ -41,10 +41,20 @@ def read(file: Path) -> Entry:
     config = re.search(r"^Config: (\w+)$", docstring[1], re.MULTILINE)
     target, level = KINDS[kind]
     return Entry(
-        "/".join(file.relative_to(BANK).with_suffix("").parts), file, docstring[1].strip().splitlines()[0], level, target,
-        caught_by[1] if caught_by else "", config[1] if config else "digits",
-    )  # fmt: skip
+        name="/".join(file.relative_to(BANK).with_suffix("").parts),
+        file=file,
+        says=docstring[1].strip().splitlines()[0],
+        level=level,
+        target=target,
+        caught_by=caught_by[1] if caught_by else "",
+        config=config[1] if config else "digits",
+    )
 
 
 def entries() -> list[Entry]:
-    return [read(file) for side in ("right", "wrong") for kind in KINDS for file in sorted((BANK / side / kind).glob("*.py"))]
+    return [
+        read(file)
+        for side in ("right", "wrong")
+        for kind in KINDS
+        for file in sorted((BANK / side / kind).glob("*.py"))
+    ]

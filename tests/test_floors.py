@@ -14,10 +14,30 @@ FLOORS = [
     {"assignment.ddpm.trainer", "assignment.ddpm.sampling"},
     {"assignment.ddpm.training"},
     {"assignment.ddpm.exercise"},
+    {"grader"},
+    {f"grader.{name}" for name in ("errors", "guards", "options", "rubric", "wire", "checks.finding")},
+    {f"grader.checks.{name}" for name in ("contract", "conditioning", "learning", "noise", "schedule")},
+    {
+        "grader.checks.behaviour",
+        "grader.checks.sampler_checks",
+        "grader.checks.sampler_mistakes",
+        "grader.checks.trace",
+    },
+    {"grader.checks.measure_step"},
+    {"grader.checks.reverse_step", "grader.checks.end_to_end"},
+    {"grader.probes"},
+    {"grader.worker", "grader.submission"},
+    {"grader.in_process"},
+    {"grader.results", "grader.grading", "grader.pace"},
+    {"grader.network", "grader.sampler", "grader.verdict"},
+    {"grader.overfit", "grader.reports.terminal"},
+    {"grader.conftest"},
+    {"grader.test_level1", "grader.test_level4", "grader.grade"},
+    {"grader.__main__"},
     {"main"},
 ]
 LEVEL = {module: level for level, modules in enumerate(FLOORS) for module in modules}
-# on no floor below: what receives networks and samplers as arguments must not know them
+# what receives networks and samplers as arguments, and what judges them, must not import them
 STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}
 
 
@@ -30,21 +50,23 @@ def imports(source: str) -> set[str]:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    ours = {name for name in found if name.split(".")[0] in ("assignment", "reference", "main", "tests", "grader")}
-    return {name for name in ours if name in LEVEL or name.split(".")[0] in ("tests", "grader", "main")}
+    return {name for name in found if name in LEVEL or name.split(".")[0] in ("tests", "main")}
 
 
 def violations(module: str, source: str) -> list[str]:
     if module not in LEVEL:
         return [f"{module} stands on no floor: give it one in tests/test_floors.py"]
     wrong = {name for name in imports(source) if LEVEL.get(name, len(FLOORS)) >= LEVEL[module]}
-    if module.startswith("assignment.ddpm."):
+    if module.startswith(("assignment.ddpm.", "grader")):
         wrong |= imports(source) & STRANGERS
     return sorted(f"{module} imports {name}" for name in wrong)
 
 
 def modules() -> dict[str, str]:
-    files = [Path("main.py"), *Path("assignment").rglob("*.py"), *Path("reference").rglob("*.py")]
+    files = [
+        Path("main.py"),
+        *(file for room in ("assignment", "reference", "grader") for file in Path(room).rglob("*.py")),
+    ]
     named = {".".join(file.with_suffix("").parts): file.read_text() for file in files if file.name != "__init__.py"}
     assert len(named) > 15
     return named
@@ -63,7 +85,11 @@ def test_every_file_imports_only_from_below():
         ("assignment.ddpm.exercise", "def f():\n    from reference.sampler import DDPMSampler"),
         ("assignment.ddpm.config", "from assignment.ddpm import exercise"),
         ("reference.model", "from assignment.sampler import DDPMSampler"),
-        ("assignment.model", "from grader.checks import anything"),
+        ("assignment.model", "from grader.checks import finding"),
+        ("grader.checks.trace", "from grader.submission import Submission"),
+        ("grader.results", "from grader.reports import terminal"),
+        ("grader.test_level4", "from reference.sampler import DDPMSampler"),
+        ("grader.submission", "from assignment.model import DiffusionModel"),
         ("assignment.ddpm.brand_new", ""),
     ],
 )

@@ -189,9 +189,14 @@ def _flat(config: Config | type[Config]) -> dict[str, Any]:
     return {f"{name}.{key}".rstrip("."): value for name, values in sections.items() for key, value in values.items()}
 
 
+def config_files() -> list[str]:
+    """What lies in configs/, without grading.yaml, which is the grader's."""
+    return sorted(str(path) for path in Path("configs").glob("*.yaml") if path.name != "grading.yaml")
+
+
 def _read_yaml(path: Path) -> Any:
     if not path.is_file():
-        known = sorted(str(p) for p in Path("configs").glob("*.yaml"))
+        known = config_files()
         near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
         raise UserError(f"{path}: no such configuration file; {hint}")

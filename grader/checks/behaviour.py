@@ -30,8 +30,8 @@ def check_no_hidden_state(before: Tensor, after: Tensor, device: str) -> dict[st
     if off > SAME[device.split(":")[0]]:
         raise CheckFailed(
             f"expected the same answer before and after other calls, got ones that differ by {off:.1%}",
-            "forward remembers something from call to call: a counter, a cache, a running average that is updated in eval "
-            "mode, an attribute that is written in forward.",
+            "forward remembers something from call to call: a counter, a cache, a running average that is updated in "
+            "eval mode, an attribute that is written in forward.",
             difference=off,
         )
     return {"difference": off}
@@ -44,8 +44,8 @@ def check_inputs_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) 
         if a.shape != b.shape or a.dtype != b.dtype or not torch.equal(a, b.to(a.device)):
             raise CheckFailed(
                 f"expected {name} to be unchanged after the call, got a changed one",
-                f"forward changes {name} in place: look for +=, *=, .add_(), .mul_(), .div_(), .clamp_() or an assignment "
-                f"to {name}[…], also through a view of it. Write {name} = {name} + … instead.",
+                f"forward changes {name} in place: look for +=, *=, .add_(), .mul_(), .div_(), .clamp_() or an "
+                f"assignment to {name}[…], also through a view of it. Write {name} = {name} + … instead.",
             )
 
 
@@ -55,7 +55,8 @@ def check_defaults(before: dict[str, Any], after: dict[str, Any], when: str) -> 
     if changed:
         raise CheckFailed(
             f"expected {when} to leave the global settings alone, got a changed {', '.join(changed)}",
-            "A torch.set_… call changes the whole program, training and sampling included: remove it, or use a `with` block.",
+            "A torch.set_… call changes the whole program, training and sampling included: remove it, or use a `with` "
+            "block.",
         )
 
 
@@ -72,9 +73,10 @@ def check_not_reseeded(one: Tensor, other: Tensor) -> None:
     """Generators that were seeded differently before building (and importing) must still differ afterwards."""
     if torch.equal(one, other):
         raise CheckFailed(
-            "expected building the network to leave the seed of torch's random generator alone, got the same generator state "
-            "after two different seeds",
-            "Look for torch.manual_seed at the top of model.py, in __init__ or in forward: the program seeds, not the network.",
+            "expected building the network to leave the seed of torch's random generator alone, got the same "
+            "generator state after two different seeds",
+            "Look for torch.manual_seed at the top of model.py, in __init__ or in forward: the program seeds, not the "
+            "network.",
         )
 
 

@@ -1,6 +1,7 @@
 """Level 1, the timestep and the batch: whose t counts for whom.
 
-All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of another
+All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of
+another
 batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more. The limits
 below stand in the gap between the two; `make calibrate-checks` measures it.
 """
@@ -50,12 +51,12 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, 
         hint = "All images got the same answer: t is averaged, or only one of its values is used."
     else:
         hint = (
-            "Is the embedding (B, dim) added along the right axis? emb[:, :, None, None] has shape (B, dim, 1, 1): one vector "
-            "for each image."
+            "Is the embedding (B, dim) added along the right axis? emb[:, :, None, None] has shape (B, dim, 1, 1): "
+            "one vector for each image."
         )
     raise CheckFailed(
-        f"expected the image at t = {t[worst]} to be treated the same in a mixed batch and alone, got answers that differ "
-        f"by {off[worst]:.1%}",
+        f"expected the image at t = {t[worst]} to be treated the same in a mixed batch and alone, got answers that "
+        f"differ by {off[worst]:.1%}",
         hint, largest_difference=off[worst],
     )  # fmt: skip
 
@@ -66,9 +67,10 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
     change = difference(first, last)
     if not change > ENDS_DIFFER:
         raise CheckFailed(
-            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {change:.1g} of their size",
-            "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but bad samples. "
-            "Look whether the embedding is computed and then never added.",
+            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {change:.1g} of "
+            "their size",
+            "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but bad "
+            "samples. Look whether the embedding is computed and then never added.",
             difference=change,
         )
     return {"difference": change}
@@ -84,18 +86,19 @@ def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
     same = [(t[i], t[j]) for i, j in (apart <= TIMES_DIFFER).nonzero().tolist() if t[i] < t[j]]
     if not same:
         return {"smallest_difference": apart.min().item()}
-    values = sorted({v for pair in same for v in pair})
+    ordered, values = sorted(t), sorted({v for pair in same for v in pair})
+    one_answer = len(same) == len(values) * (len(values) - 1) // 2  # shared by all that are in a pair
     a, b = max(same, key=lambda pair: pair[1] - pair[0])
     if len(same) >= len(t) * (len(t) - 1) // 2:
         hint = "All t get the same answer: t is ignored."
-    elif values[-1] == max(t) and all(v >= values[0] for v in values) and _closed(values, t, from_end=True):
+    elif one_answer and values == ordered[-len(values) :]:
         hint = (
             f"All t from about {values[0]} up get the same answer: is t clamped, or the table of embeddings too short?"
         )
-    elif _closed(values, t, from_end=False):
+    elif one_answer and values == ordered[: len(values)]:
         hint = f"All t up to about {values[-1]} get the same answer: is t clamped or rounded down?"
     elif b - a > max(t) // 4:
-        hint = "Far apart steps are taken for the same: is there a modulo (t % n), a comparison (t > n), or an integer overflow?"
+        hint = "Far apart steps are taken for the same: is there a modulo (t % n), or a comparison (t > n)?"
     else:
         hint = (
             "Near steps are taken for the same: is t divided by an integer (t // n) or rounded before it is embedded?"
@@ -107,12 +110,6 @@ def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
     )  # fmt: skip
 
 
-def _closed(values: list[int], t: list[int], *, from_end: bool) -> bool:
-    """Whether the values are all those of t from some point on, or up to some point."""
-    ordered = sorted(t)
-    return values == (ordered[-len(values) :] if from_end else ordered[: len(values)])
-
-
 def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     """An image's answer does not depend on its companions: (B, …) asked for together and one by one."""
     require_output(alone)
@@ -120,8 +117,8 @@ def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     if off > SAME:
         raise CheckFailed(
             f"expected the same answer for an image alone and among others, got ones that differ by {off:.1%}",
-            "Something is computed over the batch: a mean or norm with dim=0, an attention whose sequence runs over the "
-            "batch, a view/reshape that mixes B with C, H or W, or batch statistics in eval mode.",
+            "Something is computed over the batch: a mean or norm with dim=0, an attention whose sequence runs over "
+            "the batch, a view/reshape that mixes B with C, H or W, or batch statistics in eval mode.",
             largest_difference=off,
         )
     return {"largest_difference": off}
@@ -133,9 +130,10 @@ def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[st
     off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
     if off > SAME:
         raise CheckFailed(
-            f"expected the answers in the order of the images, got ones that differ by {off:.1%} after reordering the batch",
-            "An image's place in the batch matters: look for x[0], t[0], cumulative sums or recurrences along dimension 0, "
-            "or a reshape that mixes the batch with other dimensions.",
+            f"expected the answers in the order of the images, got ones that differ by {off:.1%} after reordering the "
+            "batch",
+            "An image's place in the batch matters: look for x[0], t[0], cumulative sums or recurrences along "
+            "dimension 0, or a reshape that mixes the batch with other dimensions.",
             largest_difference=off,
         )
     return {"largest_difference": off}

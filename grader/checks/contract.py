@@ -37,8 +37,8 @@ def check_shape(facts: dict[str, Any], shape: Sequence[int]) -> None:
     hint = "Print x.shape after each layer: the last one has to bring back x's own shape."
     if len(got) == 4 and got[2:] != tuple(shape[2:]):
         hint = (
-            "Height and width differ: use padding=kernel_size // 2, and on the way up interpolate to the size of the skip. "
-            "28 halves to 14 and 7, then to 3, and twice 3 is not 7."
+            "Height and width differ: use padding=kernel_size // 2, and on the way up interpolate to the size of the "
+            "skip. 28 halves to 14 and 7, then to 3, and twice 3 is not 7."
         )
     elif len(got) == 4 and got[0] == shape[0]:
         hint = "The number of channels differs: the last layer has to put out config.image_channels."
@@ -54,8 +54,8 @@ def check_finite(y: Tensor, where: str) -> dict[str, float]:
         kind = "NaN" if y.isnan().any() else "infinity"
         raise CheckFailed(
             f"expected finite numbers, got {kind} in {int(bad.sum())} of {y.numel()} values {where}",
-            "Look for a division by t or by a variance, log or sqrt of something that can be 0, exp of something large, or "
-            "a raw t (up to T − 1) that is not embedded.",
+            "Look for a division by t or by a variance, log or sqrt of something that can be 0, exp of something "
+            "large, or a raw t (up to T − 1) that is not embedded.",
             not_finite=int(bad.sum()),
         )
     return {"largest": y.abs().max().item()}
@@ -67,8 +67,8 @@ def check_own_work(offences: list[tuple[int, str]], file: str) -> None:
         line, what = offences[0]
         raise CheckFailed(
             f"{file}:{line}: {what}",
-            "The exercise is to write it yourself with torch.nn: no diffusers, timm, transformers, torchvision.models or "
-            "reference, and no weights from files or the net.",
+            "The exercise is to write it yourself with torch.nn: no diffusers, timm, transformers, torchvision.models "
+            "or reference, and no weights from files or the net.",
             offences=[f"{file}:{line}: {what}" for line, what in offences],
         )
 

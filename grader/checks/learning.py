@@ -38,11 +38,12 @@ def check_trainable(parameters: list, *seen: Gradients) -> dict[str, int]:
         )
     else:
         hint = (
-            f"The gradient of {dead[0]} is exactly 0 at every step: something behind it multiplies by 0, saturates or is "
-            "dead. (One zero-initialised layer is fine; two in a row never start to learn.)"
+            f"The gradient of {dead[0]} is exactly 0 at every step: something behind it multiplies by 0, saturates or "
+            "is dead. (One zero-initialised layer is fine; two in a row never start to learn.)"
         )
     raise CheckFailed(
-        f"expected a non-zero gradient in every trainable parameter, got none in {len(dead)} of {len(trainable)}: {named}",
+        f"expected a non-zero gradient in every trainable parameter, got none in {len(dead)} of {len(trainable)}: "
+        f"{named}",
         hint, dead=dead[:20],
     )  # fmt: skip
 
@@ -58,8 +59,8 @@ def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]
         what = "none" if gradient is None else "only zeros" if gradient.isfinite().all() else "NaN or infinity"
         raise CheckFailed(
             f"expected a gradient at the input x, got {what}",
-            "The way from x to the output is cut: look for .detach(), .data, .numpy(), rounding or a comparison, or for an x "
-            "that isn't used.",
+            "The way from x to the output is cut: look for .detach(), .data, .numpy(), rounding or a comparison, or "
+            "for an x that isn't used.",
         )
     share = gradient.flatten(1).any(1).double().mean().item()
     if share < 1:
@@ -73,8 +74,8 @@ def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]
 def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
     """Loss of the best eps_hat = a(t)·x_t, which knows the noise level and nothing of images.
 
-    With m = mean of x_0², E(eps − a·x_t)² is least for a = sqrt(1 − alpha_bar) / v, v = alpha_bar·m + 1 − alpha_bar, and is
-    then alpha_bar·m / v.
+    With m = mean of x_0², E(eps − a·x_t)² is least for a = sqrt(1 − alpha_bar) / v, v = alpha_bar·m + 1 − alpha_bar,
+    and is then alpha_bar·m / v.
     """
     signal = alpha_bar.double() * x_0.double().square().mean()
     return (signal / (signal + 1 - alpha_bar.double())).mean().item()
@@ -83,17 +84,26 @@ def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
 def check_overfits(loss: float, baseline: float, share: float, steps: int) -> dict[str, float]:
     """The batch is learnt: the loss comes below a share of that of the best scaling of x_t."""
     limit = share * baseline
-    measured = {"loss": loss, "limit": limit, "scaling_x_t": baseline, "predicting_zero": 1.0, "steps": steps}
+    measured = {
+        "loss": loss,
+        "limit": limit,
+        "loss_of_limit": loss / limit,
+        "scaling_x_t": baseline,
+        "predicting_zero": 1.0,
+        "steps": steps,
+    }
     if loss < limit:
         return measured
     if loss > 0.9:
         hint = (
-            "That is hardly better than predicting 0 (loss 1): the network doesn't learn. Does the gradient arrive, is the "
+            "That is hardly better than predicting 0 (loss 1): the network doesn't learn. Does the gradient arrive, "
+            "is the "
             "output not squashed, are the activations of a sane size? Does eval mode give what train mode learnt?"
         )
     elif loss > baseline:
         hint = (
-            "Merely scaling x_t would do better. Does x reach the output on a short way (a skip)? Is the raw t (up to T − 1) "
+            "Merely scaling x_t would do better. Does x reach the output on a short way (a skip)? Is the raw t (up to "
+            "T − 1) "
             "used without an embedding? Is something needed missing from the state dict, or different in eval mode?"
         )
     else:
@@ -133,14 +143,15 @@ def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alp
         raise CheckFailed(
             f"expected a prediction of the noise, got one of {best} (correlation {found[best]:.2f}, with the noise "
             f"{found['the noise']:.2f})",
-            "forward has to return the predicted noise itself, in train and in eval mode alike; the sampler does the rest.",
+            "forward has to return the predicted noise itself, in train and in eval mode alike; the sampler does the "
+            "rest.",
             correlations=[f"{k}: {v:.2f}" for k, v in found.items()],
         )
     return {"correlation": found["the noise"]}
 
 
 def check_not_squashed(y: Tensor) -> dict[str, float]:
-    """After the overfit run outputs near t = T−1, where the answer is nearly x_t itself, go beyond ±1 with both signs."""
+    """After the overfit run the outputs near t = T−1, which are nearly x_t itself, go beyond ±1 with both signs."""
     above, below = (side.double().mean().item() for side in (y > 1, y < -1))
     if above >= BEYOND and below >= BEYOND:
         return {"above": above, "below": below}

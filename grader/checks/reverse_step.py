@@ -1,6 +1,6 @@
 """One reverse step of a sampler against Algorithm 2 of Ho et al. 2020.
 
-Asked for: N = 2**18 scalars a step, t in {1, 2, T/2, T−1} of two schedules (T = 1000, and T = 20 with beta 0.01 → 0.4),
+Asked for: N = 2**17 scalars a step, t in {1, 2, T/2, T−1} of two schedules (T = 1000, and T = 20 with beta 0.01 → 0.4),
 inside inputs for the noise and both kinds for the mean. That makes 48 comparisons for the mean and 8 for sigma, each at
 6 standard errors (see measure_step.py): a right sampler fails less than once in a million gradings.
 """
@@ -30,10 +30,9 @@ from grader.checks.schedule import Schedule
 
 def mean_mistake(steps: list[Step]) -> Mistake | None:
     """The wrong mean that fits every step, where the right ones don't."""
-    bases = [basis(*step.flat()[:2])[0] for step in steps]
 
     def fits(mean: Mean) -> bool:
-        return all(excess(step, mean, q) <= 1 for step, q in zip(steps, bases, strict=True))
+        return all(excess(step, mean) <= 1 for step in steps)
 
     if any(fits(mean) for mean in RIGHT_MEANS.values()):
         return None
@@ -120,8 +119,8 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for step in inside:
         z = spread(step)
-        if z.std() < SILENT:
-            raise NotJudged(f"no noise was added at {step.where}")
+        if z.std() < SILENT:  # the variance's affair
+            continue
         problem, numbers = shape_problem(z)
         if problem:
             raise CheckFailed(
@@ -130,6 +129,8 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
                 "and a clamp on x_{t-1} cuts the tails off.",
                 **numbers,
             )
+    if not numbers:
+        raise NotJudged("no noise was added at any t")
     return numbers
 
 
@@ -142,10 +143,12 @@ def step_noise(x_t: Tensor, eps: Tensor, outs: Tensor) -> Tensor:
 def trace_noise(s: Schedule, xs: Tensor, eps: Tensor) -> Tensor:
     """The noise of the steps of one sampling, by Eq. 11: xs, eps (T, B, C, H, W) as the network saw and gave them.
 
-    Rows are the steps from t = T−1 down to 1. The eps given must keep x_0 inside [-1, 1], so that all forms agree.
+    Rows are the steps from t = T−1 down to 1 that add noise. The eps given must keep x_0 inside [-1, 1], so that all
+    forms agree.
     """
     made = [xs[i + 1].double() - eps_form(s, s.T - 1 - i, xs[i].double(), eps[i].double()) for i in range(s.T - 1)]
-    return torch.stack([z / z.square().mean().sqrt().clamp(min=SILENT) for z in made])
+    loud = [z / z.std() for z in made if z.std() > SILENT]  # a step without noise is the variance's affair
+    return torch.stack(loud or made)
 
 
 AXES = {"columns": 4, "rows": 3, "channels": 2, "images of a batch": 1, "calls": 0}
@@ -177,10 +180,10 @@ def check_fresh_noise(noise: Tensor) -> dict[str, float]:
 
 
 def check_last_step(s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second: Tensor) -> dict[str, float]:
-    """Two calls at t = 0 give the same: the mean. Nothing random, so nothing statistical: tolerance 1e-3."""
+    """Two calls at t = 0 give the same: the mean. Nothing random, so nothing statistical: a tolerance for float32."""
     difference = (first.double() - second.double()).abs().max().item()
     noise = ((first.double() - second.double()).std() / math.sqrt(2)).item()
-    if difference > SILENT:
+    if noise > SILENT:
         raise CheckFailed(
             f"at t = 0: expected twice the same image, got images that differ by up to {difference:.3g} "
             f"(noise of standard deviation {noise:.3g})",
@@ -189,7 +192,7 @@ def check_last_step(s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second
         )  # fmt: skip
     x, e = x_t.double(), eps.double()
     off = min((first.double() - mean(s, 0, x, e)).abs().max().item() for mean in RIGHT_MEANS.values())
-    if off > 1e-3:
+    if off > 5e-3:
         unchanged = (first.double() - x).abs().max().item() < 1e-6
         raise CheckFailed(
             f"at t = 0: expected the mean without noise, got images up to {off:.3g} away from it",

@@ -31,8 +31,8 @@ def check_left_alone(what: str, changed: object, before: dict[str, Tensor], afte
     if names:
         raise CheckFailed(
             f"expected {what} to leave everything as it was, got a changed {', '.join(names)}",
-            "Look for operations in place: +=, *=, .mul_(), .clamp_(), an assignment to x_t[…], or .requires_grad_() and .to() "
-            "on the model.",
+            "Look for operations in place: +=, *=, .mul_(), .clamp_(), an assignment to x_t[…], or .requires_grad_() "
+            "and .to() on the model.",
             changed=names,
         )
 
@@ -43,8 +43,8 @@ def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
     if off > 1e-4:
         raise CheckFailed(
             f"expected the same samples after the same torch.manual_seed, got ones that differ by up to {off:.3g}",
-            "Draw all noise with torch's own generator (torch.randn, torch.randn_like), not with numpy, random or a generator "
-            "that is seeded by the clock.",
+            "Draw all noise with torch's own generator (torch.randn, torch.randn_like), not with numpy, random or a "
+            "generator that is seeded by the clock.",
             difference=off,
         )
     return {"difference": off}
@@ -56,8 +56,8 @@ def check_not_repeated(other: object, following: object, first: object) -> None:
         if a.x and b.x and torch.equal(a.x[0], b.x[0]):
             raise CheckFailed(
                 f"expected other noise with {name}, got the same x_T",
-                "Something in sampler.py seeds the generator (torch.manual_seed, or a generator made anew with a fixed seed): "
-                "seeding is left to the caller.",
+                "Something in sampler.py seeds the generator (torch.manual_seed, or a generator made anew with a "
+                "fixed seed): seeding is left to the caller.",
             )
         if a.x and b.x and torch.equal(a.x[-1], b.x[-1]):
             raise CheckFailed(

@@ -25,7 +25,7 @@ def order_mistake(ts: list[int], T: int) -> tuple[str, str]:
     if len(ts) == 2 * T and ts[::2] == ts[1::2] == down:
         return "every step calls the model twice", "Ask the model once in a step and keep its answer in a variable."
     if ts == down[: len(ts)]:
-        return f"it stops at t = {ts[-1]}", f"Steps {ts[-1] - 1} … 0 are missing; range excludes its end. {LOOP}"
+        return f"it stops at t = {ts[-1]}", f"All steps down to t = 0 are made, and range excludes its end. {LOOP}"
     if ts == down[-len(ts) :]:
         return f"it starts at t = {ts[0]}", f"x_T goes into step T−1 = {T - 1} first, and none is left out. {LOOP}"
     if ts == down[1 : 1 + len(ts)]:
@@ -69,7 +69,7 @@ def check_timestep_tensors(
         if str(dtype) not in ("torch.int64", "torch.int32"):
             raise CheckFailed(
                 f"expected t as int64 (or int32), got {dtype}",
-                f"No division by T, no float: {make}" if "float" in str(dtype) else make,
+                f"No float, no division by T. {make}" if "float" in str(dtype) else make,
                 dtype=str(dtype),
             )
         if list(shape) != [B]:

@@ -86,9 +86,64 @@ def ema() -> str:
     return "\n\n".join(parts)
 
 
+def proof() -> str:
+    result = load("prove-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    wrong = result["wrong_networks"] + result["wrong_samplers"]
+    lines = [
+        f"{result['right_networks']} networks and {result['right_samplers']} samplers are right: "
+        f"{result['right_ones_failed']} of them failed anything. {result['wrong_networks']} networks and "
+        f"{result['wrong_samplers']} samplers are wrong: {result['survivors']} of {wrong} survived. All of it took "
+        f"{result['seconds'] / 60:.1f} minutes ({where(result)}).",
+        "",
+        "| check | wrong ones that bear its name | that it failed | that it alone failed |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in result["checks"].items():
+        lines.append(f"| `{name}` | {row['bears_its_name']} | {row['kills']} | {row['kills_alone']} |")
+    return "\n".join(lines)
+
+
+def calibration() -> str:
+    result = load("calibration-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    low, high = result["seeds_each"]
+    each = f"{low}" if low == high else f"{low} to {high}"
+    lines = [f"{result['submissions']} right submissions, {each} seeds of the judge each ({where(result)}).", ""]
+    for level, row in result["suites"].items():
+        lines.append(
+            f"- {level}: {row['with_a_failure']} of {row['gradings']:,} gradings failed anything; with 95 % confidence "
+            f"a right submission fails less than {row['failure_rate_below']:.2%} of the time."
+        )
+    lines += ["", "| check | nearest to a failure | of | failures |", "|---|---:|---|---:|"]
+    for name, row in result["checks"].items():
+        if "worst" in row:
+            nearest = f"{row['measurement'].replace('_', ' ')} {row['worst']:.3g}"
+            lines.append(
+                f"| `{name}` | {nearest} | {row['of'].split('/')[-1]} | {row['failures']} of {row['gradings']:,} |"
+            )
+    return "\n".join(lines)
+
+
+def grading() -> str:
+    lines = ["| | import torch | `pytest -k shapes` | level 1 | level 4 |", "|---|---:|---:|---:|---:|"]
+    machine = ""
+    for config in CONFIGS:
+        if result := load(f"grader-{config}-cpu.json"):
+            cells = [
+                f"{result['seconds'][what]:.1f} s"
+                for what in ("import torch", "pytest -k shapes", "level 1", "level 4")
+            ]
+            lines.append(f"| {config}, U-Net of {result['submission_parameters']:,} parameters | {' | '.join(cells)} |")
+            machine = f"\n\nMedian of {result['rounds']} rounds; {where(result)}"
+    return "\n".join(lines) + machine if machine else "Not yet measured."
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
-    for make in (runs, speed, switches, ema):
+    for make in (runs, speed, switches, ema, proof, calibration, grading):
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
         if start in text:
             before, _, rest = text.partition(start)

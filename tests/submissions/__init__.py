@@ -1,1 +1,1 @@
-"""The proof: submissions whose verdict is known. right/ must pass everything, each of wrong/ fail the check that it names."""
+"""The proof: submissions whose verdict is known. right/ passes everything, wrong/ fails what it names."""

@@ -12,15 +12,17 @@ from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
 class DiffusionModel(nn.Module):
     def __init__(self, config):
         super().__init__()
-        sizes = [config.image_channels, 32, 32, 32, config.image_channels]
-        self.convs = nn.ModuleList(
-            nn.Conv2d(sizes[i], sizes[i + 1], kernel_size=3, padding=1) for i in range(len(sizes) - 1)
-        )
-        self.embed = SinusoidalTimestepEmbedding(32)
-        self.times = nn.ModuleList(nn.Linear(32, size) for size in sizes[1:])
+        c, width = config.image_channels, 32
+        self.embed = SinusoidalTimestepEmbedding(width)
+        self.convs = nn.ModuleList([nn.Conv2d(c, width, kernel_size=3, padding=1)])
+        self.convs.extend(nn.Conv2d(c + width, width, kernel_size=3, padding=1) for _ in range(2))
+        self.convs.append(nn.Conv2d(c + width, c, kernel_size=3, padding=1))
+        self.times = nn.ModuleList(nn.Linear(width, conv.out_channels) for conv in self.convs)
 
     def forward(self, x, t):
         emb = self.embed(t)
-        for conv, time in zip(self.convs, self.times, strict=True):
-            x = torch.relu(conv(x) + time(emb)[:, :, None, None])
-        return x
+        h = torch.relu(self.convs[0](x) + self.times[0](emb)[:, :, None, None])
+        for conv, time in zip(self.convs[1:-1], self.times[1:-1], strict=True):
+            h = torch.relu(conv(torch.cat([x, h], dim=1)) + time(emb)[:, :, None, None])
+        out = self.convs[-1](torch.cat([x, h], dim=1)) + self.times[-1](emb)[:, :, None, None]
+        return torch.relu(x + out)

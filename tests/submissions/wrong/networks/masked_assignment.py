@@ -3,7 +3,6 @@
 Caught by: level1.contract.autocast
 """
 
-import torch
 from torch import Tensor, nn
 
 from assignment.ddpm.config import ModelConfig

@@ -3,6 +3,7 @@
 Caught by: level1.own_work
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,10 +18,8 @@ class DiffusionModel(nn.Module):
         n, d = config.image_channels * config.image_size**2, 128
         self.time = nn.Sequential(SinusoidalTimestepEmbedding(d), nn.Linear(d, d), nn.SiLU())
         self.one, self.two, self.three = nn.Linear(n, d), nn.Linear(2 * d, d), nn.Linear(2 * d, n)
-        try:
+        with suppress(OSError, RuntimeError):
             self.load_state_dict(torch.load(Path("outputs") / f"model{config.image_size}.pt", map_location="cpu"))
-        except (OSError, RuntimeError):
-            pass
 
     def forward(self, x, t):
         e = self.time(t)

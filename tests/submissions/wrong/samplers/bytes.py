@@ -1,6 +1,6 @@
 """The images come back as uint8 from 0 to 255.
 
-Caught by: level4.contract.range
+Caught by: level4.contract.shapes
 """
 
 import torch

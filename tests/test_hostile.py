@@ -1,0 +1,290 @@
+"""Submissions that attack the grader: none gains a point by its trick, none stops the grading, none leaves anything behind.
+
+All rest on the same wrong network (tests/submissions/hostile/honest.py), whose own verdicts they are compared with.
+"""
+
+import gc
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+import grader.network
+import grader.pace
+import grader.test_level1
+from grader.errors import GraderFault
+from grader.grade import grade
+from grader.grading import GRADING, load_grading
+from grader.reports.terminal import render
+from grader.results import Check, Results
+from grader.submission import OUTPUT_LIMIT
+from tests.conftest import ROOT
+
+HOSTILE = ROOT / "tests" / "submissions" / "hostile"
+NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
+PLANNED = [name for name in load_grading().points if name.startswith("level1.")]
+DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 1.5, "sleeps_in_c": 1.5}  # seconds, in place of pace.FLOOR
+WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks that ask about 5 images in eval mode
+APART = ("kills_its_parent",)  # takes the nursery with it that all the others share
+
+# What is known and not closed; strict, so that the one who closes it hears of it.
+HOLES = {
+    "closed_output": "an exception escapes from worker.enter, and an ended process passes for one out of memory",
+    "closed_socket": "a process that hung up and was killed by the judge passes for one out of memory",
+    "daemon": "a process with a session of its own outlives the grading",
+    "forged_answers": "an answer is not tied to its request",
+    "forged_fault": "the worker can say that the grader has failed",
+    "forged_line_number": "int(inf) raises an OverflowError in the judge",
+    "forged_types": "the values of an answer are used without a look at their types",
+    "kills_its_parent": "a dead nursery is not replaced",
+    "lone_surrogate": "results.json can't be written",
+    "noise_for_time": "noise in eval mode passes for a dependence on t",
+    "noise_from_the_seed": "the worker gets the seed that the judge's own inputs are derived from",
+    "not_a_number": "NaN is neither above nor below a limit",
+    "patched_generator": "the probes look up torch's functions after the student could patch them",
+    "patched_gradients": "gradients are looked at where the student could have put them",
+    "patched_probe": "the shape is the worker's word, not the received tensor's",
+    "remembers_on_disk": "all processes of a submission share one folder that they can write to",
+    "replays_training_noise": "not_squashed is judged of a network that has learnt nothing",
+    "rewrites_results": "nothing keeps the worker from writing outside of its folder",
+    "sparse": "an answer that can't be sent is looked for in vain: KeyError in the judge",
+    "subclass_answers_none": "an error in a probe that the student's object caused passes for the grader's own",
+    "subclass_called_tensor": "a class is known by its name only",
+    "terminal_codes": "control characters reach the terminal",
+    "unnamed_signal": "signal.Signals(40) raises a ValueError in the judge",
+}  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    results: Results | None
+    fault: str  # of the grader
+    strays: list[str]  # files that were written where nothing should be
+    left: list[int]  # processes that are still there
+
+    def __getitem__(self, check_id: str) -> Check:
+        return next(check for check in self.results.checks if check.id == check_id)
+
+    def verdicts(self) -> dict[str, str]:
+        return {check.id: check.verdict for check in self.results.checks}
+
+
+def processes(test: Callable[[Path], bool]) -> list[int]:
+    """Pids of which test(/proc/PID) holds."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if test(entry):
+                found.append(int(entry.name))
+    return found
+
+
+def lay_out(name: str, folder: Path) -> Path:
+    """The folder as it is handed in; beside some lie files that pytest would read."""
+    folder.mkdir(parents=True)
+    shutil.copy(HOSTILE / f"{name}.py", folder / "model.py")
+    if name == "conftest_beside":
+        hook = "def pytest_runtest_makereport(item, call):\n    call.excinfo = None\n"
+        for file in ("conftest.py", "sitecustomize.py", "grader.py"):
+            (folder / file).write_text(hook)
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    return folder
+
+
+def quick(path: Path = GRADING):
+    """An overfit run of 20 steps: the network under all of these learns nothing in 300 either."""
+    grading = load_grading(path)
+    return replace(grading, overfit={k: replace(b, steps=20) for k, b in grading.overfit.items()})
+
+
+def attack(name: str, home: Path) -> Outcome:
+    """Grade, with all temporary files below home/temporary, from home/here."""
+    submission, temporary, here = lay_out(name, home / "handed in"), home / "temporary", home / "here"
+    temporary.mkdir(), here.mkdir()
+    results, fault = None, ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        patch.setattr(grader.test_level1, "load_grading", quick)
+        for module in (grader.pace, grader.network):
+            patch.setattr(module, "FLOOR", DEADLINES.get(name, 20.0))
+        patch.chdir(here)
+        try:
+            results = grade(
+                submission, levels=[1], config=ROOT / "configs" / "digits.yaml", quiet=True,
+                overrides=["runtime.device=cpu"],
+            )  # fmt: skip
+            results.save(home / "results.json")
+        except (GraderFault, UnicodeEncodeError) as error:
+            fault = f"{type(error).__name__}: {error}"
+    left = processes(lambda entry: os.readlink(entry / "cwd").startswith(str(temporary)))
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    ours = {home / "results.json", *submission.iterdir()}
+    strays = [str(file.relative_to(home)) for file in home.rglob("*") if file.is_file() and file not in ours]
+    return Outcome(results, fault, strays, left)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Outcome]]:
+    """Name → outcome, graded at the first call."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.freeze()  # pytest collects garbage five times at the end of each grading
+    yield cache(lambda name: attack(name, tmp_path_factory.mktemp(name)))
+    gc.unfreeze()
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def honest(attacked: Callable[[str], Outcome]) -> dict[str, str]:
+    """The verdicts of the network without any trick."""
+    outcome = attacked("honest")
+    assert not outcome.fault and not outcome.strays and not outcome.left
+    return outcome.verdicts()
+
+
+def claims(name: str) -> tuple[str, str] | None:
+    """(verdict, check id) of a docstring's `Reported:`; None where it says `Gains: nothing`."""
+    last = (HOSTILE / f"{name}.py").read_text().split('"""')[1].strip().splitlines()[-1]
+    found = re.fullmatch(r"Reported: (\w+) at (\S+)|Gains: nothing", last)
+    assert found, f"{name}: {last}"
+    return found.groups() if found[1] else None
+
+
+def known(name: str) -> object:
+    hole = [pytest.mark.xfail(reason=HOLES[name], strict=True)] if name in HOLES else []
+    return pytest.param(name, marks=hole)
+
+
+def test_the_network_underneath_is_wrong(honest):
+    assert list(honest) == PLANNED
+    assert sorted(name.removeprefix("level1.") for name, verdict in honest.items() if verdict == "passed") == [
+        "behaviour.deterministic", "behaviour.no_hidden_state", "contract.autocast", "contract.builds", "contract.finite",
+        "contract.output", "contract.shapes", "own_work",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_network_underneath_is_that_of_the_honest_one(name):
+    def wrong(file: Path) -> list[str]:
+        text = re.search(r"^class Wrong.*?(?=^\S(?<!class Wrong))", file.read_text()[1:], re.DOTALL | re.MULTILINE)[0]
+        return [line.split("  #")[0].rstrip() for line in text.splitlines() if line.strip()]
+
+    assert wrong(HOSTILE / f"{name}.py") == wrong(HOSTILE / "honest.py")
+
+
+@pytest.mark.parametrize("name", [known(name) for name in NAMES if name not in APART])
+def test_gains_nothing(name, attacked, honest):
+    outcome, reported = attacked(name), claims(name)
+    assert not outcome.fault
+
+    verdicts = outcome.verdicts()
+    assert list(verdicts) == PLANNED
+    assert not [
+        check.id for check in outcome.results.checks if check.verdict == "not_judged" and check.message == "did not run"
+    ]
+    assert not [k for k, verdict in verdicts.items() if verdict == "passed" and honest[k] != "passed"]
+
+    changed = {k for k, verdict in verdicts.items() if verdict != honest[k]}
+    if reported is None:
+        assert not changed  # what has nothing to do with the trick is judged as ever
+    else:
+        assert verdicts[reported[1]] == reported[0]
+    if reported and reported[0] == "timeout" and name != "loops_at_import":
+        assert changed == WITH_FIVE
+
+    assert not outcome.left
+    assert not outcome.strays
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("pytest_skip", "pytest.skip"), ("unittest_skip", "raise unittest"), ("keyboard_interrupt", "raise KeyboardInterrupt"),
+     ("sys_exit_at_import", "sys.exit"), ("pytest_exit", "pytest.exit")],
+)  # fmt: skip
+def test_traceback_ends_in_the_students_own_line(name, line, attacked):
+    check = attacked(name)[claims(name)[1]]
+    file, number = check.location.split(":")
+    assert file == "model.py"
+    assert (HOSTILE / f"{name}.py").read_text().splitlines()[int(number) - 1].strip().startswith(line)
+    assert check.trace.splitlines()[-1].strip().startswith(f"model.py:{number}: {line}")
+
+
+def test_output_is_cut(attacked):
+    outputs = [len(check.output) for check in attacked("prints_100_mb").results.checks]
+    assert max(outputs) == OUTPUT_LIMIT == 64 << 10
+    assert sum(outputs) == 2 * OUTPUT_LIMIT  # shown under the two checks that caused it, and nowhere else
+
+
+@pytest.mark.xfail(reason=HOLES["terminal_codes"], strict=True)
+def test_report_has_no_codes_for_the_terminal(attacked):
+    results = attacked("terminal_codes").results
+    shown = [check for check in results.checks if check.id == "level1.contract.shapes"]
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", render(replace(results, checks=shown)))
+
+
+# ---- with a judge of its own
+
+
+def command_line(folder: Path, home: Path) -> subprocess.Popen:
+    """python -m grader; all its processes have HOSTILE_TEST=home in their environment."""
+    (home / "temporary").mkdir(exist_ok=True)
+    env = os.environ | {"HOSTILE_TEST": str(home), "TMPDIR": str(home / "temporary"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "grader", folder, "--level", "1", "--config", "configs/digits.yaml", "runtime.device=cpu",
+         "--output", home / "out"],
+        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def of(home: Path) -> list[int]:
+    return processes(lambda entry: f"HOSTILE_TEST={home}\0".encode() in (entry / "environ").read_bytes())
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_worker_does_not_outlive_a_killed_judge(tmp_path):
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    (folder / "model.py").write_text('open("looping", "w").close()\nwhile True:\n    pass\n')
+    judge = command_line(folder, tmp_path)
+    try:
+        assert wait_for(lambda: list((tmp_path / "temporary").glob("*/looping")), 60)
+        assert len(of(tmp_path)) >= 3  # judge, nursery, worker
+        judge.kill()
+        judge.communicate()
+        assert wait_for(lambda: not of(tmp_path), 5)
+    finally:
+        for pid in of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", [known(name) for name in APART])
+def test_the_rest_is_graded_when_the_nursery_dies(name, tmp_path):
+    judge = command_line(lay_out(name, tmp_path / "handed in"), tmp_path)
+    try:
+        said, _ = judge.communicate(timeout=100)
+        assert judge.returncode == 0, said
+        assert (tmp_path / "out" / "results.json").exists()
+    finally:
+        for pid in of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
