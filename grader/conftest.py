@@ -50,6 +50,10 @@ class Judge:
         self.faults: list[str] = []
         self.submission = None
 
+    def inform(self, name: str, says: str) -> None:
+        """Something about the submission that gives no points."""
+        self.results.information[name] = says
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         from grader.grading import load_grading
         from grader.results import Check, Results

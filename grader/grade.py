@@ -37,7 +37,8 @@ def grade(
     keeper = _Keeper()
     files = [str(ROOT / "grader" / f"test_level{level}.py") for level in levels]
     arguments = [
-        *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider", "--assert=plain",
+        *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
+        "--assert=plain",
         f"--submission={submission}", f"--config={config}", f"--seed={seed}", *(f"--set={text}" for text in overrides),
         *options,
     ]  # fmt: skip

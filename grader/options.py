@@ -1,4 +1,4 @@
-"""The grader's options of pytest: a plugin (see pyproject.toml), as pytest reads options before it finds conftest.py."""
+"""The grader's options of pytest: a plugin (see pyproject.toml), as they are read before conftest.py is found."""
 
 from pathlib import Path
 

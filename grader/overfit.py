@@ -5,6 +5,7 @@ The worker gets x_t, t and the noise to train on, in chunks; x_0 as such never e
 measured on fresh noise, with the weights from the state dict in a process of their own that has seen nothing else.
 """
 
+import time
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,7 @@ class Trained:
     loss: float
     baseline: float
     steps: int
+    seconds_per_image: float  # of training
     x_0: Tensor  # (LOOKS, C, H, W)
     t: Tensor  # (LOOKS,), rising
     noise: Tensor
@@ -54,12 +56,14 @@ def run(
         y = torch.cat([network(x_t[i : i + EVAL_BATCH], t[i : i + EVAL_BATCH]) for i in batches])
         return y, (y - noise).double().square().mean().item()
 
-    done = 0
+    done, seconds = 0, 0.0
     while done < budget.steps:
         batch = [_triples(diffusion, images, budget.batch, generator) for _ in range(min(CHUNK, budget.steps - done))]
         stacked = (torch.stack(parts) for parts in zip(*batch, strict=True))
         seed = derive_seed("overfit", network.seed, done)
+        start = time.perf_counter()
         losses = network.train(*stacked, learning_rate=learning_rate, seed=seed).values["losses"]
+        seconds += time.perf_counter() - start
         done += len(batch)
         if sum(losses[-10:]) / 10 < limit and look()[1] < CONFIDENT * limit:
             break
@@ -70,7 +74,7 @@ def run(
     fresh.load(state)
     network = fresh
     y, loss = look()
-    return Trained(loss, baseline, done, x_0, t, noise, x_t, y, diffusion.alpha_bar[t])
+    return Trained(loss, baseline, done, seconds / done / budget.batch, x_0, t, noise, x_t, y, diffusion.alpha_bar[t])
 
 
 def _stratified(count: int, num_timesteps: int, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader import overfit
 from grader.checks import behaviour, conditioning, contract, learning
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.conftest import Once, unless_a_stub
+from grader.conftest import Judge, Once, unless_a_stub
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.grading import load_grading
 from grader.guards import scan
@@ -128,10 +128,17 @@ def test_own_work(model_file: str, contract_kept: Once) -> None:
 
 
 @check("level1.contract.builds")
-def test_builds(build: Any, config: ModelConfig, other_config: ModelConfig) -> None:
+def test_builds(build: Any, config: ModelConfig, other_config: ModelConfig, judge: Judge) -> None:
     """DiffusionModel(config) builds, for this configuration and for another one."""
-    build(config)
+    built = build(config).built.values
     build(other_config)
+    judge.inform("parameters", f"{sum(count for _, count, _ in built['parameters']):,}")
+    if frozen := sum(count for _, count, trainable in built["parameters"] if not trainable):
+        judge.inform("of them frozen", f"{frozen:,}")
+    if built["batch_norms"]:
+        judge.inform(
+            "BatchNorm", "images of a batch with very different t share its statistics; GroupNorm is the usual choice"
+        )
 
 
 @check("level1.contract.shapes")
@@ -325,9 +332,11 @@ def test_gradient_flow(perturbed: Network, seed: int, measured: Measured) -> Non
 
 
 @check("level1.training.overfits")
-def test_overfits(network: Network, overfit_run: Once, device: str, measured: Measured) -> None:
+def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge, measured: Measured) -> None:
     """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
     trained = overfit_run()
+    ratio = trained.seconds_per_image / network.pace.step
+    judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
     budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
     measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
 

@@ -250,7 +250,7 @@ def test_step_noise_is_gaussian(steps: tuple[list[Step], list[Step]], measured: 
 
 
 @check("level4.step.fresh_noise")
-def test_step_noise_is_fresh(single: Any, whole: Any, seed: int, measured: Measured) -> None:
+def test_step_noise_is_fresh(single: Any, whole: Any, measured_steps: Once, seed: int, measured: Measured) -> None:
     """The noise is drawn anew for each step, image, channel and pixel."""
     sampler = single(STEEP)
     generator = torch.Generator().manual_seed(derive_seed("fresh", seed))
@@ -268,6 +268,10 @@ def test_step_noise_is_fresh(single: Any, whole: Any, seed: int, measured: Measu
     trace = whole(STEEP).trace(model, NOISE_SHAPE, seed=derive_seed("fresh trace", seed))
     if trace.steps != list(range(STEEP.T - 1, -1, -1)):
         raise NotJudged("waits for every_step_once: the steps of a sampling are not T − 1, …, 0")
+    try:
+        reverse_step.check_mean(*measured_steps())
+    except CheckFailed as error:
+        raise NotJudged("waits for step.mean, which is what the noise of a step is measured from") from error
     noise = reverse_step.trace_noise(STEEP, torch.stack(trace.x), torch.stack(trace.eps))
     measured.update(reverse_step.check_fresh_noise(noise))
 

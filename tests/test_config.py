@@ -1,12 +1,14 @@
 """Every shipped configuration loads, and everything that cannot be meant is refused in one line that helps."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
 from assignment.ddpm.config import config_files, identity, load_config, to_yaml
 from assignment.ddpm.errors import UserError
 
-CONFIGS = config_files()
+CONFIGS = [Path(name) for name in config_files()]
 DIGITS = "configs/digits.yaml"
 
 

@@ -1,5 +1,9 @@
 """The same exercise on a CUDA GPU, with all that `auto` chooses there. Skipped where there is none."""
 
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,6 +13,10 @@ from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.validation import freeze_triples, validation_loss
+from grader.errors import TimedOut
+from grader.grade import grade
+from grader.submission import Nursery, Submission
+from tests.bank import BANK
 from tests.networks import DiffusionModel
 from tests.running import read_log, run
 
@@ -55,3 +63,32 @@ class Enormous(DiffusionModel):
 def test_running_out_of_memory_for_real(tmp_path):
     with pytest.raises(RunError, match=r"out of memory with data.batch_size=128: try data.batch_size=64"):
         run(tmp_path, *GPU, network=Enormous)
+
+
+@pytest.fixture
+def submission(tmp_path):
+    shutil.copy(BANK / "right" / "networks" / "residual_convnet.py", tmp_path / "model.py")
+    shutil.copy(BANK / "right" / "samplers" / "eps_beta_tilde.py", tmp_path / "sampler.py")
+    return tmp_path
+
+
+def test_a_right_submission_gets_full_marks_on_a_gpu(submission):
+    config = Path("configs/digits.yaml")
+    results = grade(submission, levels=[1, 4], config=config, overrides=["runtime.device=cuda"], quiet=True)
+    assert results.environment["device"] == "cuda"
+    assert [(c.id, c.message) for c in results.checks if c.verdict != "passed"] == []
+
+
+def test_a_hung_kernel_is_cut_off_and_the_next_worker_has_a_working_gpu(submission):
+    network = (submission / "model.py").read_text()
+    hung = "\nimport torch\ntorch.cuda._sleep(10**13)\ntorch.cuda.synchronize()\n"
+    (submission / "model.py").write_text(network + hung)
+    nursery = Nursery(fork=False)
+    config = vars(load_config("configs/digits.yaml").model)
+    for source, raises in ((None, pytest.raises(TimedOut)), (network, nullcontext())):
+        if source:
+            (submission / "model.py").write_text(source)
+        handle = Submission(submission, nursery, device="cuda")
+        with raises:
+            handle.request("build", seconds=30, name="network", config=config, seed=0)
+        handle.close()

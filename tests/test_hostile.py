@@ -1,4 +1,4 @@
-"""Submissions that attack the grader: none gains a point by its trick, none stops the grading, none leaves anything behind.
+"""Submissions that attack the grader: none gains a point by its trick, none stops the grading, none leaves a trace.
 
 All rest on the same wrong network (tests/submissions/hostile/honest.py), whose own verdicts they are compared with.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ import torch
 import grader.network
 import grader.pace
 import grader.test_level1
-from grader.errors import GraderFault
+from grader.conftest import shared_nursery
 from grader.grade import grade
 from grader.grading import GRADING, load_grading
 from grader.reports.terminal import render
@@ -34,10 +35,10 @@ from tests.conftest import ROOT
 
 HOSTILE = ROOT / "tests" / "submissions" / "hostile"
 NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
-PLANNED = [name for name in load_grading().points if name.startswith("level1.")]
-DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 1.5, "sleeps_in_c": 1.5}  # seconds, in place of pace.FLOOR
+PLANNED = sorted(name for name in load_grading().points if name.startswith("level1."))
+DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 2.5, "sleeps_in_c": 2.5}  # seconds, in place of pace.FLOOR
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks that ask about 5 images in eval mode
-APART = ("kills_its_parent",)  # takes the nursery with it that all the others share
+LAST = "kills_its_parent"  # takes the nursery with it that all the others share
 
 # What is known and not closed; strict, so that the one who closes it hears of it.
 HOLES = {
@@ -62,7 +63,6 @@ HOLES = {
     "sparse": "an answer that can't be sent is looked for in vain: KeyError in the judge",
     "subclass_answers_none": "an error in a probe that the student's object caused passes for the grader's own",
     "subclass_called_tensor": "a class is known by its name only",
-    "terminal_codes": "control characters reach the terminal",
     "unnamed_signal": "signal.Signals(40) raises a ValueError in the judge",
 }  # fmt: skip
 
@@ -109,6 +109,15 @@ def quick(path: Path = GRADING):
     return replace(grading, overfit={k: replace(b, steps=20) for k, b in grading.overfit.items()})
 
 
+def sweep() -> None:
+    """Collect what a grading that failed has left open, before pytest makes an error of it in some other test."""
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        sys.__dict__.pop(name, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 def attack(name: str, home: Path) -> Outcome:
     """Grade, with all temporary files below home/temporary, from home/here."""
     submission, temporary, here = lay_out(name, home / "handed in"), home / "temporary", home / "here"
@@ -126,8 +135,10 @@ def attack(name: str, home: Path) -> Outcome:
                 overrides=["runtime.device=cpu"],
             )  # fmt: skip
             results.save(home / "results.json")
-        except (GraderFault, UnicodeEncodeError) as error:
+        except Exception as error:
             fault = f"{type(error).__name__}: {error}"
+    if fault:
+        sweep()
     left = processes(lambda entry: os.readlink(entry / "cwd").startswith(str(temporary)))
     for pid in left:
         with suppress(ProcessLookupError):
@@ -145,6 +156,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     gc.freeze()  # pytest collects garbage five times at the end of each grading
     yield cache(lambda name: attack(name, tmp_path_factory.mktemp(name)))
     gc.unfreeze()
+    shared_nursery.cache_clear()  # the last one has killed it
     torch.set_num_threads(threads)
 
 
@@ -170,10 +182,10 @@ def known(name: str) -> object:
 
 
 def test_the_network_underneath_is_wrong(honest):
-    assert list(honest) == PLANNED
+    assert sorted(honest) == PLANNED
     assert sorted(name.removeprefix("level1.") for name, verdict in honest.items() if verdict == "passed") == [
-        "behaviour.deterministic", "behaviour.no_hidden_state", "contract.autocast", "contract.builds", "contract.finite",
-        "contract.output", "contract.shapes", "own_work",
+        "behaviour.deterministic", "behaviour.no_hidden_state", "contract.autocast", "contract.builds",
+        "contract.finite", "contract.output", "contract.shapes", "own_work",
     ]  # fmt: skip
 
 
@@ -186,16 +198,14 @@ def test_the_network_underneath_is_that_of_the_honest_one(name):
     assert wrong(HOSTILE / f"{name}.py") == wrong(HOSTILE / "honest.py")
 
 
-@pytest.mark.parametrize("name", [known(name) for name in NAMES if name not in APART])
+@pytest.mark.parametrize("name", [known(name) for name in sorted(NAMES, key=LAST.__eq__)])
 def test_gains_nothing(name, attacked, honest):
     outcome, reported = attacked(name), claims(name)
     assert not outcome.fault
 
     verdicts = outcome.verdicts()
-    assert list(verdicts) == PLANNED
-    assert not [
-        check.id for check in outcome.results.checks if check.verdict == "not_judged" and check.message == "did not run"
-    ]
+    assert sorted(verdicts) == PLANNED
+    assert "did not run" not in [check.message for check in outcome.results.checks]
     assert not [k for k, verdict in verdicts.items() if verdict == "passed" and honest[k] != "passed"]
 
     changed = {k for k, verdict in verdicts.items() if verdict != honest[k]}
@@ -212,8 +222,8 @@ def test_gains_nothing(name, attacked, honest):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("pytest_skip", "pytest.skip"), ("unittest_skip", "raise unittest"), ("keyboard_interrupt", "raise KeyboardInterrupt"),
-     ("sys_exit_at_import", "sys.exit"), ("pytest_exit", "pytest.exit")],
+    [("pytest_skip", "pytest.skip"), ("unittest_skip", "raise unittest"), ("pytest_exit", "pytest.exit"),
+     ("keyboard_interrupt", "raise KeyboardInterrupt"), ("sys_exit_at_import", "sys.exit")],
 )  # fmt: skip
 def test_traceback_ends_in_the_students_own_line(name, line, attacked):
     check = attacked(name)[claims(name)[1]]
@@ -224,33 +234,20 @@ def test_traceback_ends_in_the_students_own_line(name, line, attacked):
 
 
 def test_output_is_cut(attacked):
-    outputs = [len(check.output) for check in attacked("prints_100_mb").results.checks]
-    assert max(outputs) == OUTPUT_LIMIT == 64 << 10
-    assert sum(outputs) == 2 * OUTPUT_LIMIT  # shown under the two checks that caused it, and nowhere else
+    printed = {check.id: len(check.output) for check in attacked("prints_100_mb").results.checks}
+    assert {printed.pop(name) for name in WITH_FIVE} == {OUTPUT_LIMIT} == {64 << 10}
+    assert max(printed.values()) < 2000  # shown under the checks that caused it, and nowhere else
 
 
-@pytest.mark.xfail(reason=HOLES["terminal_codes"], strict=True)
+@pytest.mark.xfail(reason="control characters reach the terminal", strict=True)
 def test_report_has_no_codes_for_the_terminal(attacked):
     results = attacked("terminal_codes").results
     shown = [check for check in results.checks if check.id == "level1.contract.shapes"]
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", render(replace(results, checks=shown)))
 
 
-# ---- with a judge of its own
-
-
-def command_line(folder: Path, home: Path) -> subprocess.Popen:
-    """python -m grader; all its processes have HOSTILE_TEST=home in their environment."""
-    (home / "temporary").mkdir(exist_ok=True)
-    env = os.environ | {"HOSTILE_TEST": str(home), "TMPDIR": str(home / "temporary"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "grader", folder, "--level", "1", "--config", "configs/digits.yaml", "runtime.device=cpu",
-         "--output", home / "out"],
-        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
 def of(home: Path) -> list[int]:
+    """Pids of the judge that was started with HOSTILE_TEST=home, and of all that it started."""
     return processes(lambda entry: f"HOSTILE_TEST={home}\0".encode() in (entry / "environ").read_bytes())
 
 
@@ -266,25 +263,19 @@ def test_worker_does_not_outlive_a_killed_judge(tmp_path):
     folder = tmp_path / "handed in"
     folder.mkdir()
     (folder / "model.py").write_text('open("looping", "w").close()\nwhile True:\n    pass\n')
-    judge = command_line(folder, tmp_path)
+    (tmp_path / "temporary").mkdir()
+    judge = subprocess.Popen(
+        [sys.executable, "-m", "grader", folder, "--level", "1", "--config", "configs/digits.yaml",
+         "--output", tmp_path / "out", "runtime.device=cpu"],
+        cwd=ROOT, env=os.environ | {"HOSTILE_TEST": str(tmp_path), "TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         assert wait_for(lambda: list((tmp_path / "temporary").glob("*/looping")), 60)
         assert len(of(tmp_path)) >= 3  # judge, nursery, worker
         judge.kill()
-        judge.communicate()
+        judge.wait()
         assert wait_for(lambda: not of(tmp_path), 5)
-    finally:
-        for pid in of(tmp_path):
-            os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("name", [known(name) for name in APART])
-def test_the_rest_is_graded_when_the_nursery_dies(name, tmp_path):
-    judge = command_line(lay_out(name, tmp_path / "handed in"), tmp_path)
-    try:
-        said, _ = judge.communicate(timeout=100)
-        assert judge.returncode == 0, said
-        assert (tmp_path / "out" / "results.json").exists()
     finally:
         for pid in of(tmp_path):
             os.kill(pid, signal.SIGKILL)
