@@ -36,7 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, default=Path("outputs"), metavar="DIR", help="where results.json is written"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the judge's inputs")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the judge's inputs; else a secret one, recorded")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
     args = parser.parse_intermixed_args(argv)
     args.level = sorted(set(args.level or LEVELS))

@@ -6,6 +6,7 @@ configs/grading.yaml. `python -m grader` runs this same suite.
 
 import atexit
 import platform
+import secrets
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -168,7 +169,8 @@ def device(settings: Any) -> str:
 
 @pytest.fixture(scope="session")
 def seed(request: pytest.FixtureRequest) -> int:
-    return request.config.option.seed
+    given = request.config.option.seed
+    return secrets.randbits(63) if given is None else given
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ class _Keeper:
 
 
 def grade(
-    submission: Path, *, levels: Sequence[int], config: Path, overrides: Sequence[str] = (), seed: int = 0,
+    submission: Path, *, levels: Sequence[int], config: Path, overrides: Sequence[str] = (), seed: int | None = None,
     quiet: bool = False, options: Sequence[str] = (),
 ) -> Results:  # fmt: skip
     """Judge `submission` on the levels given.
@@ -39,11 +39,16 @@ def grade(
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
         "--assert=plain",
-        f"--submission={submission}", f"--config={config}", f"--seed={seed}", *(f"--set={text}" for text in overrides),
+        f"--submission={submission}", f"--config={config}", *(f"--set={text}" for text in overrides),
         *options,
     ]  # fmt: skip
+    if seed is not None:
+        arguments.append(f"--seed={seed}")
     with redirect_stdout(io.StringIO()) if quiet else nullcontext():
-        code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
+        try:
+            code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
+        except Exception as error:
+            raise GraderFault(f"pytest failed: {type(error).__name__}: {error}") from error
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     judge = keeper.judge

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
-from grader.checks.contract import check_output
+from grader.checks.contract import check_finite, check_output
 from grader.pace import FLOOR, Pace
 from grader.submission import Reply, Submission
 
@@ -21,6 +21,8 @@ class Network:
         self.built = self._request("build", FLOOR, config=asdict(config), seed=seed)
 
     def _request(self, probe: str, seconds: float, **arguments: Any) -> Reply:
+        if "seed" in arguments:  # the judge's own seed stays here: who knows it knows all the judge's noise
+            arguments["seed"] = derive_seed("worker", arguments["seed"])
         return self.submission.request(probe, seconds=seconds, name="network", **arguments)
 
     def perturb(self) -> "Network":
@@ -32,11 +34,13 @@ class Network:
         """One forward pass (eval mode, no gradients), whatever comes back."""
         return self._request("forward", self.pace.for_forward(len(x)), tensors={"x": x, "t": t}, **options)
 
-    def __call__(self, x: Tensor, t: Tensor, **options: Any) -> Tensor:
-        """x (B, C, H, W), t (B,) → the predicted noise on the CPU, of which type, shape and dtype are verified."""
+    def __call__(self, x: Tensor, t: Tensor, *, where: str = "of the output", **options: Any) -> Tensor:
+        """x (B, C, H, W), t (B,) → the predicted noise on the CPU: of the right type, shape and dtype, and finite."""
         reply = self.reply(x, t, **options)
-        check_output(reply.values, x.shape, x.dtype, self.submission.device)
-        return reply.tensors["y"].float()
+        y = reply.tensors.get("y")
+        check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
+        check_finite(y, where)
+        return y.float()
 
     def train(self, x_t: Tensor, t: Tensor, noise: Tensor, *, learning_rate: float, seed: int, **options: Any) -> Reply:
         """Optimiser steps on (K, B, C, H, W), one for each of K."""

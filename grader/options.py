@@ -19,6 +19,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a key of the configuration"
     )
-    group.addoption("--seed", type=int, default=0, help="of the judge's inputs")
+    group.addoption("--seed", type=int, default=None, help="of the judge's inputs; else a secret one, recorded")
     group.addoption("--in-process", action="store_true", help="no second process, for a debugger; advisory only")
     group.addoption("--details", action="store_true", help="everything about every check that did not pass")

@@ -70,7 +70,7 @@ def run(
 
     state = network.state()
     network.submission.stop()  # a fresh process: only what the state dict holds counts
-    fresh = Network(network.submission, network.pace, network.config, seed=network.seed + 1)
+    fresh = Network(network.submission, network.pace, network.config, seed=derive_seed("restored", network.seed))
     fresh.load(state)
     network = fresh
     y, loss = look()

@@ -17,6 +17,7 @@ from grader.submission import Nursery, Submission
 
 FACTOR = 25  # a network may be so many times slower than the reference
 FLOOR = 20.0  # seconds that any request has: importing, building, a machine that is busy elsewhere
+LONGEST = 60.0  # for one image, on the slowest machine that may be believed
 PATIENCE = 600.0  # for the reference itself
 
 
@@ -85,7 +86,9 @@ def remembered(config: Config, nursery: Nursery, device: str) -> Pace:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
     file = folder / f"pace-{name}.json"
     try:
-        return Pace(**json.loads(file.read_text()))
+        found = Pace(**json.loads(file.read_text()))
+        if all(0 < seconds < LONGEST for seconds in asdict(found).values()):
+            return found
     except (OSError, ValueError, TypeError):
         pass  # not measured yet, or not readable
     pace = measure(config, nursery, device)

@@ -93,7 +93,8 @@ def describe(y: Any) -> dict[str, Any]:
     """What came back, for the judge to compare with the contract."""
     if not isinstance(y, Tensor):
         return {"type": type(y).__name__}
-    return {"type": "Tensor" if type(y) is Tensor else type(y).__name__, "shape": list(y.shape),
+    kind = "Tensor" if type(y) is Tensor else f"{type(y).__module__}.{type(y).__name__}"
+    return {"type": kind, "shape": list(y.shape),
             "dtype": str(y.dtype), "device": y.device.type, "requires_grad": y.requires_grad}  # fmt: skip
 
 

@@ -74,7 +74,8 @@ class Results:
 
     def save(self, path: Path) -> None:
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+            text = json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+            temporary.write_bytes(text.encode("utf-8", "replace"))
 
 
 def _plain(value: Any) -> Any:

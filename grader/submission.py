@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from grader import ROOT, wire
+from grader.answers import check_answer, check_question
 from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
 
 FILES = ("model.py", "sampler.py")
@@ -37,13 +39,20 @@ Answer = Callable[[dict[str, Any], dict[str, Tensor]], Tensor]
 
 
 @dataclass
-class Process:
-    """A worker under way: its process group, the socket to it, and the pipe that its prints come through."""
+class Ending:
+    """How a worker ended: its wait status, and whether that was our doing."""
 
-    pid: int
+    status: int = 0
+    killed: bool = True
+
+
+@dataclass
+class Process:
+    """A worker under way: the socket to it, and the pipe that its prints come through."""
+
     sock: socket.socket
     output: int
-    reap: Callable[[], int]
+    end: Callable[[], Ending]
     printed: bytearray = field(default_factory=bytearray)
 
 
@@ -53,9 +62,13 @@ class Nursery:
     def __init__(self, *, fork: bool) -> None:
         self.fork = fork
         if fork:
-            self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
-            theirs.close()
+            self._open()
+
+    def _open(self) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(BOOT_SECONDS)
+        self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
+        theirs.close()
 
     def _start(self, arguments: list[str], *files: int, session: bool = False) -> subprocess.Popen:
         env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
@@ -68,47 +81,71 @@ class Nursery:
         )  # fmt: skip
 
     def spawn(self, folder: Path, device: str, *, trusted: bool) -> Process:
+        request = {"folder": str(folder), "device": device, "trusted": trusted, "threads": torch.get_num_threads()}
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
-        request = {"folder": str(folder), "device": device, "trusted": trusted, "threads": torch.get_num_threads()}
-        if self.fork:
-            socket.send_fds(self.control, [json.dumps(request).encode()], [theirs.fileno(), write])
-            pid, reap = self._answer()["pid"], lambda: self._reap(pid)
-        else:
-            process = self._start(
-                ["--serve", str(theirs.fileno()), str(write), json.dumps(request)],
-                theirs.fileno(), write, session=True,
-            )  # fmt: skip
-            pid, reap = process.pid, lambda: _raw_status(process.wait())
+        try:
+            end = self._fork(request, theirs, write) if self.fork else self._spawn(request, ours, theirs, write)
+        except BaseException:
+            ours.close()
+            os.close(read)
+            raise
+        finally:
             theirs.close()
-            ours.settimeout(BOOT_SECONDS)
-            if ours.recv(1) != b"1":
-                raise GraderFault("a worker did not start")
-        theirs.close()
-        os.close(write)
+            os.close(write)
         os.set_blocking(read, False)
         ours.setblocking(False)
-        return Process(pid, ours, read, reap)
+        return Process(ours, read, end)
 
-    def _reap(self, pid: int) -> int:
-        self.control.send(json.dumps({"reap": pid}).encode())
-        return self._answer()["status"]
+    def _fork(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
+        try:
+            pid = self._ask(request, [theirs.fileno(), write])["pid"]
+        except OSError:  # a submission can kill its parent: then there is another one
+            self.close()
+            self._open()
+            pid = self._ask(request, [theirs.fileno(), write])["pid"]
 
-    def _answer(self) -> dict:
-        self.control.settimeout(BOOT_SECONDS)
+        def end() -> Ending:
+            try:
+                return Ending(**self._ask({"end": pid}))
+            except OSError:
+                return Ending()  # died with its nursery
+
+        return end
+
+    def _ask(self, request: dict[str, Any], files: Sequence[int] = ()) -> dict[str, Any]:
+        socket.send_fds(self.control, [json.dumps(request).encode()], files)
         data = self.control.recv(1 << 16)
         if not data:
-            raise GraderFault("the nursery of the workers has died")
+            raise ConnectionError("the nursery of the workers has died")
         return json.loads(data)
+
+    def _spawn(
+        self, request: dict[str, Any], ours: socket.socket, theirs: socket.socket, write: int
+    ) -> Callable[[], Ending]:
+        process = self._start(
+            ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write, session=True
+        )
+        theirs.close()
+        ours.settimeout(BOOT_SECONDS)
+        if ours.recv(1) != b"1":
+            raise GraderFault("a worker did not start")
+
+        def end() -> Ending:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+            killed = process.returncode is None
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            code = process.wait()
+            return Ending(-code if code < 0 else code << 8, killed)
+
+        return end
 
     def close(self) -> None:
         if self.fork:
             self.control.close()
             self.process.wait()
-
-
-def _raw_status(code: int) -> int:
-    return -code if code < 0 else code << 8
 
 
 class Submission:
@@ -120,9 +157,11 @@ class Submission:
 
     def __init__(self, path: Path, nursery: Nursery, *, device: str, trusted: bool = False) -> None:
         self.path, self.nursery, self.device, self.trusted = path, nursery, device, trusted
+        # read once: what is judged can't be changed while it is judged
+        self.sources = {name: (path / name).read_bytes() for name in FILES if is_there(path / name)}
         self.folder = Path(tempfile.mkdtemp(prefix="submission-")).resolve()
-        lay_out(path, self.folder)
         self.process: Process | None = None
+        self.requests = 0
         self.printed = ""
 
     def take_printed(self) -> str:
@@ -136,6 +175,7 @@ class Submission:
     ) -> Reply:  # fmt: skip
         """Have a probe run. Raises SubmissionFailed where no good answer comes within `seconds`."""
         if self.process is None:
+            lay_out(self.sources, self.folder)  # anew, so that nothing an earlier worker wrote is there
             self.process = self.nursery.spawn(self.folder, self.device, trusted=self.trusted)
         self.process.printed.clear()
         try:
@@ -149,12 +189,18 @@ class Submission:
 
     def _converse(self, probe: str, seconds: float, tensors: dict, answer: Answer | None, arguments: dict) -> Reply:
         deadline = time.monotonic() + seconds
-        self._send(wire.pack({"probe": probe, "arguments": arguments}, tensors), deadline, probe, seconds)
+        self.requests += 1
+        name = f"{self.requests}-{secrets.token_hex(8)}"  # an answer to another request is none to this one
+        request = wire.pack({"id": name, "probe": probe, "arguments": arguments}, tensors)
+        self._send(request, deadline, probe, seconds)
         while True:
             head = self._receive(wire.PREFIX.size, deadline, probe, seconds)
             sizes = wire.lengths(head)
             values, back = wire.unpack(*(self._receive(size, deadline, probe, seconds) for size in sizes))
+            if values.get("id") != name:
+                raise wire.WireError("an answer to another request")
             if "ask" in values and answer is not None:
+                check_question(values["ask"])
                 eps = answer(values["ask"], back)
                 self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
                 continue
@@ -162,9 +208,8 @@ class Submission:
             output = self.process.printed.decode(errors="replace")
             self.printed = (self.printed + output)[:OUTPUT_LIMIT]
             if "error" in values:
-                raise failure(values["error"], output)
-            if not isinstance(values.get("values"), dict):
-                raise wire.WireError("an answer without values")
+                raise failure(values["error"], output, trusted=self.trusted)
+            check_answer(probe, values.get("values"), back)
             return Reply(values["values"], back)
 
     def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
@@ -184,7 +229,7 @@ class Submission:
 
     def _drain(self) -> bool:
         """Take in what was printed, keep the first 64 KiB; False once the pipe is closed."""
-        while True:
+        for _ in range(64):  # and not for ever: someone may print faster than we read
             try:
                 data = os.read(self.process.output, 1 << 16)
             except BlockingIOError:
@@ -192,6 +237,7 @@ class Submission:
             self.process.printed += data[: max(0, OUTPUT_LIMIT - len(self.process.printed))]
             if not data:
                 return False
+        return True
 
     def _send(self, data: bytes, deadline: float, *about: Any) -> None:
         view = memoryview(data)
@@ -216,58 +262,59 @@ class Submission:
             return Raised(f"the submission's process sent {error}")
         self._drain()
         output = self.process.printed.decode(errors="replace")
-        status = self.stop()
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
-            if name == "SIGKILL":
+        ending = self.stop()
+        if ending.killed:
+            return Raised("the submission's process closed its line to the grader", output=output)
+        if os.WIFSIGNALED(ending.status):
+            number = os.WTERMSIG(ending.status)
+            if number == signal.SIGKILL:
                 return OutOfMemory("the submission's process was killed, most likely for want of memory", output=output)
-            return Raised(f"the submission's process crashed ({name})", output=output)
-        return Raised(f"the submission ended its process (exit code {os.WEXITSTATUS(status)})", output=output)
+            known = {s.value: s.name for s in signal.Signals}
+            return Raised(f"the submission's process crashed ({known.get(number, f'signal {number}')})", output=output)
+        code = os.WEXITSTATUS(ending.status)
+        return Raised(f"the submission ended its process (exit code {code})", output=output)
 
-    def stop(self) -> int:
-        """Kill the worker and all of its process group; returns how it had ended (a wait status)."""
+    def stop(self) -> Ending:
+        """End the worker and all that belongs to it; returns how it had ended."""
         if self.process is None:
-            return 0
+            return Ending()
         process, self.process = self.process, None
         process.sock.close()
-        time.sleep(0.01)  # a worker that is ending anyway may do so, and its status then tells how
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; the latter is macOS's word
-            os.killpg(process.pid, signal.SIGKILL)
         os.close(process.output)
-        return process.reap()
+        return process.end()
 
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def lay_out(path: Path, folder: Path) -> None:
-    """Copy the two files, if they are regular files, into a clean tree with the given code."""
+def lay_out(sources: dict[str, bytes], folder: Path) -> None:
+    """A clean tree with the given code and the submission's files, and nothing else."""
+    shutil.rmtree(folder)
     clean = folder / "assignment"
     shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "assignment" / "__init__.py", clean)
-    for name in FILES:
-        if is_there(path / name):
-            shutil.copy(path / name, clean / name)
+    for name, source in sources.items():
+        (clean / name).write_bytes(source)
 
 
 def is_there(file: Path) -> bool:
     return file.is_file() and not file.is_symlink()
 
 
-def failure(error: Any, output: str) -> SubmissionFailed:
+def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
     """What the worker says of an exception → the judge's own. Trusts none of its types."""
     try:
         kind, name, message = (str(error[k]) for k in ("kind", "type", "message"))
         frames = [(str(file), int(line or 0), str(code)) for file, line, code in error["frames"]]
-    except (KeyError, TypeError, ValueError) as forged:
+    except (KeyError, TypeError, ValueError, OverflowError) as forged:
         raise wire.WireError("an error report that can't be read") from forged
     own = [(file, line) for file, line, _ in frames if file in FILES]
     location = f"{own[-1][0]}:{own[-1][1]}" if own else ""
     trace = "\n".join(f"  {file}:{line}: {code}" for file, line, code in frames)
     first_line = message.strip().splitlines()[0][:300] if message.strip() else ""
     about = {"location": location, "trace": trace, "output": output}
-    if kind == "grader":
+    if kind == "grader" and trusted:  # said by a stranger's process, it proves nothing
         raise GraderFault(f"{name}: {message}")
     if kind == "contract":
         return Raised(message, **about)

@@ -39,7 +39,8 @@ def lengths(prefix: bytes) -> tuple[int, int]:
 def unpack(head: bytes, blob: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Raises WireError where either part is not what it should be."""
     try:
-        values = json.loads(head)
+        # once more through UTF-8: JSON can hold halves of characters, which no file and no terminal takes
+        values = json.loads(json.dumps(json.loads(head), ensure_ascii=False).encode("utf-8", "replace"))
         tensors = safetensors.torch.load(blob) if blob else {}
     except Exception as error:  # both readers raise nearly anything on forged bytes
         raise WireError(f"an unreadable message: {error}") from error

@@ -7,6 +7,7 @@ systems and devices that don't survive a fork.
 """
 
 import argparse
+import contextlib
 import ctypes
 import importlib
 import json
@@ -15,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,13 @@ class Line:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.id = ""  # of the request under way, which every answer repeats
 
     def send(self, head: dict[str, Any], tensors: Tensors) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.sock.sendall(wire.pack(head, tensors))
+        with contextlib.suppress(Exception):  # the submission may have closed them
+            sys.stdout.flush()
+            sys.stderr.flush()
+        self.sock.sendall(wire.pack(head | {"id": self.id}, tensors))
 
     def receive(self) -> tuple[dict[str, Any], Tensors]:
         head, tensors = wire.lengths(self._exactly(wire.PREFIX.size))
@@ -73,6 +77,7 @@ def serve(sock: socket.socket, folder: Path, device: str) -> None:
             request, tensors = line.receive()
         except EOFError:
             return
+        line.id = request["id"]
         try:
             values, back = PROBES[request["probe"]](session, tensors, **request["arguments"])
             line.send({"values": values}, back)
@@ -129,18 +134,58 @@ def is_asked(control: socket.socket) -> bool:
     return bool(select.select([control], [], [], 0)[0])
 
 
+def adopt_orphans() -> None:
+    """What a worker leaves behind becomes the nursery's child, not init's, so it can be ended. Linux only."""
+    if sys.platform == "linux":
+        PR_SET_CHILD_SUBREAPER = 36
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> set[int]:
+    """Of this process, by /proc; none where there is no /proc."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
+def end(pid: int, workers: set[int]) -> dict[str, Any]:
+    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; says how it ended."""
+    for _ in range(10):  # a worker that is ending anyway may do so, and its status then tells how
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; the latter is macOS's word
+        os.killpg(pid, signal.SIGKILL)
+    if not ended:
+        status = os.waitpid(pid, 0)[1]
+    workers.discard(pid)
+    while orphans := children() - workers:
+        for orphan in orphans:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
+    return {"status": status, "killed": not ended}
+
+
 def nursery(control: socket.socket) -> None:
-    """Fork a worker, or say how one ended, whenever the judge asks; end with the judge."""
-    later = list(WARM)
+    """Fork a worker, or end one, whenever the judge asks; end with the judge, and all workers with it."""
+    adopt_orphans()
+    later, workers = list(WARM), set()
     while True:
         while later and not is_asked(control):
             importlib.import_module(later.pop(0))
         message, files, _, _ = socket.recv_fds(control, 1 << 16, 2)
         if not message:
+            for pid in list(workers):
+                end(pid, workers)
             return
         request = json.loads(message)
-        if "reap" in request:
-            control.send(json.dumps({"status": os.waitpid(request["reap"], 0)[1]}).encode())
+        if "end" in request:
+            control.send(json.dumps(end(request["end"], workers)).encode())
             continue
         pid = os.fork()
         if pid == 0:
@@ -150,20 +195,23 @@ def nursery(control: socket.socket) -> None:
             enter(socket.socket(fileno=files[0]), files[1], request)
         for file in files:
             os.close(file)
+        workers.add(pid)
         control.send(json.dumps({"pid": pid}).encode())
 
 
 def enter(sock: socket.socket, output: int, request: dict[str, Any]) -> None:
     """Be the worker, and never return from it."""
     folder = Path(request["folder"])
+    code = 1
     try:
         torch.set_num_threads(request["threads"])
         become_worker(folder, output, trusted=request["trusted"])
         serve(sock, folder, request["device"])
+        code = 0
     except BaseException:
         traceback.print_exc()
-        os._exit(1)
-    os._exit(0)  # no atexit handlers: they would be the student's
+    finally:
+        os._exit(code)  # no atexit handlers: they would be the student's
 
 
 def main() -> None:

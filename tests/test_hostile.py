@@ -25,7 +25,6 @@ import torch
 import grader.network
 import grader.pace
 import grader.test_level1
-from grader.conftest import shared_nursery
 from grader.grade import grade
 from grader.grading import GRADING, load_grading
 from grader.reports.terminal import render
@@ -36,34 +35,15 @@ from tests.conftest import ROOT
 HOSTILE = ROOT / "tests" / "submissions" / "hostile"
 NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
 PLANNED = sorted(name for name in load_grading().points if name.startswith("level1."))
-DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 2.5, "sleeps_in_c": 2.5}  # seconds, in place of pace.FLOOR
+DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "sleeps_in_c": 5.0}  # seconds, in place of pace.FLOOR
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks that ask about 5 images in eval mode
 LAST = "kills_its_parent"  # takes the nursery with it that all the others share
 
 # What is known and not closed; strict, so that the one who closes it hears of it.
 HOLES = {
-    "closed_output": "an exception escapes from worker.enter, and an ended process passes for one out of memory",
-    "closed_socket": "a process that hung up and was killed by the judge passes for one out of memory",
-    "daemon": "a process with a session of its own outlives the grading",
-    "forged_answers": "an answer is not tied to its request",
-    "forged_fault": "the worker can say that the grader has failed",
-    "forged_line_number": "int(inf) raises an OverflowError in the judge",
-    "forged_types": "the values of an answer are used without a look at their types",
-    "kills_its_parent": "a dead nursery is not replaced",
-    "lone_surrogate": "results.json can't be written",
-    "noise_for_time": "noise in eval mode passes for a dependence on t",
-    "noise_from_the_seed": "the worker gets the seed that the judge's own inputs are derived from",
-    "not_a_number": "NaN is neither above nor below a limit",
     "patched_generator": "the probes look up torch's functions after the student could patch them",
     "patched_gradients": "gradients are looked at where the student could have put them",
-    "patched_probe": "the shape is the worker's word, not the received tensor's",
-    "remembers_on_disk": "all processes of a submission share one folder that they can write to",
-    "replays_training_noise": "not_squashed is judged of a network that has learnt nothing",
     "rewrites_results": "nothing keeps the worker from writing outside of its folder",
-    "sparse": "an answer that can't be sent is looked for in vain: KeyError in the judge",
-    "subclass_answers_none": "an error in a probe that the student's object caused passes for the grader's own",
-    "subclass_called_tensor": "a class is known by its name only",
-    "unnamed_signal": "signal.Signals(40) raises a ValueError in the judge",
 }  # fmt: skip
 
 
@@ -132,7 +112,7 @@ def attack(name: str, home: Path) -> Outcome:
         try:
             results = grade(
                 submission, levels=[1], config=ROOT / "configs" / "digits.yaml", quiet=True,
-                overrides=["runtime.device=cpu"],
+                overrides=["runtime.device=cpu"], seed=1,
             )  # fmt: skip
             results.save(home / "results.json")
         except Exception as error:
@@ -156,7 +136,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     gc.freeze()  # pytest collects garbage five times at the end of each grading
     yield cache(lambda name: attack(name, tmp_path_factory.mktemp(name)))
     gc.unfreeze()
-    shared_nursery.cache_clear()  # the last one has killed it
     torch.set_num_threads(threads)
 
 
@@ -239,7 +218,6 @@ def test_output_is_cut(attacked):
     assert max(printed.values()) < 2000  # shown under the checks that caused it, and nowhere else
 
 
-@pytest.mark.xfail(reason="control characters reach the terminal", strict=True)
 def test_report_has_no_codes_for_the_terminal(attacked):
     results = attacked("terminal_codes").results
     shown = [check for check in results.checks if check.id == "level1.contract.shapes"]

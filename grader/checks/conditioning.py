@@ -114,7 +114,7 @@ def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     """An image's answer does not depend on its companions: (B, …) asked for together and one by one."""
     require_output(alone)
     off = max(difference(a, b) for a, b in zip(together, alone, strict=True))
-    if off > SAME:
+    if not off <= SAME:
         raise CheckFailed(
             f"expected the same answer for an image alone and among others, got ones that differ by {off:.1%}",
             "Something is computed over the batch: a mean or norm with dim=0, an attention whose sequence runs over "
@@ -128,7 +128,7 @@ def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[st
     """Permuting the batch permutes the answers and does nothing else."""
     require_output(straight)
     off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
-    if off > SAME:
+    if not off <= SAME:
         raise CheckFailed(
             f"expected the answers in the order of the images, got ones that differ by {off:.1%} after reordering the "
             "batch",

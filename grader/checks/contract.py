@@ -9,13 +9,15 @@ from torch import Tensor
 from grader.checks.finding import CheckFailed
 
 
-def check_output(facts: dict[str, Any], shape: Sequence[int], dtype: torch.dtype, device: str) -> None:
-    """Type, shape, dtype and device of what came back, as the worker describes it."""
-    check_shape(facts, shape)
+def check_output(
+    facts: dict[str, Any], y: Tensor | None, shape: Sequence[int], dtype: torch.dtype, device: str
+) -> None:
+    """Type, shape, dtype and device of what came back: as the worker describes it, and as it is."""
+    check_shape(facts, y, shape)
     kind = facts["type"]
     if kind != "Tensor":
         raise CheckFailed(f"expected a plain torch.Tensor, got {kind}", "Return the tensor itself from forward.")
-    if facts["dtype"] != str(dtype):
+    if facts["dtype"] != str(dtype) or y.dtype != dtype:
         raise CheckFailed(
             f"expected x's dtype {_short(dtype)}, got {_short(facts['dtype'])}",
             "forward converts somewhere (.half(), .double(), .long()): leave x's dtype as it is.",
@@ -24,16 +26,18 @@ def check_output(facts: dict[str, Any], shape: Sequence[int], dtype: torch.dtype
         raise CheckFailed(f"expected an answer on {device}, got one on {facts['device']}", "Don't move the output.")
 
 
-def check_shape(facts: dict[str, Any], shape: Sequence[int]) -> None:
-    """The noise has x's shape."""
-    if "shape" not in facts:
+def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -> None:
+    """The noise has x's shape; y is None where it was nothing that can be sent."""
+    if facts.get("shape") is None:
         raise CheckFailed(
             f"expected a tensor of shape {tuple(shape)}, got {facts['type']}",
             "forward must return the predicted noise itself: no tuple, no dataclass, no None. Is the `return` there?",
         )
-    if tuple(facts["shape"]) == tuple(shape):
+    got = tuple(facts["shape"] if y is None else y.shape)
+    if got == tuple(shape):
+        if y is None:
+            raise CheckFailed("expected a dense tensor, got a sparse, complex or meta one", "Return a plain tensor.")
         return
-    got = tuple(facts["shape"])
     hint = "Print x.shape after each layer: the last one has to bring back x's own shape."
     if len(got) == 4 and got[2:] != tuple(shape[2:]):
         hint = (

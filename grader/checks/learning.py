@@ -150,13 +150,14 @@ def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alp
     return {"correlation": found["the noise"]}
 
 
-def check_not_squashed(y: Tensor) -> dict[str, float]:
+def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
     """After the overfit run the outputs near t = T−1, which are nearly x_t itself, go beyond ±1 with both signs."""
+    learnt = torch.corrcoef(torch.stack([y.flatten(), noise.flatten()]))[0, 1].item() if y.std() > 1e-6 else 0.0
+    if learnt < CORRELATED or y.std() < 0.3:
+        raise NotJudged(f"the network has not learnt enough to tell (correlation with the noise {learnt:.2f})")
     above, below = (side.double().mean().item() for side in (y > 1, y < -1))
     if above >= BEYOND and below >= BEYOND:
         return {"above": above, "below": below}
-    if y.std() < 0.3:
-        raise NotJudged(f"the network has not learnt enough to tell (its outputs have a spread of {y.std():.2f} only)")
     low, high = y.min().item(), y.max().item()
     hint = "Noise is normally distributed: about 16 % of it lies beyond +1, and as much beyond −1. "
     if low >= -0.3 and low < high:

@@ -27,7 +27,12 @@ def render(results: Results) -> str:
     first = first or next((c for c in results.checks if c.verdict == "not_judged"), None)
     if first:
         lines += ["", details(first)]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    """Without control characters, with which a submission could paint over the table."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def row(check: Check) -> str:
@@ -51,7 +56,7 @@ def details(check: Check) -> str:
         lines += ["  printed:", *(f"  | {line[:WIDTH]}" for line in printed[:OUTPUT_LINES]), *more]
     if check.hint:
         lines += _filled(f"hint: {check.hint}")
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _word(check: Check) -> str:
