@@ -46,6 +46,14 @@ def test_a_right_submission_gets_full_marks_and_a_whole_results_file(right, tmp_
     assert "20 of 20 points" in capsys.readouterr().out
 
 
+def test_the_readme_shows_what_a_student_sees(tmp_path):
+    shutil.copy(BANK / "wrong" / "networks" / "time_left_out.py", tmp_path / "model.py")
+    results = grade(tmp_path, levels=[1], config=DIGITS, quiet=True, options=["-k", "depends_on_t"])
+    shown = re.search(r"```\n(✗.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    page = render(results)
+    assert [line for line in shown.splitlines() if line not in page.splitlines() and line != "…"] == []
+
+
 def test_every_claim_of_the_rubric_has_points_and_the_other_way_round():
     source = "".join((ROOT / "grader" / f"test_level{level}.py").read_text() for level in (1, 4))
     assert sorted(re.findall(r'@check\("(.+?)"\)', source)) == sorted(load_grading().points)
@@ -136,6 +144,13 @@ def test_missing_images_are_not_judged_and_the_rest_is(right):
     ran = run("pytest", "grader", "-k", "overfits or builds", "-m", "level1", f"--submission={right}", *overrides)
     assert ran.returncode == 1 and "there are no images to learn" in ran.stdout, ran.stdout
     assert "✓ contract.builds" in ran.stdout
+
+
+def test_the_readmes_numbers_of_checks_are_those_of_the_rubric():
+    readme, points = (ROOT / "README.md").read_text(), load_grading().points
+    for level, what in ((1, "network"), (4, "sampler")):
+        number = sum(name.startswith(f"level{level}.") for name in points)
+        assert f"# your {what}: {number} checks" in readme
 
 
 def test_the_bank_is_large_and_says_what_it_is():
