@@ -26,6 +26,9 @@ from grader.submission import Submission, is_there
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 48  # of the whole range
 GRADIENT_STEPS = 4
+REPEATS = (
+    24  # of a call that must be deterministic: what drops a block one time in five goes unseen in 0.5 % of gradings
+)
 
 Measured = dict[str, Any]
 
@@ -252,9 +255,9 @@ def test_batch_order(steady: Network, measured: Measured) -> None:
 @check("level1.behaviour.deterministic")
 def test_deterministic(perturbed: Network, device: str, measured: Measured) -> None:
     """In eval mode the same input gets the same answer."""
-    x, t = perturbed.noise(2, "deterministic")
-    a, b = (perturbed(x, t, seed=seed) for seed in (1, 2))
-    measured.update(behaviour.check_deterministic(a, b, device))
+    x, t = perturbed.noise(1, "deterministic")
+    first, *others = (perturbed(x, t, seed=seed) for seed in range(REPEATS))
+    measured.update(behaviour.check_deterministic(first, others, device))
 
 
 @check("level1.behaviour.no_hidden_state")
