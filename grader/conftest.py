@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from grader.submission import Nursery
+from grader.nursery import Nursery
 
 
 def pytest_configure(config: pytest.Config) -> None:

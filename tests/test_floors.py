@@ -26,6 +26,7 @@ FLOORS = [
     {"grader.checks.measure_step"},
     {"grader.checks.reverse_step", "grader.checks.end_to_end"},
     {"grader.probes", "grader.answers"},
+    {"grader.nursery"},
     {"grader.worker", "grader.submission"},
     {"grader.in_process"},
     {"grader.results", "grader.grading", "grader.pace"},
