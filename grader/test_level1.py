@@ -348,16 +348,6 @@ def test_gradient_flow(perturbed: Network, seed: int, measured: Measured) -> Non
     measured.update(learning.check_flow(reply.values["requires_grad"], reply.tensors.get("gradient")))
 
 
-@check("level1.training.overfits")
-def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge, measured: Measured) -> None:
-    """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
-    trained = overfit_run()
-    ratio = trained.seconds_per_image / network.pace.step
-    judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
-    budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
-    measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
-
-
 @check("level1.training.predicts_noise")
 def test_predicts_the_noise(trained: overfit.Trained, measured: Measured) -> None:
     """The network predicts the noise, not the image, the velocity or the rest."""
@@ -370,6 +360,16 @@ def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) ->
     """The output is free to go beyond ±1, as noise does."""
     noisiest = trained.t >= 0.75 * (trained.t.max() + 1)
     measured.update(learning.check_not_squashed(trained.y[noisiest], trained.noise[noisiest]))
+
+
+@check("level1.training.overfits")
+def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge, measured: Measured) -> None:
+    """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
+    trained = overfit_run()
+    ratio = trained.seconds_per_image / network.pace.step
+    judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
+    budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
+    measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
 
 
 def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:
