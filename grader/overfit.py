@@ -1,5 +1,4 @@
-"""The overfit run: a few images are to be learnt within a budget. The judge draws all noise, and computes the loss
-itself.
+"""The overfit run: a few images are to be learnt within a budget. All noise, and the loss, are the judge's own.
 
 The worker gets x_t, t and the noise to train on, in chunks; x_0 as such never enters it. The loss that counts is
 measured on fresh noise, with the weights from the state dict in a process of their own that has seen nothing else.

@@ -1,9 +1,8 @@
 """The other process: it alone imports a submission's files, and answers the judge's requests.
 
 `python -m grader.worker` is a nursery: it imports torch once and forks a worker for each submission, which takes
-milliseconds
-instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the worker, for
-systems and devices that don't survive a fork.
+milliseconds instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the
+worker, for systems and devices that don't survive a fork.
 """
 
 import argparse

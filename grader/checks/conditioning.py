@@ -1,9 +1,9 @@
 """Level 1, the timestep and the batch: whose t counts for whom.
 
 All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of
-another
-batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more. The limits
-below stand in the gap between the two; `make calibrate-checks` measures it.
+another batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more.
+The limits below stand in the gap between the two, which `make calibrate-checks` measures: the figures are in
+DECISIONS.md. Nothing here is a test of a random sample, so a false failure needs rounding a thousand times the usual.
 """
 
 import torch

@@ -91,13 +91,18 @@ def proof() -> str:
     if result is None:
         return "Not yet measured."
     wrong = result["wrong_networks"] + result["wrong_samplers"]
-    lines = [
+    return (
         f"{result['right_networks']} networks and {result['right_samplers']} samplers are right: "
         f"{result['right_ones_failed']} of them failed anything. {result['wrong_networks']} networks and "
         f"{result['wrong_samplers']} samplers are wrong: {result['survivors']} of {wrong} survived. All of it took "
-        f"{result['seconds'] / 60:.1f} minutes ({where(result)}).",
-        "",
-        "| check | wrong ones that bear its name | that it failed | that it alone failed |",
+        f"{result['seconds'] / 60:.1f} minutes ({where(result)})."
+    )
+
+
+def kills() -> str:
+    result = load("prove-cpu.json") or {"checks": {}}
+    lines = [
+        "| check | wrong ones that bear its name | that it caught | that it alone caught |",
         "|---|---:|---:|---:|",
     ]
     for name, row in result["checks"].items():
@@ -114,16 +119,20 @@ def calibration() -> str:
     lines = [f"{result['submissions']} right submissions, {each} seeds of the judge each ({where(result)}).", ""]
     for level, row in result["suites"].items():
         lines.append(
-            f"- {level}: {row['with_a_failure']} of {row['gradings']:,} gradings failed anything; with 95 % confidence "
-            f"a right submission fails less than {row['failure_rate_below']:.2%} of the time."
+            f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed "
+            f"anything; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do."
         )
-    lines += ["", "| check | nearest to a failure | of | failures |", "|---|---:|---|---:|"]
+    return "\n".join(lines)
+
+
+def margins() -> str:
+    result = load("calibration-cpu.json") or {"checks": {}}
+    lines = ["| check | nearest to a failure | of | failures |", "|---|---:|---|---:|"]
     for name, row in result["checks"].items():
         if "worst" in row:
             nearest = f"{row['measurement'].replace('_', ' ')} {row['worst']:.3g}"
-            lines.append(
-                f"| `{name}` | {nearest} | {row['of'].split('/')[-1]} | {row['failures']} of {row['gradings']:,} |"
-            )
+            who = row["of"].split("/")[-1]
+            lines.append(f"| `{name}` | {nearest} | {who} | {row['failures']} of {row['gradings']:,} |")
     return "\n".join(lines)
 
 
@@ -143,7 +152,7 @@ def grading() -> str:
 
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
-    for make in (runs, speed, switches, ema, proof, calibration, grading):
+    for make in (runs, speed, switches, ema, proof, kills, calibration, margins, grading):
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
         if start in text:
             before, _, rest = text.partition(start)
