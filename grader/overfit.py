@@ -16,7 +16,7 @@ from grader.checks.learning import linear_baseline
 from grader.grading import Budget
 from grader.network import Network
 
-CHUNK = 20  # steps a request
+CHUNK = 10  # steps a request
 LOOKS = 64  # (image, t, noise) that the loss is measured on, t stratified over [0, T)
 CONFIDENT = 0.8  # of the limit: the training loss (noisy) at which the run may end early
 EVAL_BATCH = 16
@@ -64,7 +64,7 @@ def run(
         losses = network.train(*stacked, learning_rate=learning_rate, seed=seed).values["losses"]
         seconds += time.perf_counter() - start
         done += len(batch)
-        if sum(losses[-10:]) / 10 < limit and look()[1] < CONFIDENT * limit:
+        if sum(losses) / len(losses) < limit and look()[1] < CONFIDENT * limit:
             break
 
     state = network.state()

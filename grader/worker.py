@@ -31,6 +31,7 @@ from grader.probes import PROBES, ContractError, Session, Tensors
 
 # what the first backward pass, and the first use of the meta device, import for seconds: done while nobody asks
 WARM = ("sympy", "torch._dynamo")
+IDLE_SECONDS = 2.0  # of quiet before each; a run of a few checks is over by then, and must not wait for an import
 STACK = 12  # frames of a student's traceback that are shown
 CLEAN_FILES = ("assignment/model.py", "assignment/sampler.py")
 
@@ -130,7 +131,8 @@ def die_with_parent() -> None:
 
 
 def is_asked(control: socket.socket) -> bool:
-    return bool(select.select([control], [], [], 0)[0])
+    """Whether the judge wants something, or does so before long."""
+    return bool(select.select([control], [], [], IDLE_SECONDS)[0])
 
 
 def adopt_orphans() -> None:
