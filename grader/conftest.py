@@ -24,10 +24,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Judge(config), "judge")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What -m and -k go by: the level, and the parts of a check's id."""
     for item in items:
-        level = item.get_closest_marker("check").args[0].split(".")[0]
+        level, *names = item.get_closest_marker("check").args[0].split(".")
         item.add_marker(level)
+        item.extra_keyword_matches.update(names)
 
 
 @cache

@@ -129,6 +129,13 @@ def test_pytest_fails_where_a_check_fails_and_where_it_was_not_judged(tmp_path):
     assert 'tests="1"' in (tmp_path / "junit.xml").read_text()
 
 
+def test_checks_are_chosen_by_the_parts_of_their_names(right):
+    about = [f"--submission={right}", f"--config={DIGITS}"]
+    for choice, selected in (("timestep", 3), ("own_work", 1), ("training", 6)):
+        ran = run("pytest", "grader", "-m", "level1", "-k", choice, "--collect-only", "-q", *about)
+        assert f"{selected}/" in ran.stdout, ran.stdout
+
+
 def test_bare_pytest_grades_the_assignment():
     ran = run("pytest", "-k", "shapes")
     assert ran.returncode == 1 and "not implemented yet: model.py" in ran.stdout, ran.stdout
