@@ -1,6 +1,6 @@
 """Grade many submissions of the bank, in a process for each core: a small network gains nothing from a second thread.
 
-    uv run python -m tests.gradings DATA < tasks     a line each: entry's name, seed → a line of JSON each
+uv run python -m tests.gradings DATA < tasks     a line each: entry's name, seed → a line of JSON each
 """
 
 import json
