@@ -294,12 +294,10 @@ def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tup
 
 
 @probe
-def sample(
-    session: Session, tensors: Tensors, *, name: str, shape: list, seed: int | None, train: bool = True
-) -> tuple[dict, Tensors]:
-    """A whole sampling; without a seed it goes on with the generator as it is."""
+def sample(session: Session, tensors: Tensors, *, name: str, shape: list, seed: int | None) -> tuple[dict, Tensors]:
+    """A whole sampling of a model left in train mode; without a seed it goes on with the generator as it is."""
     sampler, diffusion = session.samplers[name]
-    model = AskedModel(session.ask).to(session.device).train(train)
+    model = AskedModel(session.ask).to(session.device).train()
     if seed is not None:
         torch.manual_seed(seed)
     y, changed = _watched(diffusion, model, lambda: call(sampler.sample, "sample(model, shape)", model, tuple(shape)))

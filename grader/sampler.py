@@ -63,7 +63,7 @@ class Sampler:
         x_t, eps = inputs
         return Step(self.schedule, t, x_t, eps, self.p_sample(x_t, t, eps, seed=seed))
 
-    def trace(self, model: Model, shape: Sequence[int], *, seed: int | None, train: bool = True) -> Trace:
+    def trace(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Trace:
         """One sampling, with every call of the model on record. A sampler that calls on and on is stopped."""
         trace = Trace()
 
@@ -88,7 +88,7 @@ class Sampler:
 
         trace.result = self.submission.request(
             "sample", seconds=self.pace.for_sampling(self.schedule.T), name="sampler", shape=list(shape), seed=seed,
-            train=train, answer=answer,
+            answer=answer,
         )  # fmt: skip
         return trace
 
