@@ -35,7 +35,7 @@ def test_shapes_range_and_split(loaded):
         assert part.min() == 0 and part.max() == 255
 
     # the split is torch's own random_split with seed 42, as the exercise has it
-    every = data.DATASETS[name](Path(root))[0]
+    every = data.DATASETS[name](Path(root))[0].images
     lengths = [sizes[0], sizes[1]]
     train, validation = torch.utils.data.random_split(every, lengths, torch.Generator().manual_seed(42))
     assert torch.equal(images.train, every[train.indices])

@@ -1,5 +1,6 @@
 """Training lowers the loss, leaves what it should, and judges itself fairly."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.sampler import DDPMSampler
+from tests.conftest import ROOT
 from tests.networks import DiffusionModel
 from tests.running import read_log, run, same_weights
 
@@ -50,7 +52,8 @@ def test_a_run_leaves_its_files(finished):
     with safe_open(finished / "weights.safetensors", framework="pt") as file:
         about = file.metadata()
     best = min(read_log(finished), key=lambda row: float(row["val_loss"]))
-    assert about == {"epoch": best["epoch"], "step": best["step"], "val_loss": best["val_loss"]}
+    code = hashlib.sha256((ROOT / "tests" / "networks.py").read_bytes()).hexdigest()
+    assert about == {"epoch": best["epoch"], "step": best["step"], "val_loss": best["val_loss"], "code": code}
     umask = os.umask(0)
     os.umask(umask)
     assert all(path.stat().st_mode & 0o777 == 0o666 & ~umask for path in finished.iterdir())
@@ -70,7 +73,7 @@ def test_a_new_data_set_is_one_function_and_one_file(tmp_path, monkeypatch):
     @data.dataset
     def stripes(root):
         images = torch.arange(0, 250, 50, dtype=torch.uint8).repeat(200, 3, 6, 1)[..., :4].repeat(1, 1, 1, 2)[..., :6]
-        return images[:180], images[180:]
+        return data.Part(images[:180]), data.Part(images[180:])
 
     (tmp_path / "stripes.yaml").write_text(
         "data: {name: stripes, batch_size: 32}\n"

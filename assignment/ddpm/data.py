@@ -1,7 +1,7 @@
 """Data sets as uint8 tensors in memory, split once, turned into shuffled batches in [-1, 1] on the device.
 
 A new data set is one function here and one YAML file in configs/: give the function the set's name, mark it
-`@dataset`, and return its training and test images as uint8 tensors (N, C, H, W).
+`@dataset`, and return its training and its test part.
 """
 
 import warnings
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,28 +17,38 @@ from torch import Tensor
 from assignment.ddpm.device import memory_available
 from assignment.ddpm.errors import UserError
 
-DATASETS: dict[str, Callable[[Path], tuple[Tensor, Tensor]]] = {}
 SPLIT_SEED = 42
 
 
-def dataset(load: Callable[[Path], tuple[Tensor, Tensor]]) -> Callable[[Path], tuple[Tensor, Tensor]]:
+class Part(NamedTuple):
+    """The training or the test part of a data set."""
+
+    images: Tensor  # (N, C, H, W) uint8
+    labels: Tensor | None = None  # (N,) integers; training knows nothing of them, the grader's classifiers do
+
+
+Load = Callable[[Path], tuple[Part, Part]]
+DATASETS: dict[str, Load] = {}
+
+
+def dataset(load: Load) -> Load:
     """Make a loader available as `data.name`, under the function's own name."""
     DATASETS[load.__name__] = load
     return load
 
 
 @dataset
-def digits(root: Path) -> tuple[Tensor, Tensor]:
+def digits(root: Path) -> tuple[Part, Part]:
     """8×8 handwritten digits (UCI, 1797 images) as bundled with scikit-learn; the last 297 are the test set."""
     from sklearn.datasets import load_digits
 
-    grey = torch.from_numpy(load_digits().images)  # (1797, 8, 8), 0 … 16
-    images = (grey * (255 / 16)).round().to(torch.uint8)[:, None]
-    return images[:-297], images[-297:]
+    grey, labels = (torch.from_numpy(values) for values in (load_digits().images, load_digits().target))
+    images = (grey * (255 / 16)).round().to(torch.uint8)[:, None]  # (1797, 1, 8, 8), from 0 … 16
+    return Part(images[:-297], labels[:-297]), Part(images[-297:], labels[-297:])
 
 
 @dataset
-def fashion_mnist(root: Path) -> tuple[Tensor, Tensor]:
+def fashion_mnist(root: Path) -> tuple[Part, Part]:
     """28×28 grey-scale clothes (Xiao et al. 2017): 60,000 and 10,000 images."""
     from torchvision.datasets import FashionMNIST
 
@@ -51,16 +61,20 @@ def fashion_mnist(root: Path) -> tuple[Tensor, Tensor]:
             raise UserError(f"{file}: {file.stat().st_size} bytes instead of {size}; {_remedy(file)}")
 
     train, test = (_torchvision(FashionMNIST, root, train=train) for train in (True, False))
-    return train.data[:, None], test.data[:, None]
+    return Part(train.data[:, None], train.targets), Part(test.data[:, None], test.targets)
 
 
 @dataset
-def cifar10(root: Path) -> tuple[Tensor, Tensor]:
+def cifar10(root: Path) -> tuple[Part, Part]:
     """32×32 colour photographs (Krizhevsky 2009): 50,000 and 10,000 images."""
     from torchvision.datasets import CIFAR10
 
     train, test = (_torchvision(CIFAR10, root, train=train) for train in (True, False))
-    return tuple(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))
+
+    def part(data: Any) -> Part:
+        return Part(torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(data.targets))
+
+    return part(train), part(test)
 
 
 def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
@@ -118,19 +132,23 @@ def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[
     """
     if name not in DATASETS:
         raise UserError(f"data.name={name}: expected one of {', '.join(DATASETS)}")
-    images, test = DATASETS[name](Path(root))
+    (images, _), (test, _) = DATASETS[name](Path(root))
     if tuple(images.shape[1:]) != shape:
         c, h, w = images.shape[1:]
         raise UserError(
             f"data.name={name}: its images are {c}×{h}×{w}; set model.image_channels={c} model.image_size={h}"
         )
 
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    num_train = round(0.9 * len(images))
-    train, validation = images[order[:num_train]], images[order[num_train:]]
-    if limit is not None and limit < num_train:
+    train, validation = (images[part] for part in split(len(images)))
+    if limit is not None and limit < len(train):
         train, validation = train[:limit], validation[: max(1, round(limit / 9))]
     return Images(train, validation, test)
+
+
+def split(count: int) -> tuple[Tensor, Tensor]:
+    """Which of `count` images train and which validate, 90/10."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(SPLIT_SEED))
+    return order[: round(0.9 * count)], order[round(0.9 * count) :]
 
 
 def place(images: Tensor, device: torch.device) -> Tensor:

@@ -39,7 +39,10 @@ class GaussianDiffusion:
         self.num_timesteps = num_timesteps
         self.device = torch.device(device)
 
-        betas = torch.linspace(beta_start, beta_end, num_timesteps, dtype=torch.float64)  # (T,)
+        self._follow(torch.linspace(beta_start, beta_end, num_timesteps, dtype=torch.float64))  # (T,)
+
+    def _follow(self, betas: Tensor) -> None:
+        """Compute every schedule from the betas (T,), float64."""
         alphas = 1 - betas
         alpha_bar = alphas.cumprod(0)
         alpha_bar_prev = torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]])  # alpha_bar before the first step is 1

@@ -3,6 +3,8 @@
 Whatever can be refused is refused before the first file is written; what the machine chose is printed with its reason.
 """
 
+import hashlib
+import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,8 +43,13 @@ def run(
     network: Callable[[ModelConfig], nn.Module],
     make_sampler: Callable[[GaussianDiffusion, torch.device], Sampler],
     run_dir: Path,
+    *,
+    on_epoch: Callable[[int, nn.Module], None] = lambda epoch, averaged: None,
 ) -> None:
-    """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights."""
+    """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
+
+    `on_epoch` is called after each epoch with its number and the averaged network.
+    """
     device = choose_device(config.runtime.device)
     shape = (config.model.image_channels, config.model.image_size, config.model.image_size)
     diffusion = GaussianDiffusion(
@@ -71,7 +78,8 @@ def run(
             seed=config.sampling.seed, batch_size=config.sampling.batch_size,
         )  # fmt: skip
 
-    train(runner, images, diffusion, config, run_dir, draw)
+    about = {"code": code_hash(network)}
+    train(runner, images, diffusion, config, run_dir, draw, about=about, on_epoch=on_epoch)
     about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
@@ -86,8 +94,11 @@ def train(
     config: Config,
     run_dir: Path,
     draw: Callable[[nn.Module, int], Tensor],
+    *,
+    about: dict[str, str],
+    on_epoch: Callable[[int, nn.Module], None],
 ) -> None:
-    """Start or resume the run, and leave its best weights in `run_dir`."""
+    """Start or resume the run, and leave its best weights in `run_dir`, with the facts of `about`."""
     trainer = Trainer(
         runner, diffusion, learning_rate=config.training.learning_rate,
         ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
@@ -109,10 +120,11 @@ def train(
         every = config.sampling.every_epochs
         if every and epoch % every == 0 and epoch < config.training.epochs:
             save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
+        on_epoch(epoch, averaged)
 
     with naming_the_batch_size(config.data.batch_size):
         fit(
-            trainer, images, run_dir=run_dir, identity=identity(config), on_epoch=preview,
+            trainer, images, run_dir=run_dir, identity=identity(config), about=about, on_epoch=preview,
             epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
             max_minutes=config.training.max_minutes, checkpoint_minutes=config.training.checkpoint_minutes,
         )  # fmt: skip
@@ -172,6 +184,15 @@ def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, in
     for name, choice in (("precision", precision), ("channels_last", channels_last), ("compile", compiling)):
         print(f"{name}: {choice}")
     return compiled if compiling.value else plain
+
+
+def code_hash(network: Callable) -> str:
+    """SHA-256 of the file that the network is written in: weights say which code they belong to."""
+    try:
+        source = inspect.getsourcefile(network)
+    except TypeError:  # not a class with a file of its own
+        source = None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
 
 
 def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:

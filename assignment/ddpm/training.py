@@ -35,13 +35,14 @@ class _Sitting:
         *,
         run_dir: Path,
         identity: dict,
+        about: dict[str, str],
         epochs: int,
         batch_size: int,
         seed: int,
         checkpoint_seconds: float,
     ) -> None:
         device = trainer.diffusion.device
-        self.trainer, self.run_dir, self.identity = trainer, run_dir, identity
+        self.trainer, self.run_dir, self.identity, self.about = trainer, run_dir, identity, about
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.checkpoint_seconds = checkpoint_seconds
         self.train = place(images.train, device)
@@ -113,8 +114,9 @@ class _Sitting:
         if best:
             trainer.best = loss
             ckpt.save_weights(
-                trainer.average.model, self.run_dir / ckpt.WEIGHTS, epoch=row["epoch"], step=row["step"], val_loss=loss
-            )
+                trainer.average.model, self.run_dir / ckpt.WEIGHTS,
+                epoch=row["epoch"], step=row["step"], val_loss=loss, **self.about,
+            )  # fmt: skip
         ckpt.save_log([*trainer.log, row], self.run_dir / ckpt.LOG)
         self.bar.write(
             f"epoch {row['epoch']:.4g}/{self.epochs}   training loss {row['train_loss']:.4f}   "
@@ -154,6 +156,7 @@ def fit(
     *,
     run_dir: Path,
     identity: dict,
+    about: dict[str, str],
     epochs: int,
     batch_size: int,
     seed: int,
@@ -165,6 +168,7 @@ def fit(
 
     Args:
         identity: the settings that make this run what it is, stored for `resume` to compare
+        about: facts stored with the weights, such as a hash of the network's code
         on_epoch: called after each epoch with its number and the averaged network
     Raises:
         RunError: the loss is not finite; the last good weights and checkpoint stay
@@ -172,8 +176,8 @@ def fit(
     """
     deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
     sitting = _Sitting(
-        trainer, images, run_dir=run_dir, identity=identity, epochs=epochs, batch_size=batch_size, seed=seed,
-        checkpoint_seconds=60 * checkpoint_minutes,
+        trainer, images, run_dir=run_dir, identity=identity, about=about, epochs=epochs, batch_size=batch_size,
+        seed=seed, checkpoint_seconds=60 * checkpoint_minutes,
     )  # fmt: skip
 
     with stop_requests() as stop, sitting.bar:
