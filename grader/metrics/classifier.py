@@ -1,0 +1,99 @@
+"""One small classifier for each data set: its features are what FID and its kin compare, its classes what samples show.
+
+An Inception network trained on photographs has little to say about 8×8 digits or grey clothes (and its FID has a floor
+near 30 at 2000 CIFAR-10 images, even for real ones); a classifier of the very data set has. `make features` makes them.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from assignment.ddpm.data import to_float
+from assignment.ddpm.errors import UserError
+
+WEIGHTS = Path(__file__).parent / "weights"
+FEATURES = 96
+# data set → channels of the image, then of each stage; every stage but the first halves the image
+WIDTHS = {"digits": (1, 32, 64), "fashion_mnist": (1, 16, 32, 64, 128), "cifar10": (3, 32, 64, 128, 128)}
+CLASSES = 10
+
+
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(width, width), _conv(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class Classifier(nn.Module):
+    """Convolutions, a residual pair in each stage, the mean over the image, and FEATURES normalised features."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        channels, stem, *rest = widths
+        layers = [_conv(channels, stem)]
+        for before, after in zip([stem, *rest], rest, strict=False):
+            layers += [_conv(before, after, stride=2), _Residual(after)]
+        self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], FEATURES))
+        # unit variance over the training images, so that distances mean the same for every data set
+        self.normalise = nn.BatchNorm1d(FEATURES, affine=False)
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, CLASSES))
+
+    def features(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) → (B, FEATURES)."""
+        return self.normalise(self.body(to_float(images)).float())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) → logits (B, CLASSES)."""
+        return self.head(self.features(images))
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A trained classifier and what is known about it."""
+
+    name: str  # carries the weights' hash: caches and records of other weights can't be confused with it
+    network: Classifier
+    about: dict[str, Any]  # test accuracy, machine, seed
+
+
+def weights_file(data: str) -> Path:
+    return WEIGHTS / f"{data}.safetensors"
+
+
+@cache
+def load(data: str) -> Shipped:
+    """The shipped classifier of a data set. Raises UserError where there is none."""
+    file = weights_file(data)
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "none"
+        raise UserError(f"data.name={data}: there is no classifier to judge its samples by, only for {known}")
+    content = file.read_bytes()
+    with safetensors.safe_open(file, framework="pt") as opened:
+        about = json.loads(opened.metadata()["about"])
+    network = Classifier(WIDTHS[data])
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v
+                             for k, v in safetensors.torch.load(content).items()})  # fmt: skip
+    return Shipped(f"{data}-{hashlib.sha256(content).hexdigest()[:12]}", network.eval().requires_grad_(False), about)
+
+
+@torch.no_grad()
+def probabilities(network: Classifier, images: Tensor, batch_size: int = 512) -> Tensor:
+    """uint8 (N, C, H, W) → softmax over the classes (N, CLASSES), on the CPU."""
+    device = next(network.parameters()).device
+    return torch.cat([F.softmax(network(part.to(device)), dim=1).cpu() for part in images.split(batch_size)])

@@ -1,0 +1,160 @@
+"""Sample quality: FID, KID, precision and recall by torch-fidelity on our own features; classes; nearest neighbours."""
+
+import contextlib
+import io
+import pickle
+import warnings
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from assignment.ddpm.data import Images
+from assignment.ddpm.errors import UserError
+from grader.metrics import classifier
+from grader.metrics.classifier import FEATURES, probabilities
+
+KID_SUBSETS = 50
+REAL = 4096  # training images, at most, that samples are compared with
+NEAR = 0.05  # of the held-out images: what lies as near to a training image as these do counts as near
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is measured of N images against M real ones."""
+
+    fid: float  # Heusel et al. 2017, on our features
+    kid: float  # Bińkowski et al. 2018: unbiased, so also comparable between different N
+    precision: float  # Kynkäänniemi et al. 2019: share of the samples that lie among real images
+    recall: float  # share of real images that lie among the samples
+    classes: list[float]  # share of the samples that the classifier puts into each class
+    confidence: float  # mean probability of the class that the classifier decides for
+    near: float  # share that lies nearer to a training image than 95 % of held-out images do
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+class _Bytes(Dataset):
+    """torch-fidelity wants bare uint8 tensors, not a TensorDataset's tuples."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, i: int) -> Tensor:
+        return self.images[i]
+
+
+@cache
+def register(data: str) -> str:
+    """Make the data set's classifier known to torch-fidelity; returns the name, which carries the weights' hash."""
+    from torch_fidelity import register_feature_extractor
+    from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    shipped = classifier.load(data)
+
+    class Extractor(FeatureExtractorBase):
+        def __init__(self, name: str, features_list: list[str], **options: object) -> None:
+            super().__init__(name, features_list)
+            self.network = shipped.network
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return (str(FEATURES),)
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return str(FEATURES)
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        def forward(self, images: Tensor) -> tuple[Tensor]:
+            return (self.network.features(images).double(),)  # torch-fidelity computes in the features' dtype
+
+    if shipped.name not in FEATURE_EXTRACTORS_REGISTRY:
+        register_feature_extractor(shipped.name, Extractor)
+    return shipped.name
+
+
+def fidelity(samples: Tensor, real: Tensor, data: str) -> dict[str, float]:
+    """FID, KID, precision and recall of uint8 samples (N, C, H, W) against real images (M, C, H, W), on the CPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own dependencies'
+        from torch_fidelity import calculate_metrics
+
+    with contextlib.redirect_stderr(io.StringIO()):
+        found = calculate_metrics(
+            input1=_Bytes(samples), input2=_Bytes(real), feature_extractor=register(data), batch_size=512,
+            fid=True, kid=True, prc=True, kid_subsets=KID_SUBSETS, kid_subset_size=min(1000, len(samples), len(real)),
+            cuda=False, cache=False, save_cpu_ram=True, verbose=False, rng_seed=0,
+        )  # fmt: skip
+    return {
+        "fid": found["frechet_inception_distance"], "kid": found["kernel_inception_distance_mean"],
+        "precision": found["precision"], "recall": found["recall"],
+    }  # fmt: skip
+
+
+def nearest(images: Tensor, among: Tensor, batch_size: int = 256) -> Tensor:
+    """Distance of each of (N, C, H, W) to its nearest neighbour among (M, C, H, W), in pixels of [0, 1]: (N,)."""
+    others = among.flatten(1).float() / 255
+    parts = images.flatten(1).float().div(255).split(batch_size)
+    return torch.cat([torch.cdist(part, others).amin(1) for part in parts])
+
+
+@dataclass(frozen=True)
+class Real:
+    """The images that samples are compared with."""
+
+    data: str
+    train: Tensor  # what a network may have learnt by heart: (M, C, H, W)
+    near: float  # nearer than this to a training image lie 5 % of the held-out ones
+
+    @classmethod
+    def of(cls, data: str, images: Images) -> "Real":
+        held_out = torch.cat([images.validation, images.test])[:REAL]
+        return cls(data, images.train, nearest(held_out, images.train).quantile(NEAR).item())
+
+
+def inception_fid(samples: Tensor, real: Real, weights: str) -> float:
+    """The customary FID of uint8 samples (N, C, H, W), by Inception-v3, which knows photographs and nothing small.
+
+
+    Args:
+        weights: torch-fidelity's file of them, or `download`
+    Raises:
+        UserError: the file is not there or not readable, or there is no network
+    """
+    from torch_fidelity import calculate_metrics
+
+    path = None if weights == "download" else weights
+    three = [images.expand(-1, 3, -1, -1) for images in (samples, real.train[:REAL])]
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            found = calculate_metrics(
+                input1=_Bytes(three[0]), input2=_Bytes(three[1]), feature_extractor="inception-v3-compat",
+                feature_extractor_weights_path=path, fid=True, cuda=torch.cuda.is_available(), cache=False,
+                save_cpu_ram=True, verbose=False,
+            )  # fmt: skip
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"--inception {weights}: no Inception weights to be had: {reason}") from error
+    return found["frechet_inception_distance"]
+
+
+def assess(samples: Tensor, real: Real) -> Quality:
+    """All that is measured of uint8 samples (N, C, H, W)."""
+    p = probabilities(classifier.load(real.data).network, samples)
+    counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
+    return Quality(
+        **fidelity(samples, real.train[:REAL], real.data),
+        classes=(counts / len(samples)).tolist(), confidence=p.amax(1).mean().item(),
+        near=(nearest(samples, real.train) < real.near).double().mean().item(),
+    )  # fmt: skip

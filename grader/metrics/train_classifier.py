@@ -1,0 +1,149 @@
+"""Train the classifiers that samples are judged by: python -m grader.metrics.train_classifier [DATA SET]…
+
+Goes on where it was stopped, epoch by epoch. Weights are kept in half precision, with the test accuracy that these very
+weights have.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from assignment.ddpm.data import DATASETS, split
+from assignment.ddpm.device import choose_device, choose_precision
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.seeds import derive_seed
+from grader.machine import machine
+from grader.metrics.classifier import WIDTHS, Classifier, probabilities, weights_file
+
+
+@dataclass(frozen=True)
+class Recipe:
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    shift: int  # pixels by which images are moved about
+    mirror: bool
+
+
+RECIPES = {
+    "digits": Recipe(epochs=60, batch_size=64, learning_rate=0.05, shift=1, mirror=False),
+    "fashion_mnist": Recipe(epochs=10, batch_size=256, learning_rate=0.2, shift=2, mirror=True),
+    "cifar10": Recipe(epochs=10, batch_size=256, learning_rate=0.2, shift=4, mirror=True),
+}
+MOMENTUM, WEIGHT_DECAY, SMOOTHING = 0.9, 5e-4, 0.1
+
+
+def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Move each of (B, C, H, W) about by up to `shift` pixels, and mirror half of them."""
+    b, _, h, w = images.shape
+    padded = F.pad(images, [recipe.shift] * 4)
+    y, x = torch.randint(2 * recipe.shift + 1, (2, b, 1), generator=generator).to(images.device)
+    rows, columns = y + torch.arange(h, device=images.device), x + torch.arange(w, device=images.device)  # (B, H)
+    if recipe.mirror:
+        mirrored = (torch.rand(b, 1, generator=generator) < 0.5).to(images.device)
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    batch = torch.arange(b, device=images.device).view(-1, 1, 1)
+    return padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def train(data: str, root: Path, folder: Path, seed: int) -> dict:
+    """Train one, write its weights, and return what is known about it."""
+    recipe = RECIPES[data]
+    device = choose_device("auto").value
+    precision = choose_precision("auto", device).value
+    (images, labels), (test_images, test_labels) = DATASETS[data](root)
+    chosen, _ = split(len(images))
+    images, labels = images[chosen].to(device), labels[chosen].to(device)
+
+    torch.manual_seed(seed)
+    network = Classifier(WIDTHS[data]).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=recipe.learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
+    )
+    steps = len(images) // recipe.batch_size
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps)
+    checkpoint, done, seconds = folder / f"{data}.pt", 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if state["seed"] == seed and state["recipe"] == vars(recipe):
+            network.load_state_dict(state["network"])
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+            done, seconds = state["done"], state["seconds"]
+            print(f"going on from {checkpoint}, epoch {done}")
+
+    with progress_bar(recipe.epochs * steps, "steps", data, done=done * steps) as bar:
+        for epoch in range(done, recipe.epochs):
+            start = time.monotonic()
+            generator = torch.Generator().manual_seed(derive_seed("classifier", seed, epoch))
+            order = torch.randperm(len(images), generator=generator).to(device)
+            network.train()
+            for i in range(steps):
+                part = order[i * recipe.batch_size : (i + 1) * recipe.batch_size]
+                batch = augment(images[part], recipe, generator).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                    logits = network(batch)
+                loss = F.cross_entropy(logits.float(), labels[part], label_smoothing=SMOOTHING)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                bar.update()
+            seconds += time.monotonic() - start
+            state = {
+                "network": network.state_dict(), "optimizer": optimizer.state_dict(), "seed": seed,
+                "schedule": schedule.state_dict(), "recipe": vars(recipe), "done": epoch + 1, "seconds": seconds,
+            }  # fmt: skip
+            with replacing(checkpoint) as temporary:
+                torch.save(state, temporary)
+
+    kept = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in network.state_dict().items()}
+    network.load_state_dict(kept)
+    network.float().eval()
+    right = probabilities(network, test_images).argmax(1) == test_labels
+    about = {
+        "data": data, "test_accuracy": right.double().mean().item(), "test_images": len(right), "seed": seed,
+        "epochs": recipe.epochs, "training_seconds": round(seconds, 1), "precision": str(precision),
+        "machine": machine(device),
+    }  # fmt: skip
+    with replacing(weights_file(data)) as temporary:
+        safetensors.torch.save_file(kept, temporary, metadata={"about": json.dumps(about)})
+    checkpoint.unlink(missing_ok=True)
+    return about
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m grader.metrics.train_classifier", description=__doc__.split(":")[0]
+    )
+    parser.add_argument("data", nargs="*", default=list(WIDTHS), metavar="DATA_SET", help=", ".join(WIDTHS))
+    parser.add_argument("--root", type=Path, default=Path("data"), help="where the images are, or are downloaded to")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        for data in args.data:
+            if data not in WIDTHS:
+                raise UserError(f"{data}: expected one of {', '.join(WIDTHS)}")
+            about = train(data, args.root, Path("outputs/classifiers"), args.seed)
+            print(f"{data}: {about['test_accuracy']:.2%} of {about['test_images']:,} test images, {weights_file(data)}")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
