@@ -3,18 +3,20 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 PYTHON := $(UV) run --quiet python
 ARGS ?=
 SUBMISSION ?= assignment
-GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) --config $(or $(CONFIG),configs/fashion_mnist.yaml) $(if $(K),-k "$(K)")
+GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)")
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level4 test prove calibrate-checks lint bench clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade test prove calibrate-checks \
+        calibrate-quality reference reference-status features lint bench clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments,"
 	@echo "  SUBMISSION=folder what is graded (else assignment/), K=shapes only the checks with that in their name"
 
-demo: env  ## train the reference on small digits and draw samples, 3 minutes on a CPU
+demo: env  ## train the reference on small digits, draw samples, grade it: minutes on a CPU
 	$(PYTHON) main.py --config configs/digits.yaml --solution
+	$(PYTHON) -m grader reference --config configs/digits.yaml --trusted
 
 train: env  ## train assignment/model.py, then sample: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
@@ -22,11 +24,20 @@ train: env  ## train assignment/model.py, then sample: CONFIG=…, ARGS=…
 sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS) training.resume=true training.max_minutes=0
 
-test-level1: env  ## grade your network: SUBMISSION=…, CONFIG=…, K=…
+test-level1: env  ## grade your network, and the samples of what you trained: SUBMISSION=…, CONFIG=…, K=…
 	$(GRADE) -m level1
+
+test-level2: env  ## grade the loss of what you trained, against the reference's: SUBMISSION=…, CONFIG=…, K=…
+	$(GRADE) -m level2
+
+test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=…, CONFIG=…, K=…
+	$(GRADE) -m level3
 
 test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 	$(GRADE) -m level4
+
+grade: env  ## all levels: the contract, then training, then everything else: SUBMISSION=…, CONFIG=…, ARGS=…
+	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 test: env  ## the project's own tests
 	$(PYTHON) -m pytest tests
@@ -36,6 +47,18 @@ prove: env  ## is the grader right? the whole bank of right and wrong submission
 
 calibrate-checks: env  ## how often does a right submission fail by chance? an hour; goes on where it was stopped
 	$(PYTHON) -m tests.calibrate
+
+calibrate-quality: env  ## the same for trained networks on digits; half an hour; goes on where it was stopped
+	$(PYTHON) -m tests.calibrate_quality
+
+reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
+	$(PYTHON) -m reference --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
+
+reference-status: env  ## what is recorded of the reference, and what of it is provisional
+	$(PYTHON) -m reference --status
+
+features: env  ## train the classifiers that samples are judged by: ARGS=digits
+	$(PYTHON) -m grader.metrics.train_classifier $(ARGS)
 
 lint: env  ## style and formatting
 	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .

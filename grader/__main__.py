@@ -1,6 +1,6 @@
 """Grade a submission.
 
-python -m grader SUBMISSION [--level N]… [--config FILE] [--output DIR] [key=value …]
+python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]
 """
 
 import argparse
@@ -9,10 +9,9 @@ from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
-from grader import ROOT
 from grader.errors import GraderFault
 
-LEVELS = (1, 4)
+LEVELS = (1, 2, 3, 4)
 EXIT_FAULT = 3
 
 
@@ -25,47 +24,89 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
     parser = _Parser(
         prog="python -m grader", description=__doc__.splitlines()[0], allow_abbrev=False,
-        usage="python -m grader SUBMISSION [--level N]… [--config FILE] [--output DIR] [key=value …]",
+        usage="python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]",
         epilog="exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
     )  # fmt: skip
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")
     parser.add_argument(
-        "--level", type=int, action="append", metavar="N", help="1 or 4; may be given twice; default: both"
+        "--level", type=int, action="append", metavar="N", help="1 to 4; may be given several times; default: all"
     )
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "fashion_mnist.yaml", metavar="FILE")
     parser.add_argument(
-        "--output", type=Path, default=Path("outputs"), metavar="DIR", help="where results.json is written"
+        "--config", type=Path, metavar="FILE", help="for all levels; default: Fashion-MNIST, and CIFAR-10 for level 3"
     )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="where results.json and pictures are written",
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="the trained weights; default: those of the run that main.py left"
+    )
+    parser.add_argument(
+        "--train", action="store_true", help="train first, where the contract is kept; goes on where it was stopped"
+    )
+    parser.add_argument(
+        "--inception",
+        metavar="FILE",
+        help="also tell the customary FID, by Inception-v3 from torch-fidelity's file of weights, or `download`",
+    )
+    parser.add_argument("--trusted", action="store_true", help="allow ready-made networks: for the reference itself")
     parser.add_argument("--seed", type=int, metavar="N", help="of the judge's inputs; else a secret one, recorded")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
     args = parser.parse_intermixed_args(argv)
     args.level = sorted(set(args.level or LEVELS))
     for level in args.level:
         if level not in LEVELS:
-            raise UserError(f"--level {level}: there is a grader for level {' and level '.join(map(str, LEVELS))}")
+            raise UserError(f"--level {level}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
     if not args.submission.is_dir():
         what = "a file; expected the folder it lies in" if args.submission.exists() else "no such folder"
         raise UserError(f"{args.submission}: {what}")
+    if args.weights and args.train:
+        raise UserError("--weights and --train: expected one of them, as --train makes weights of its own")
     return args
+
+
+def run(args: argparse.Namespace) -> Path:
+    """Grade, and write results.json; returns its path."""
+    from grader.conftest import config_file
+    from grader.grade import grade  # imports torch: not before the call is known to be right
+
+    files = {level: config_file(args, level) for level in args.level}
+    for file in sorted(set(files.values())):
+        load_config(file, args.overrides)
+    args.output.mkdir(parents=True, exist_ok=True)
+    if 1 in args.level:  # images that are not there are the caller's to mend, before anything else is done
+        from assignment.ddpm.data import load_images
+
+        config = load_config(files[1], args.overrides)
+        m = config.model
+        load_images(config.data.name, config.data.root, limit=None, shape=(m.image_channels, *[m.image_size] * 2))
+
+    overrides, options = list(args.overrides), [f"--figures={args.output}"]
+    if args.weights:
+        options.append(f"--weights={args.weights}")
+    if args.inception:
+        options.append(f"--inception={args.inception}")
+    if args.trusted:
+        options.append("--trusted")
+    if args.train:
+        from grader.train import train
+
+        runs = train(args.submission, {files[level] for level in args.level if level != 4}, args.overrides, args.output)
+        overrides.append(f"output_dir={runs}")
+    results = grade(
+        args.submission, levels=args.level, config=args.config, overrides=overrides, seed=args.seed, options=options
+    )
+    results.save(args.output / "results.json")
+    return args.output / "results.json"
 
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 graded, 2 the call or a file is wrong, 3 the grader or the machine failed, 130 interrupted."""
     try:
-        args = parse(argv)
-        config = load_config(args.config, args.overrides)
-        args.output.mkdir(parents=True, exist_ok=True)
-
-        from grader.grade import grade  # imports torch: not before the call is known to be right
-
-        if 1 in args.level:
-            from assignment.ddpm.data import load_images
-
-            m = config.model  # images that are not there are the caller's to mend, before anything else is done
-            load_images(config.data.name, config.data.root, limit=None, shape=(m.image_channels, *[m.image_size] * 2))
-        results = grade(
-            args.submission, levels=args.level, config=args.config, overrides=args.overrides, seed=args.seed
-        )
+        written = run(parse(argv))
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,8 +116,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; no results were written", file=sys.stderr)
         return 130
-    results.save(args.output / "results.json")
-    print(f"\nresults: {args.output / 'results.json'}")
+    print(f"\nresults: {written}")
     return 0
 
 

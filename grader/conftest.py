@@ -7,13 +7,17 @@ configs/grading.yaml. `python -m grader` runs this same suite.
 import atexit
 import platform
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grader import ROOT
 from grader.nursery import Nursery
+from grader.once import Once
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,15 +25,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "no"  # the table says it in a line each, and the first failure in full
     config.option.reportchars = "N"
     if not config.option.collectonly and not config.option.help:
-        config.pluginmanager.register(Judge(config), "judge")
+        config.pluginmanager.register(Judge(config), "judge")  # starts importing torch elsewhere, so before we do
+        for plugin in ("grader.fixtures_network", "grader.fixtures_trained"):
+            config.pluginmanager.import_plugin(plugin)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What -m and -k go by: the level, and the parts of a check's id."""
+    """What -m and -k go by: the level, whether it needs trained weights, and the parts of a check's id."""
     for item in items:
         level, *names = item.get_closest_marker("check").args[0].split(".")
         item.add_marker(level)
+        if names[0] in ("trained", "samples", "loss"):
+            item.add_marker("trained")
         item.extra_keyword_matches.update(names)
 
 
@@ -120,24 +128,6 @@ class Judge:
                         terminalreporter.write_line("\n" + details(check).replace("First to look at: ", ""))
 
 
-class Once:
-    """Something expensive that several checks need: done at the first call; a failure is kept and raised again."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make, self.value, self.error = make, None, None
-
-    def __call__(self) -> Any:
-        if self.make is not None:
-            make, self.make = self.make, None
-            try:
-                self.value = make()
-            except Exception as error:
-                self.error = error
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-
 def unless_a_stub(once: Once) -> None:
     """Raises NotImplementedYet where the starter's stub still stands: an unwritten answer is no right one."""
     from grader.checks.finding import CheckFailed
@@ -156,11 +146,19 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     return request.config.pluginmanager.get_plugin("judge")
 
 
+DEFAULT_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist"}
+
+
+def config_file(options: Any, level: int) -> Path:
+    """The configuration that a level is graded on: the one given, or the level's own."""
+    return options.config or ROOT / "configs" / f"{DEFAULT_CONFIGS[level]}.yaml"
+
+
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Any:
     from assignment.ddpm.config import load_config
 
-    return load_config(request.config.option.config, request.config.option.set)
+    return load_config(config_file(request.config.option, 1), request.config.option.set)
 
 
 @pytest.fixture(scope="session")
@@ -192,12 +190,18 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
 
         if device != "cpu" and judge.nursery.fork:  # CUDA does not survive a fork
             judge.nursery = shared_nursery(fork=False)
-        judge.submission = Submission(path, judge.nursery, device=device)
+        judge.submission = Submission(path, judge.nursery, device=device, trusted=request.config.option.trusted)
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
-        "platform": platform.platform(), "device": device, "config": request.config.option.config.stem, "seed": seed,
+        "platform": platform.platform(), "device": device, "seed": seed,
+        "config": config_file(request.config.option, 1).stem,
         "guards": ["process boundary", "deadlines", "import block"] if not judge.in_process else [],
-        "advisory": "the submission ran in the judge's own process (--in-process)" if judge.in_process else "",
+        "advisory": "; ".join(
+            why for why, so in (
+                ("the submission ran in the judge's own process (--in-process)", judge.in_process),
+                ("ready-made networks were allowed (--trusted)", request.config.option.trusted),
+            ) if so
+        ),
     }  # fmt: skip
     return judge.submission
 
@@ -207,6 +211,52 @@ def pace(judge: Judge, settings: Any, device: str) -> Any:
     from grader import pace
 
     return pace.remembered(settings, judge.nursery, device) if not judge.in_process else pace.UNHURRIED
+
+
+class Trainings:
+    """The finished trainings that the levels judge, one for each configuration."""
+
+    def __init__(self, judge: Judge, submission: Any, seed: int, options: Any) -> None:
+        self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
+        self.found: dict[Path, Any] = {}
+
+    def of(self, level: int) -> Any:
+        file = config_file(self.options, level)
+        if file not in self.found:
+            self.found[file] = self._find(file)
+        return self.found[file]
+
+    def _find(self, file: Path) -> Any:
+        from assignment.ddpm.config import load_config
+        from grader import pace
+        from grader.finished import Finished
+
+        settings = load_config(file, self.options.set)
+        kind = "solution" if self.options.trusted else "student"
+        weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
+        return Finished(
+            self.submission,
+            pace.UNHURRIED if self.judge.in_process
+            else pace.remembered(settings, self.judge.nursery, self.submission.device),
+            settings, config=file, weights=weights, seed=self.seed,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def trainings(judge: Judge, submission: Any, seed: int, request: pytest.FixtureRequest) -> Trainings:
+    return Trainings(judge, submission, seed, request.config.option)
+
+
+@pytest.fixture
+def aloud(request: pytest.FixtureRequest) -> AbstractContextManager:
+    """Within it progress is shown: pytest would keep it to itself."""
+    return request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled()
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Path:
+    """Where pictures go."""
+    return request.config.option.figures
 
 
 @pytest.fixture

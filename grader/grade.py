@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -23,12 +23,13 @@ class _Keeper:
 
 
 def grade(
-    submission: Path, *, levels: Sequence[int], config: Path, overrides: Sequence[str] = (), seed: int | None = None,
-    quiet: bool = False, options: Sequence[str] = (),
+    submission: Path, *, levels: Sequence[int], config: Path | None, overrides: Sequence[str] = (),
+    seed: int | None = None, quiet: bool = False, options: Sequence[str] = (),
 ) -> Results:  # fmt: skip
     """Judge `submission` on the levels given.
 
     Args:
+        config: what it is graded on; None for each level's own
         options: more of pytest's own, such as -k or --junitxml
     Raises:
         GraderFault: the grader itself failed; nothing is said about the submission
@@ -39,12 +40,17 @@ def grade(
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
         "--assert=plain",
-        f"--submission={submission}", f"--config={config}", *(f"--set={text}" for text in overrides),
-        *options,
+        f"--submission={submission}", *(f"--set={text}" for text in overrides), *options,
     ]  # fmt: skip
+    if config is not None:
+        arguments.append(f"--config={config}")
     if seed is not None:
         arguments.append(f"--seed={seed}")
-    with redirect_stdout(io.StringIO()) if quiet else nullcontext():
+    unheard = io.StringIO()
+    with ExitStack() as stack:
+        if quiet:
+            stack.enter_context(redirect_stdout(unheard))
+            stack.enter_context(redirect_stderr(unheard))
         try:
             code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
         except Exception as error:

@@ -1,4 +1,4 @@
-"""configs/grading.yaml: the points of each check, and the budget of the overfit run."""
+"""configs/grading.yaml: the points of each check, the budget of the overfit run, what samples have to show."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,34 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """How many samples are drawn, in how many steps of the sampler."""
+
+    images: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What samples of a data set have to show, and how many are drawn on which kind of device."""
+
+    cpu: Drawing
+    gpu: Drawing
+    fid: float  # at most so many times that of real images no training has seen
+    confidence: float  # at least this part of what the classifier has on real images
+    class_share: float  # of the samples, at least, in each class but `missing_classes`
+    missing_classes: int
+    near: float  # share of samples, at most, nearer to a training image than 95 % of held-out images are
+
+    def setting(self, kind: str) -> Drawing:
+        return getattr(self, kind)
+
+
+@dataclass(frozen=True)
 class Grading:
     points: dict[str, float]
     overfit: dict[str, Budget]
+    samples: dict[str, Samples]
 
 
 def load_grading(path: Path = GRADING) -> Grading:
@@ -33,8 +58,11 @@ def load_grading(path: Path = GRADING) -> Grading:
     try:
         points = {str(k): float(v) for k, v in values["points"].items()}
         overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
+        samples = {
+            str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **v) for k, v in values["samples"].items()
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: expected points: and overfit: as shipped; {error}") from error
+        raise UserError(f"{path}: expected points:, overfit: and samples: as shipped; {error}") from error
     if wrong := [k for k, v in points.items() if v < 0]:
         raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
-    return Grading(points, overfit)
+    return Grading(points, overfit, samples)

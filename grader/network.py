@@ -8,7 +8,7 @@ from torch import Tensor
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
-from grader.checks.contract import check_finite, check_output
+from grader.checks.contract import check_finite, check_output, check_shape
 from grader.pace import FLOOR, Pace
 from grader.submission import Reply, Submission
 
@@ -34,11 +34,19 @@ class Network:
         """One forward pass (eval mode, no gradients), whatever comes back."""
         return self._request("forward", self.pace.for_forward(len(x)), tensors={"x": x, "t": t}, **options)
 
-    def __call__(self, x: Tensor, t: Tensor, *, where: str = "of the output", **options: Any) -> Tensor:
-        """x (B, C, H, W), t (B,) → the predicted noise on the CPU: of the right type, shape and dtype, and finite."""
-        reply = self.reply(x, t, **options)
+    def __call__(
+        self, x: Tensor, t: Tensor, *, where: str = "of the output", autocast: bool = False, **options: Any
+    ) -> Tensor:
+        """x (B, C, H, W), t (B,) → the predicted noise on the CPU: of the right type, shape and dtype, and finite.
+
+        `autocast` lets the device compute in bfloat16, as training does; the answer may then be of that dtype.
+        """
+        reply = self.reply(x, t, autocast=autocast, **options)
         y = reply.tensors.get("y")
-        check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
+        if autocast:
+            check_shape(reply.values, y, x.shape)
+        else:
+            check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
         check_finite(y, where)
         return y.float()
 

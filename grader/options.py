@@ -13,12 +13,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--config",
         type=Path,
-        default=ROOT / "configs" / "fashion_mnist.yaml",
-        help="the configuration that is graded on",
+        default=None,
+        help="the configuration that is graded on; else Fashion-MNIST, and for level 3 CIFAR-10",
     )
     group.addoption(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a key of the configuration"
     )
     group.addoption("--seed", type=int, default=None, help="of the judge's inputs; else a secret one, recorded")
+    group.addoption(
+        "--weights",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="the trained weights; else weights.safetensors of the run that main.py has left",
+    )
+    group.addoption("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
+    group.addoption(
+        "--inception",
+        default=None,
+        metavar="FILE",
+        help="also tell the customary FID, by Inception-v3 from torch-fidelity's file of weights, or `download`",
+    )
+    group.addoption("--trusted", action="store_true", help="allow ready-made networks: for the reference itself")
     group.addoption("--in-process", action="store_true", help="no second process, for a debugger; advisory only")
     group.addoption("--details", action="store_true", help="everything about every check that did not pass")

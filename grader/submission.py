@@ -43,7 +43,7 @@ class Submission:
     def __init__(self, path: Path, nursery: Nursery, *, device: str, trusted: bool = False) -> None:
         self.path, self.nursery, self.device, self.trusted = path, nursery, device, trusted
         # read once: what is judged can't be changed while it is judged
-        self.sources = {name: (path / name).read_bytes() for name in FILES if is_there(path / name)}
+        self.sources = read_sources(path)
         self.folder = Path(tempfile.mkdtemp(prefix="submission-")).resolve()
         self.process: Process | None = None
         self.requests = 0
@@ -183,6 +183,10 @@ def lay_out(sources: dict[str, bytes], folder: Path) -> None:
     shutil.copy(ROOT / "assignment" / "__init__.py", clean)
     for name, source in sources.items():
         (clean / name).write_bytes(source)
+
+
+def read_sources(path: Path) -> dict[str, bytes]:
+    return {name: (path / name).read_bytes() for name in FILES if is_there(path / name)}
 
 
 def is_there(file: Path) -> bool:

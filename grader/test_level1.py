@@ -1,27 +1,25 @@
 """Level 1, the network: model.py's DiffusionModel. A test is a claim; its points are in configs/grading.yaml."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
-from assignment.ddpm.config import Config, ModelConfig
-from assignment.ddpm.data import load_images, to_float
-from assignment.ddpm.diffusion import GaussianDiffusion
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader import overfit
-from grader.checks import behaviour, conditioning, contract, learning
+from grader.checks import behaviour, conditioning, contract, learning, samples
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.conftest import Judge, Once, unless_a_stub
-from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.conftest import Judge, unless_a_stub
+from grader.finished import Finished
 from grader.grading import load_grading
 from grader.guards import scan
 from grader.network import Network
-from grader.pace import Pace
+from grader.once import Once
+from grader.pictures import save_samples
 from grader.rubric import check
-from grader.submission import Submission, is_there
+from grader.submission import Submission
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 48  # of the whole range
@@ -33,108 +31,12 @@ REPEATS = (
 Measured = dict[str, Any]
 
 
-@pytest.fixture(scope="session")
-def model_file(submission: Submission) -> str:
-    """The source of model.py."""
-    file = submission.path / "model.py"
-    if not is_there(file):
-        raise CheckFailed(
-            f"there is no file model.py in {submission.path}", "Hand in model.py under exactly this name."
-        )
-    return file.read_text(errors="replace")
-
-
-@pytest.fixture(scope="session")
-def config(settings: Config) -> ModelConfig:
-    return settings.model
-
-
-@pytest.fixture(scope="session")
-def other_config(config: ModelConfig) -> ModelConfig:
-    """Colour, 32×32, and few steps: what is hard-coded shows."""
-    return replace(config, image_channels=3, image_size=32, num_timesteps=50)
-
-
-@pytest.fixture(scope="session")
-def build(submission: Submission, pace: Pace, seed: int, model_file: str) -> Any:
-    def build(config: ModelConfig, seed: int = seed) -> Network:
-        return Network(submission, pace, config, seed=seed)
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
-    """The least that the later checks need: it builds, and answers in the shape of x."""
-
-    def look() -> None:
-        network = build(config)
-        x, t = network.noise(2, "contract")
-        reply = network.reply(x, t)
-        contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, device)
-
-    return Once(look)
-
-
-@pytest.fixture
-def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
-    """A freshly built network, where the contract is kept."""
-    try:
-        contract_kept()
-    except NotImplementedYet:
-        raise
-    except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for the contract: {error.message}") from error
-    return build(config)
-
-
-@pytest.fixture
-def perturbed(network: Network) -> Network:
-    """The same with random noise on all trainable parameters: zero-initialised layers are right, and would hide all."""
-    return network.perturb()
-
-
-@pytest.fixture
-def steady(perturbed: Network) -> Network:
-    """The same, where it answers twice the same: else no two answers can be compared."""
-    x, t = perturbed.noise(2, "steady")
-    off = conditioning.difference(perturbed(x, t, seed=1), perturbed(x, t, seed=2))
-    if not off <= conditioning.SAME:
-        raise NotJudged(f"waits for deterministic: the same input gets answers that differ by {off:.1%}")
-    return perturbed
-
-
-@pytest.fixture(scope="session")
-def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) -> Once:
-    def run() -> overfit.Trained:
-        shape = (config.image_channels, config.image_size, config.image_size)
-        try:
-            images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
-        except UserError as error:
-            raise NotJudged(f"there are no images to learn: {error}") from error
-        budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
-        network = build(config)
-        chosen = torch.Generator().manual_seed(derive_seed("images", network.seed))
-        few = to_float(images[torch.randperm(len(images), generator=chosen)[: budget.images]])
-        diffusion = GaussianDiffusion(config.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
-        return overfit.run(network, diffusion, few, budget, settings.training.learning_rate)
-
-    return Once(run)
-
-
-@pytest.fixture
-def trained(network: Network, overfit_run: Once) -> overfit.Trained:
-    """What the overfit run left, for the checks that look at a trained network."""
-    try:
-        return overfit_run()
-    except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for the overfit run: {error.message}") from error
-
-
 @check("level1.own_work")
-def test_own_work(model_file: str, contract_kept: Once) -> None:
+def test_own_work(model_file: str, contract_kept: Once, submission: Submission) -> None:
     """The network is your own work: no ready-made networks, no weights from elsewhere."""
     unless_a_stub(contract_kept)
+    if submission.trusted:
+        raise NotJudged("not asked of the reference, which is a ready-made network (--trusted)")
     try:
         offences = scan(model_file)
     except (SyntaxError, ValueError) as error:
@@ -370,6 +272,58 @@ def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge
     judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
     budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
     measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
+
+
+@check("level1.trained.weights")
+def test_weights(finished: Finished, judge: Judge) -> None:
+    """The trained weights are there, belong to this model.py, and load into it."""
+    network = finished.network()
+    network(*network.noise(2, "trained"))
+    about = finished.weights.about
+    judge.inform("trained weights", f"{finished.weights.file}, epoch {float(about.get('epoch', 'nan')):g}")
+
+
+@check("level1.trained.uses_t")
+def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
+    """The trained network looks at t: a noisy image gets another answer at another t."""
+    measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
+
+
+@check("level1.samples.sound")
+def test_samples_are_sound(loaded: Finished, aloud: Any, figures: Path, judge: Judge, measured: Measured) -> None:
+    """From the trained network samples can be drawn: finite images, not all alike."""
+    with aloud:
+        measured.update(samples.check_sound(loaded.samples))
+    picture = save_samples(loaded.samples, loaded.images.train, figures / "level1-samples.png")
+    judge.inform("samples of level 1", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
+
+
+@check("level1.samples.classes")
+def test_samples_show_every_class(sampled: Finished, measured: Measured) -> None:
+    """The samples are varied: a classifier finds every class of the data set among them."""
+    wanted = sampled.wanted
+    measured.update(samples.check_classes(sampled.quality.classes, wanted.class_share, wanted.missing_classes))
+
+
+@check("level1.samples.recognizable")
+def test_samples_are_recognizable(sampled: Finished, measured: Measured) -> None:
+    """One can tell what the samples show: a classifier is nearly as sure as on real images."""
+    of_real = samples.mean_of(sampled.samples_record["floor"], "confidence")
+    measured.update(samples.check_confidence(sampled.quality.confidence, of_real, sampled.wanted.confidence))
+
+
+@check("level1.samples.fid")
+def test_samples_are_like_the_data(sampled: Finished, say_fid: Callable, measured: Measured) -> None:
+    """As a crowd the samples look like the data: their Fréchet distance to it is small."""
+    say_fid(sampled, level=1)
+    measured.update(sampled.quality.to_json())
+    measured.update(sampled.check_fid())
+
+
+@check("level1.samples.new")
+def test_samples_are_new(sampled: Finished, measured: Measured) -> None:
+    """The samples are new images, not copies of training images."""
+    measured.update(samples.check_new(sampled.quality.near, sampled.wanted.near))
 
 
 def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:

@@ -74,7 +74,10 @@ def submission(tmp_path):
 
 def test_a_right_submission_gets_full_marks_on_a_gpu(submission):
     config = Path("configs/digits.yaml")
-    results = grade(submission, levels=[1, 4], config=config, overrides=["runtime.device=cuda"], quiet=True)
+    results = grade(
+        submission, levels=[1, 4], config=config, overrides=["runtime.device=cuda"], quiet=True,
+        options=["-m", "not trained"],
+    )  # fmt: skip
     assert results.environment["device"] == "cuda"
     assert [(c.id, c.message) for c in results.checks if c.verdict != "passed"] == []
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import grader.fixtures_network
 import grader.network
 import grader.pace
 import grader.test_level1
@@ -107,14 +108,15 @@ def attack(name: str, home: Path) -> Outcome:
     results, fault = None, ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(temporary))
-        patch.setattr(grader.test_level1, "load_grading", quick)
+        for module in (grader.test_level1, grader.fixtures_network):
+            patch.setattr(module, "load_grading", quick)
         for module in (grader.pace, grader.network):
             patch.setattr(module, "FLOOR", DEADLINES.get(name, 20.0))
         patch.chdir(here)
         try:
             results = grade(
                 submission, levels=[1], config=ROOT / "configs" / "digits.yaml", quiet=True,
-                overrides=["runtime.device=cpu"], seed=1,
+                overrides=["runtime.device=cpu"], seed=1, options=["-m", "not trained"],
             )  # fmt: skip
             results.save(home / "results.json")
         except Exception as error:

@@ -1,0 +1,128 @@
+"""Level 2: is a network's loss really below the reference's? Decided on triples that both have met."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grader.checks.finding import CheckFailed
+
+MARGIN = 0.001  # of the loss: by less nobody wins; hundreds of times what two machines' rounding differs by
+FALSE_WIN = 0.01  # of decisions between equals, over all looks
+GAP = 0.02  # of the loss: a lead on validation that the test images don't confirm counts from here on
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Relative difference of two losses, negative where the student's is lower, with its standard error."""
+
+    relative: float
+    error: float
+    error_by_image: float  # for conclusions about other images than these
+    student: float
+    reference: float
+    bins: list[tuple[float, float]]  # relative difference within each bin of t, and its standard error
+    triples: int
+
+    def interval(self, z: float) -> tuple[float, float]:
+        return self.relative - z * self.error, self.relative + z * self.error
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Of values drawn stratified over bins of t, as uniform t would have it."""
+
+    value: float
+    error: float  # standard error, over t and noise, for these images
+    bins: Tensor  # (bins,) the mean in each
+    bin_errors: Tensor
+
+
+def stratified(values: Tensor, bins: Tensor, widths: Tensor) -> Mean:
+    """values (N,), the bin of each (N,), and the width of each bin as a part of T (Cochran 1977, sections 5.3, 5.4)."""
+    inside = [values[bins == b].double() for b in range(len(widths))]
+    means = torch.stack([v.mean() for v in inside])
+    variances = torch.stack([v.var() / len(v) for v in inside])
+    error = (widths.square() * variances).sum().sqrt()
+    return Mean((widths * means).sum().item(), error.item(), means, variances.sqrt())
+
+
+def compare(student: Tensor, reference: Tensor, bins: Tensor, widths: Tensor, index: Tensor) -> Comparison:
+    """Losses (N,) of the same triples, of images `index` (N,) and in bins of t (N,) → their relative difference."""
+    difference = student.double() - reference.double()
+    apart, base = stratified(difference, bins, widths), stratified(reference, bins, widths)
+
+    # for other images than these: what an image contributes is summed first, as its triples have it in common
+    counts = torch.bincount(bins, minlength=len(widths))
+    contributions = (widths / counts)[bins] * (difference - apart.bins[bins])
+    by_image = torch.zeros(int(index.max()) + 1, dtype=torch.float64).index_add_(0, index, contributions)
+    return Comparison(
+        apart.value / base.value, apart.error / base.value, (by_image.square().sum().sqrt() / base.value).item(),
+        base.value + apart.value, base.value,
+        list(zip((apart.bins / base.bins).tolist(), (apart.bin_errors / base.bins).tolist(), strict=True)),
+        len(difference),
+    )  # fmt: skip
+
+
+def quantile(looks: int) -> float:
+    """z of the one-sided bound at each look, so that equals win in FALSE_WIN of cases at most (Bonferroni)."""
+    return torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - FALSE_WIN / looks)).item()
+
+
+def decide(comparison: Comparison, looks: int) -> str:
+    """`wins`, `loses`, or `open`: the interval holds both."""
+    lower, upper = comparison.interval(quantile(looks))
+    if upper < -MARGIN:
+        return "wins"
+    return "loses" if lower > -MARGIN else "open"
+
+
+def check_beats(found: Comparison, looks: int, edges: list[int], along: list[dict], provisional: str) -> dict:
+    """The student's loss is below the reference's, beyond what chance can do.
+
+    Args:
+        edges: of the bins of t
+        along: the reference's losses during its training: dicts with epoch and loss
+        provisional: why the reference's figures are not final
+    """
+    z = quantile(looks)
+    lower, upper = found.interval(z)
+    measured = {
+        "relative_difference": found.relative, "standard_error": found.error, "interval": [lower, upper],
+        "loss": found.student, "loss_of_reference": found.reference, "triples": found.triples,
+        "relative_difference_by_t": [r for r, _ in found.bins],
+    }  # fmt: skip
+    if decide(found, looks) == "wins":
+        return measured
+    got = f"{found.student:.4f}, which is {abs(found.relative):.1%} {'above' if found.relative > 0 else 'below'}"
+    got += f" (between {lower:+.1%} and {upper:+.1%})"
+    if decide(found, looks) == "open":
+        got += ", too close to tell"
+    worst = max(range(len(found.bins)), key=lambda b: found.bins[b][0])
+    best = min(range(len(found.bins)), key=lambda b: found.bins[b][0])
+    hint = (
+        f"Compared with the reference you lose most at t = {edges[worst]} … {edges[worst + 1] - 1} "
+        f"({found.bins[worst][0]:+.1%}) and least, or win, at t = {edges[best]} … {edges[best + 1] - 1} "
+        f"({found.bins[best][0]:+.1%})."
+    )
+    behind = [row for row in along if row["loss"] >= found.student]
+    if behind:
+        hint += f" The reference stood there after about {max(row['epoch'] for row in behind):g} epochs."
+    about = f" (provisional: {provisional})" if provisional else ""
+    raise CheckFailed(
+        f"expected a loss below the reference's {found.reference:.4f}{about}, got {got}", hint, **measured
+    )
+
+
+def check_generalises(validation: Comparison, test: Comparison) -> dict[str, float]:
+    """The lead on the validation images is there on the test images, too, which no training may have seen."""
+    gap = test.relative - validation.relative
+    error = (validation.error_by_image**2 + test.error_by_image**2) ** 0.5
+    measured = {"on_validation": validation.relative, "on_test": test.relative, "gap": gap, "standard_error": error}
+    if gap > GAP + quantile(1) * error:
+        raise CheckFailed(
+            f"expected the same standing on the test images, got {test.relative:+.1%} there against "
+            f"{validation.relative:+.1%} on the validation images (difference {gap:.1%} ± {error:.1%})",
+            "The network knows the validation images: train on the training images only.", **measured,
+        )  # fmt: skip
+    return measured

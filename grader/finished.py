@@ -1,0 +1,222 @@
+"""A finished training as levels 1 to 3 judge it: its weights in the student's class, its samples, its losses.
+
+The weights are read here, as safetensors, and loaded into the student's class in the worker. Sampling and loss are
+computed here as well: the worker meets x_t and t, and answers with the predicted noise.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from assignment.ddpm.config import Config
+from assignment.ddpm.data import Images, load_images, to_float
+from assignment.ddpm.device import choose_precision
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import RunError, UserError
+from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.seeds import derive_seed
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.paired import Comparison, compare, decide
+from grader.checks.samples import check_fid, mean_of
+from grader.grading import Drawing, Samples, load_grading
+from grader.metrics.draw import draw, to_bytes
+from grader.metrics.quality import Quality, Real, assess, inception_fid
+from grader.metrics.record import Record, load_record
+from grader.metrics.triples import EDGES, draw_triples, losses, widths
+from grader.network import Network
+from grader.once import once_property
+from grader.pace import Pace
+from grader.submission import Submission
+
+BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
+
+
+@dataclass(frozen=True)
+class Weights:
+    file: Path
+    state: dict[str, Tensor]
+    about: dict[str, str]  # epoch, val_loss, and the hash of the code they were trained with
+
+
+def read_weights(file: Path, code: str, again: str) -> Weights:
+    """The weights of a run.
+
+    Args:
+        code: SHA-256 of the model.py that is judged
+        again: how to train
+    Raises:
+        NotJudged: there are none, or they belong to another model.py
+        CheckFailed: they are not safetensors
+    """
+    if not file.is_file():
+        raise NotJudged(f"there are no weights in {file.parent}: train first with {again}")
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            about = opened.metadata() or {}
+        state = safetensors.torch.load_file(file)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckFailed(
+            f"expected weights as safetensors in {file}, got something else: {error}",
+            "Only safetensors are read; a pickle could run code. main.py writes them as they are wanted.",
+        ) from error
+    if about.get("code") != code:
+        raise NotJudged(f"the weights in {file.parent} were trained with another model.py: train again with {again}")
+    state |= {alias: state[kept] for alias, kept in about.items() if kept in state and alias not in state}  # tied ones
+    return Weights(file, state, about)
+
+
+class Finished:
+    """Everything about one training that checks ask for, computed once."""
+
+    def __init__(
+        self, submission: Submission, pace: Pace, settings: Config, *, config: Path, weights: Path, seed: int
+    ) -> None:
+        self.submission, self.pace, self.settings, self.seed = submission, pace, settings, seed
+        self.config_file, self.name, self.weights_file = config, config.stem, weights
+        self.code = hashlib.sha256(submission.sources.get("model.py", b"")).hexdigest()
+        m = settings.model
+        self.shape = (m.image_channels, m.image_size, m.image_size)
+        self.diffusion = GaussianDiffusion(m.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
+        self.kind = submission.device.split(":")[0]
+
+    @once_property
+    def images(self) -> Images:
+        try:
+            return load_images(self.settings.data.name, self.settings.data.root, limit=None, shape=self.shape)
+        except UserError as error:
+            raise NotJudged(f"there are no images to compare with: {error}") from error
+
+    @once_property
+    def weights(self) -> Weights:
+        minutes = self.pace.step * len(self.images.train) * self.settings.training.epochs / 60
+        again = f"`uv run python main.py --config {self.config_file}` (about {minutes:.0f} min on this device)"
+        return read_weights(self.weights_file, self.code, again)
+
+    def network(self) -> Network:
+        """The student's network with the trained weights, built anew: the worker may have been replaced."""
+        network = Network(self.submission, self.pace, self.settings.model, seed=derive_seed("finished", self.seed))
+        network.load(self.weights.state)
+        return network
+
+    def at_both_ends(self) -> tuple[Tensor, Tensor]:
+        """The answers to half-noised images at t = 0 and at t = T − 1, (2, C, H, W) each."""
+        network = self.network()
+        x, _ = network.noise(2, "both ends")
+        t = torch.full((2,), self.diffusion.num_timesteps // 2)
+        x_t = self.diffusion.q_sample(to_float(self.images.validation[:2]), t, x)
+        last = self.diffusion.num_timesteps - 1
+        return network(x_t, torch.zeros_like(t)), network(x_t, torch.full_like(t, last))
+
+    @property
+    def edges(self) -> list[int]:
+        """The bins of t, by their edges."""
+        return [round(edge * self.diffusion.num_timesteps) for edge in EDGES]
+
+    @property
+    def wanted(self) -> Samples:
+        """What samples have to show."""
+        found = load_grading().samples.get(self.settings.data.name)
+        if found is None:
+            raise NotJudged(f"configs/grading.yaml says nothing about samples of {self.settings.data.name}")
+        return found
+
+    @property
+    def drawing(self) -> Drawing:
+        """How many are drawn, in how many steps."""
+        return self.wanted.setting("cpu" if self.kind == "cpu" else "gpu")
+
+    @once_property
+    def samples(self) -> Tensor:
+        """Drawn with the reference sampler: (N, C, H, W) in [-1, 1]."""
+        network, drawing = self.network(), self.drawing
+        # in the precision that this machine trains in
+        fast = choose_precision("auto", torch.device(self.submission.device)).value == torch.bfloat16
+        try:
+            return draw(
+                lambda x, t: network(x, t, autocast=fast), self.diffusion, drawing.images, self.shape,
+                steps=drawing.steps, seed=derive_seed("samples", self.seed), batch_size=BATCH[self.kind],
+            )  # fmt: skip
+        except RunError as error:
+            raise CheckFailed(f"expected samples that can be looked at, got none: {error}", "") from error
+
+    @once_property
+    def real(self) -> Real:
+        try:
+            return Real.of(self.settings.data.name, self.images)
+        except UserError as error:
+            raise NotJudged(str(error)) from error
+
+    @once_property
+    def quality(self) -> Quality:
+        try:
+            return assess(to_bytes(self.samples), self.real)
+        except UserError as error:
+            raise NotJudged(str(error)) from error
+
+    def inception_fid(self, weights: str) -> float:
+        """The customary FID, by Inception-v3 from a file or `download`. Raises NotJudged where it can't be had."""
+        try:
+            return inception_fid(to_bytes(self.samples), self.real, weights)
+        except UserError as error:
+            raise NotJudged(str(error)) from error
+
+    @once_property
+    def record(self) -> Record:
+        """The reference's results. Raises NotJudged where there are none."""
+        found = load_record(self.name)
+        if found is None:
+            raise NotJudged(f"no results of the reference are recorded: make reference CONFIG={self.config_file}")
+        return found
+
+    @property
+    def samples_record(self) -> dict[str, Any]:
+        """What the reference's samples, and real images, were measured to be, in the setting of this device."""
+        kind = "cpu" if self.kind == "cpu" else "gpu"
+        found, drawing = self.record.figures["samples"].get(kind), self.drawing
+        if found is None or (found["images"], found["steps"]) != (drawing.images, drawing.steps):
+            raise NotJudged(
+                f"nothing is recorded for {drawing.images} samples in {drawing.steps} steps: "
+                f"make reference CONFIG={self.config_file}"
+            )
+        return found
+
+    def check_fid(self) -> dict[str, float]:
+        """The claim about FID, with the figures that it is compared with."""
+        floor, reference = (mean_of(self.samples_record[of], "fid") for of in ("floor", "reference"))
+        return check_fid(self.quality.fid, floor, reference, self.wanted.fid, self.record.provisional)
+
+    def look(self, network: Network, part: str, look: int) -> tuple[Tensor, ...]:
+        """A look at a part of the data: losses of the student and of the reference (N,), bins of t, which image."""
+        triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
+        reference = self.record.look(part, look, triples)
+        if reference is None:
+            raise NotJudged(
+                f"torch {torch.__version__} draws other noise than the reference's record knows: "
+                f"make reference CONFIG={self.config_file}"
+            )
+        with progress_bar(len(triples.t), "triples", f"loss, {part} images") as bar:
+            student = losses(network, self.diffusion, triples, batch_size=BATCH[self.kind], progress=bar.update)
+        return student, reference, triples.bins, triples.index
+
+    @once_property
+    def on_validation(self) -> Comparison:
+        """Look after look, until it is clear who has the lower loss or there are no more triples."""
+        network, seen = self.network(), []
+        for look in range(self.record.looks):
+            seen.append(self.look(network, "validation", look))
+            student, reference, bins, index = (torch.cat(values) for values in zip(*seen, strict=True))
+            found = compare(student, reference, bins, widths(), index)
+            if decide(found, self.record.looks) != "open":
+                break
+        return found
+
+    @once_property
+    def on_test(self) -> Comparison:
+        student, reference, bins, index = self.look(self.network(), "test", 0)
+        return compare(student, reference, bins, widths(), index)

@@ -1,0 +1,48 @@
+"""Level 2, the loss: lower than the reference's, on frozen (image, t, noise) triples. Points: configs/grading.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+from grader.checks import conditioning, paired
+from grader.conftest import Judge
+from grader.finished import Finished
+from grader.pictures import save_loss_by_t
+from grader.rubric import check
+
+Measured = dict[str, Any]
+
+
+@check("level2.trained.weights")
+def test_weights(finished: Finished, judge: Judge) -> None:
+    """The trained weights are there, belong to this model.py, and load into it."""
+    network = finished.network()
+    network(*network.noise(2, "trained"))
+    about = finished.weights.about
+    judge.inform("trained weights", f"{finished.weights.file}, epoch {float(about.get('epoch', 'nan')):g}")
+
+
+@check("level2.trained.uses_t")
+def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
+    """The trained network looks at t: a noisy image gets another answer at another t."""
+    measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
+
+
+@check("level2.loss.beats_reference")
+def test_beats_the_reference(
+    conditioned: Finished, aloud: Any, figures: Path, judge: Judge, measured: Measured
+) -> None:
+    """The loss on the validation images is lower than the reference's, beyond what chance can do."""
+    with aloud:
+        found = conditioned.on_validation
+    picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
+    judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}, see {picture}")
+    record = conditioned.record
+    along = record.chosen["milestones"]
+    measured.update(paired.check_beats(found, record.looks, conditioned.edges, along, record.provisional))
+
+
+@check("level2.loss.generalises")
+def test_generalises(conditioned: Finished, aloud: Any, measured: Measured) -> None:
+    """The test images, which no training may see, say the same as the validation images."""
+    with aloud:
+        measured.update(paired.check_generalises(conditioned.on_validation, conditioned.on_test))

@@ -1,0 +1,65 @@
+"""Level 3, samples of CIFAR-10: the same claims about the network trained on it. Points are in configs/grading.yaml."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from grader.checks import conditioning, samples
+from grader.conftest import Judge
+from grader.finished import Finished
+from grader.pictures import save_samples
+from grader.rubric import check
+
+Measured = dict[str, Any]
+
+
+@check("level3.trained.weights")
+def test_weights(finished: Finished, judge: Judge) -> None:
+    """The trained weights are there, belong to this model.py, and load into it."""
+    network = finished.network()
+    network(*network.noise(2, "trained"))
+    about = finished.weights.about
+    judge.inform("trained weights", f"{finished.weights.file}, epoch {float(about.get('epoch', 'nan')):g}")
+
+
+@check("level3.trained.uses_t")
+def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
+    """The trained network looks at t: a noisy image gets another answer at another t."""
+    measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
+
+
+@check("level3.samples.sound")
+def test_samples_are_sound(loaded: Finished, aloud: Any, figures: Path, judge: Judge, measured: Measured) -> None:
+    """From the trained network samples can be drawn: finite images, not all alike."""
+    with aloud:
+        measured.update(samples.check_sound(loaded.samples))
+    picture = save_samples(loaded.samples, loaded.images.train, figures / "level3-samples.png")
+    judge.inform("samples of level 3", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
+
+
+@check("level3.samples.classes")
+def test_samples_show_every_class(sampled: Finished, measured: Measured) -> None:
+    """The samples are varied: a classifier finds every class of the data set among them."""
+    wanted = sampled.wanted
+    measured.update(samples.check_classes(sampled.quality.classes, wanted.class_share, wanted.missing_classes))
+
+
+@check("level3.samples.recognizable")
+def test_samples_are_recognizable(sampled: Finished, measured: Measured) -> None:
+    """One can tell what the samples show: a classifier is nearly as sure as on real images."""
+    of_real = samples.mean_of(sampled.samples_record["floor"], "confidence")
+    measured.update(samples.check_confidence(sampled.quality.confidence, of_real, sampled.wanted.confidence))
+
+
+@check("level3.samples.fid")
+def test_samples_are_like_the_data(sampled: Finished, say_fid: Callable, measured: Measured) -> None:
+    """As a crowd the samples look like the data: their Fréchet distance to it is small."""
+    say_fid(sampled, level=3)
+    measured.update(sampled.quality.to_json())
+    measured.update(sampled.check_fid())
+
+
+@check("level3.samples.new")
+def test_samples_are_new(sampled: Finished, measured: Measured) -> None:
+    """The samples are new images, not copies of training images."""
+    measured.update(samples.check_new(sampled.quality.near, sampled.wanted.near))
