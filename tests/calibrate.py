@@ -9,6 +9,7 @@ delete the file after a change of a check. The summary goes to calibration-cpu.j
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import torch
 
@@ -36,10 +37,10 @@ WATCHED = {
 }
 
 
-def done() -> list[dict]:
-    """The gradings so far; a line cut off by a crash counts as not done."""
+def read_lines(file: Path) -> list[dict]:
+    """What was written so far; a line cut off by a crash counts as not done."""
     found = []
-    for line in RAW.read_text().splitlines() if RAW.exists() else []:
+    for line in file.read_text().splitlines() if file.exists() else []:
         try:
             found.append(json.loads(line))
         except ValueError:
@@ -66,14 +67,14 @@ def summary(gradings: list[dict]) -> dict:
         found = [g for g in gradings if g["level"] == level]
         bad = sum(bool(g["failed"]) for g in found)
         suites[f"level{level}"] = {
-            "gradings": len(found), "with_a_failure": bad, "failure_rate_below": round(_upper(bad, len(found)), 6),
+            "gradings": len(found), "with_a_failure": bad, "failure_rate_below": round(upper(bad, len(found)), 6),
         }  # fmt: skip
         for name in (n for n in load_grading().points if n.startswith(f"level{level}.")):
             failures = sum(name in g["failed"] for g in found)
             row = {
                 "gradings": len(found),
                 "failures": failures,
-                "failure_rate_below": round(_upper(failures, len(found)), 6),
+                "failure_rate_below": round(upper(failures, len(found)), 6),
             }
             measured = [g for g in found if g["measured"].get(name) is not None]
             if measured:
@@ -89,7 +90,7 @@ def summary(gradings: list[dict]) -> dict:
     return {"suites": suites, "checks": checks}
 
 
-def _upper(failures: int, n: int) -> float:
+def upper(failures: int, n: int) -> float:
     """Clopper–Pearson, one-sided 95 %."""
     from scipy.stats import beta
 
@@ -101,7 +102,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=60, help="of the judge, for each right submission")
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     args = parser.parse_args()
-    gradings = done()
+    gradings = read_lines(RAW)
     have = {(g["name"], g["seed"]) for g in gradings}
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in entries() if e.right]
     tasks = [task for task in wanted if task not in have]
@@ -114,7 +115,7 @@ def main() -> int:
                 file.flush()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
-    gradings = done()
+    gradings = read_lines(RAW)
     result = summary(gradings)
     seeds = [sum(g["name"] == e.name for g in gradings) for e in entries() if e.right]
     result = {"submissions": len(seeds), "seeds_each": [min(seeds), max(seeds)], **result}

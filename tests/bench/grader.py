@@ -27,7 +27,7 @@ ROUNDS = 3
 PYTEST = ["-m", "pytest", "grader", "-q"]
 COMMANDS = {
     "pytest -k shapes": ["-k", "shapes", "-m", "level1"],
-    "level 1": ["-m", "level1"],
+    "level 1": ["-m", "level1 and not trained"],
     "level 4": ["-m", "level4"],
 }
 

@@ -5,6 +5,8 @@ A test compares both with what this would write, so no figure in them can go sta
 
 from pathlib import Path
 
+from grader.metrics import classifier
+from grader.metrics.record import load_record
 from tests.bench.__main__ import table
 from tests.bench.results import RESULTS, load
 from tests.bench.runs import LARGE, T4
@@ -150,9 +152,110 @@ def grading() -> str:
     return "\n".join(lines) + machine if machine else "Not yet measured."
 
 
+def quality() -> str:
+    """The reference's results, and how good the classifiers are that samples are judged by."""
+    lines = [
+        "| | validation loss | test loss | samples | FID | KID | FID of real images | trained |",
+        "|---|---:|---:|---|---:|---:|---:|---|",
+    ]
+    for config in CONFIGS:
+        if (record := load_record(config)) is None:
+            lines.append(f"| {config} | not recorded | | | | | | |")
+            continue
+        f, chosen = record.figures, record.chosen
+        losses = [f"{row['loss']:.5f} ± {1.96 * row['standard_error']:.5f}" for row in (chosen, f["test"])]
+        m, seeds = f["machine"], len(f["seeds"])
+        done = f"{chosen['epochs']:.3g} of {chosen['epochs_wanted']} epochs, {seeds} seed{'s' if seeds > 1 else ''}"
+        trained = f"{done}; {m['device']}, {m['date']}" + (" · **provisional**" if record.provisional else "")
+        for drawn in f["samples"].values():
+            fid, kid, floor = (
+                [row[key] for row in drawn[of]]
+                for of, key in (("reference", "fid"), ("reference", "kid"), ("floor", "fid"))
+            )
+            cells = [f"{drawn['images']} in {drawn['steps']} steps", interval(fid), interval(kid, 3), interval(floor)]
+            lines.append(f"| {config} | {' | '.join(losses)} | {' | '.join(cells)} | {trained} |")
+    return "\n".join(lines)
+
+
+def interval(values: list[float], digits: int = 1) -> str:
+    low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
+    return low if low == high else f"{low} … {high}"
+
+
+def classifiers() -> str:
+    lines = ["| classifier of | right on test images | parameters | trained in |", "|---|---:|---:|---|"]
+    for config in CONFIGS:
+        shipped = classifier.load(config)
+        about, parameters = shipped.about, sum(p.numel() for p in shipped.network.parameters())
+        lines.append(
+            f"| {config} | {about['test_accuracy']:.2%} of {about['test_images']:,} | {parameters:,} | "
+            f"{about['epochs']} epochs, {about['training_seconds'] / 60:.0f} min, {about['machine']['device']} |"
+        )
+    return "\n".join(lines)
+
+
+def trained() -> str:
+    """How often trained networks are misjudged."""
+    result = load("quality-digits-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    trainings = sum(k["trainings"] for k in result["kinds"].values())
+    lines = [f"{trainings} independent trainings on the digits ({where(result)}):", ""]
+    for what, row in result["totals"].items():
+        lines.append(
+            f"- {what}: {row['misjudged']} of {row['judged']} judgements; with 95 % confidence fewer than "
+            f"{row['rate_below']:.1%}."
+        )
+    return "\n".join(lines)
+
+
+def kinds() -> str:
+    result = load("quality-digits-cpu.json") or {"kinds": {}}
+    lines = [
+        "| kind | samples should pass | misjudged | loss should win | misjudged "
+        "| FID | confidence | rarest class | near | loss against the reference's |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, k in result["kinds"].items():
+        cells = [
+            between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["near"]),
+            between(k["relative_loss"], "+.1%"),
+        ]  # fmt: skip
+        lines.append(
+            f"| {name} | {'yes' if k['samples_should_pass'] else 'no'} | {k['samples_misjudged']} of "
+            f"{k['samples_judged']} | {'yes' if k['loss_should_pass'] else 'no'} | {k['loss_misjudged']} of "
+            f"{k['loss_judged']} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines)
+
+
+def between(pair: list[float] | None, form: str = ".3g") -> str:
+    return f"{pair[0]:{form}} … {pair[1]:{form}}" if pair else "–"
+
+
+def paired() -> str:
+    lines = [
+        "| | plain pass: standard error | time | paired: standard error | time | triples |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    machine = ""
+    for config, result in each("paired-"):
+        plain, pair = result["plain"], result["paired"]
+        lines.append(
+            f"| {config} | {plain['standard_error_of_a_pass']:.2%} | {plain['seconds']:.1f} s | "
+            f"{pair['standard_error']:.2%} | {pair['seconds']:.1f} s | {pair['triples']:,} |"
+        )
+        machine = f"\n\nOf a student's loss less the reference's, in parts of it; {where(result)}"
+    return "\n".join(lines) + machine if machine else "Not yet measured."
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
-    for make in (runs, speed, switches, ema, proof, kills, calibration, margins, grading):
+    makers = (
+        runs, speed, switches, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained, kinds,
+        paired,
+    )  # fmt: skip
+    for make in makers:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
         if start in text:
             before, _, rest = text.partition(start)
