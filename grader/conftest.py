@@ -7,8 +7,9 @@ configs/grading.yaml. `python -m grader` runs this same suite.
 import atexit
 import platform
 import secrets
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -248,9 +249,16 @@ def trainings(judge: Judge, submission: Any, seed: int, request: pytest.FixtureR
 
 
 @pytest.fixture
-def aloud(request: pytest.FixtureRequest) -> AbstractContextManager:
-    """Within it progress is shown: pytest would keep it to itself."""
-    return request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled()
+def aloud(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager]:
+    """Within `with aloud():` progress is shown, on lines of its own: pytest would keep it to itself."""
+
+    @contextmanager
+    def shown() -> Iterator[None]:
+        with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+            print(file=sys.stderr)
+            yield
+
+    return shown
 
 
 @pytest.fixture(scope="session")

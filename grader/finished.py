@@ -6,6 +6,7 @@ computed here as well: the worker meets x_t and t, and answers with the predicte
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Weights:
     file: Path
     state: dict[str, Tensor]
     about: dict[str, str]  # epoch, val_loss, and the hash of the code they were trained with
+
+    def describe(self) -> str:
+        """Which weights, from when, on which code."""
+        when = datetime.fromtimestamp(self.file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+        return f"{self.file}, epoch {self.about.get('epoch', '?')}, of {when}, model.py {self.about['code'][:12]}"
 
 
 def read_weights(file: Path, code: str, again: str) -> Weights:

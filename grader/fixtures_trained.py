@@ -1,7 +1,6 @@
 """What the checks of a finished training start from. A pytest plugin, registered by conftest.py."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -44,10 +43,10 @@ def conditioned(loaded: Finished) -> Finished:
 
 
 @pytest.fixture
-def sampled(loaded: Finished, aloud: AbstractContextManager) -> Finished:
+def sampled(loaded: Finished, aloud: Callable) -> Finished:
     """The same, where samples can be drawn."""
     try:
-        with aloud:
+        with aloud():
             loaded.samples  # noqa: B018
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for samples.sound: {error.message}") from error
@@ -55,7 +54,7 @@ def sampled(loaded: Finished, aloud: AbstractContextManager) -> Finished:
 
 
 @pytest.fixture
-def say_fid(judge: Judge, figures: Path, aloud: AbstractContextManager, request: pytest.FixtureRequest) -> Callable:
+def say_fid(judge: Judge, figures: Path, aloud: Callable, request: pytest.FixtureRequest) -> Callable:
     """Tell the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
 
     def say(finished: Finished, level: int) -> None:
@@ -63,7 +62,7 @@ def say_fid(judge: Judge, figures: Path, aloud: AbstractContextManager, request:
         picture = save_bands(quality.fid, record, finished.wanted.fid, figures / f"level{level}-fid.png")
         judge.inform(f"FID of level {level}", f"{quality.fid:.2f}, KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:
-            with aloud:
+            with aloud():
                 judge.inform(f"Inception FID of level {level}", f"{finished.inception_fid(weights):.2f}, no points")
 
     return say

@@ -279,8 +279,7 @@ def test_weights(finished: Finished, judge: Judge) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     network = finished.network()
     network(*network.noise(2, "trained"))
-    about = finished.weights.about
-    judge.inform("trained weights", f"{finished.weights.file}, epoch {float(about.get('epoch', 'nan')):g}")
+    judge.inform("weights of level 1", finished.weights.describe())
 
 
 @check("level1.trained.uses_t")
@@ -290,9 +289,9 @@ def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
 
 
 @check("level1.samples.sound")
-def test_samples_are_sound(loaded: Finished, aloud: Any, figures: Path, judge: Judge, measured: Measured) -> None:
+def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, judge: Judge, measured: Measured) -> None:
     """From the trained network samples can be drawn: finite images, not all alike."""
-    with aloud:
+    with aloud():
         measured.update(samples.check_sound(loaded.samples))
     picture = save_samples(loaded.samples, loaded.images.train, figures / "level1-samples.png")
     judge.inform("samples of level 1", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
@@ -307,7 +306,7 @@ def test_samples_show_every_class(sampled: Finished, measured: Measured) -> None
 
 @check("level1.samples.recognizable")
 def test_samples_are_recognizable(sampled: Finished, measured: Measured) -> None:
-    """One can tell what the samples show: a classifier is nearly as sure as on real images."""
+    """One can tell what the samples show: a classifier is sure enough of their classes."""
     of_real = samples.mean_of(sampled.samples_record["floor"], "confidence")
     measured.update(samples.check_confidence(sampled.quality.confidence, of_real, sampled.wanted.confidence))
 

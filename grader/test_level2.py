@@ -1,5 +1,6 @@
 """Level 2, the loss: lower than the reference's, on frozen (image, t, noise) triples. Points: configs/grading.yaml."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,7 @@ def test_weights(finished: Finished, judge: Judge) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     network = finished.network()
     network(*network.noise(2, "trained"))
-    about = finished.weights.about
-    judge.inform("trained weights", f"{finished.weights.file}, epoch {float(about.get('epoch', 'nan')):g}")
+    judge.inform("weights of level 2", finished.weights.describe())
 
 
 @check("level2.trained.uses_t")
@@ -29,10 +29,10 @@ def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
 
 @check("level2.loss.beats_reference")
 def test_beats_the_reference(
-    conditioned: Finished, aloud: Any, figures: Path, judge: Judge, measured: Measured
+    conditioned: Finished, aloud: Callable, figures: Path, judge: Judge, measured: Measured
 ) -> None:
     """The loss on the validation images is lower than the reference's, beyond what chance can do."""
-    with aloud:
+    with aloud():
         found = conditioned.on_validation
     picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
     judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}, see {picture}")
@@ -42,7 +42,7 @@ def test_beats_the_reference(
 
 
 @check("level2.loss.generalises")
-def test_generalises(conditioned: Finished, aloud: Any, measured: Measured) -> None:
+def test_generalises(conditioned: Finished, aloud: Callable, measured: Measured) -> None:
     """The test images, which no training may see, say the same as the validation images."""
-    with aloud:
+    with aloud():
         measured.update(paired.check_generalises(conditioned.on_validation, conditioned.on_test))

@@ -129,7 +129,11 @@ def run(tasks: list[tuple[str, int]]) -> None:
                         stderr=subprocess.DEVNULL, text=True,
                     ))  # fmt: skip
                 process = running.pop(0)
-                out, _ = process.communicate()
+                try:
+                    out, _ = process.communicate(timeout=0.2)
+                except subprocess.TimeoutExpired:
+                    running.append(process)  # let another finish first
+                    continue
                 if process.returncode:
                     raise RuntimeError(f"{' '.join(process.args[-2:])} failed: run it with --task to see why")
                 with open(RAW, "a") as file:

@@ -41,7 +41,7 @@ def check_classes(classes: list[float], least: float, missing: int) -> dict[str,
 
 
 def check_confidence(confidence: float, of_real: float, share: float) -> dict[str, float]:
-    """The classifier decides nearly as clearly on samples as on real images."""
+    """The classifier is at least `share` as sure on samples as it is on real images."""
     limit = share * of_real
     measured = {"confidence": confidence, "limit": limit, "of_real_images": of_real}
     if confidence < limit:
