@@ -101,8 +101,14 @@ class Finished:
     @once_property
     def weights(self) -> Weights:
         minutes = self.pace.step * len(self.images.train) * self.settings.training.epochs / 60
-        again = f"`uv run python main.py --config {self.config_file}` (about {minutes:.0f} min on this device)"
+        again = f"`uv run python main.py --config {self.config_shown}` (about {max(1, minutes):.0f} min on this device)"
         return read_weights(self.weights_file, self.code, again)
+
+    @property
+    def config_shown(self) -> Path:
+        """The configuration's file as one types it."""
+        file, here = self.config_file.resolve(), Path.cwd()
+        return file.relative_to(here) if file.is_relative_to(here) else file
 
     def network(self) -> Network:
         """The student's network with the trained weights, built anew: the worker may have been replaced."""
@@ -177,7 +183,7 @@ class Finished:
         """The reference's results. Raises NotJudged where there are none."""
         found = load_record(self.name)
         if found is None:
-            raise NotJudged(f"no results of the reference are recorded: make reference CONFIG={self.config_file}")
+            raise NotJudged(f"no results of the reference are recorded: make reference CONFIG={self.config_shown}")
         return found
 
     @property
@@ -188,7 +194,7 @@ class Finished:
         if found is None or (found["images"], found["steps"]) != (drawing.images, drawing.steps):
             raise NotJudged(
                 f"nothing is recorded for {drawing.images} samples in {drawing.steps} steps: "
-                f"make reference CONFIG={self.config_file}"
+                f"make reference CONFIG={self.config_shown}"
             )
         return found
 
@@ -204,7 +210,7 @@ class Finished:
         if reference is None:
             raise NotJudged(
                 f"torch {torch.__version__} draws other noise than the reference's record knows: "
-                f"make reference CONFIG={self.config_file}"
+                f"make reference CONFIG={self.config_shown}"
             )
         with progress_bar(len(triples.t), "triples", f"loss, {part} images") as bar:
             student = losses(network, self.diffusion, triples, batch_size=BATCH[self.kind], progress=bar.update)

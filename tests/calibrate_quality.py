@@ -62,7 +62,7 @@ def summary(rows: list[dict]) -> dict:
         if not mine:
             continue
         with_loss = [row for row in mine if row["draw"] == 0]
-        wrong = [row for row in mine if passed(row, "samples") != kind.samples]
+        wrong = [row for row in mine if kind.samples is not None and passed(row, "samples") != kind.samples]
         wrong_loss = [row for row in with_loss if passed(row, "loss") != kind.loss]
         quality = [row["measured"]["level1.samples.fid"] for row in mine]
         loss = [row["measured"]["level2.loss.beats_reference"] for row in with_loss]

@@ -33,10 +33,10 @@ class Kind:
     """A sort of trained submission, and what it must and must not pass."""
 
     model: str  # a file in tests/submissions
-    samples: bool  # level 1's claims about samples, which are level 3's too
+    samples: bool | None  # level 1's claims about samples, which are level 3's too; None: either will do
     loss: bool  # level 2's
     overrides: tuple[str, ...] = ()
-    only_class: bool = False  # trained on the images of one class
+    images: str = ""  # trained on other images: of one class, or those of validation
     stored: str = ""  # instead of training: all training images, or those of one class
     width: float = 0.0  # of what is stored
 
@@ -49,7 +49,10 @@ KINDS = {
     "undertrained": Kind("trained/unet.py", samples=False, loss=False, overrides=("training.epochs=1",)),
     "without_t": Kind("trained/unet_without_t.py", samples=False, loss=False, overrides=LONG),
     "one_class": Kind(
-        "trained/unet.py", samples=False, loss=False, overrides=("training.epochs=150",), only_class=True
+        "trained/unet.py", samples=False, loss=False, overrides=("training.epochs=150",), images="one class"
+    ),
+    "on_validation": Kind(
+        "trained/unet.py", samples=None, loss=False, overrides=("training.epochs=400",), images="validation"
     ),
     "one_class_blurred": Kind("trained/replayer.py", samples=False, loss=False, stored="one class", width=0.3),
     "replay": Kind("trained/replayer.py", samples=False, loss=False, stored="all", width=0.01),
@@ -73,7 +76,7 @@ def make(kind: Kind, folder: Path, seed: int) -> Path:
         code = hashlib.sha256((handed_in / "model.py").read_bytes()).hexdigest()
         ckpt.save_weights(model, file, epoch=0, step=0, val_loss="nan", code=code)
     else:
-        with only_class(seed % 10) if kind.only_class else contextlib.nullcontext():
+        with other_images(kind.images, seed) if kind.images else contextlib.nullcontext():
             exercise.run(config, network, DDPMSampler, folder / "run")
     return file
 
@@ -105,18 +108,21 @@ def training_images() -> tuple[Tensor, Tensor]:
 
 
 @contextlib.contextmanager
-def only_class(label: int) -> Iterator[None]:
-    """Within it the digits are only those of one class."""
-    whole = data.DATASETS["digits"]
+def other_images(which: str, seed: int) -> Iterator[None]:
+    """Within it training sees the digits of one class only, or those that are there for validation."""
+    whole, usual = data.DATASETS["digits"], data.split
 
     def part(images: Tensor, labels: Tensor) -> Part:
-        return Part(images[labels == label], labels[labels == label])
+        return Part(images[labels == seed % 10], labels[labels == seed % 10])
 
-    data.DATASETS["digits"] = lambda root: tuple(part(*p) for p in whole(root))
+    if which == "one class":
+        data.DATASETS["digits"] = lambda root: tuple(part(*p) for p in whole(root))
+    else:
+        data.split = lambda count: (usual(count)[1], usual(count)[1])
     try:
         yield
     finally:
-        data.DATASETS["digits"] = whole
+        data.DATASETS["digits"], data.split = whole, usual
 
 
 def judge(

@@ -14,6 +14,7 @@ from tests.bench.runs import LARGE, T4
 PAGES = (Path("README.md"), Path("DECISIONS.md"))
 CONFIGS = ("digits", "fashion_mnist", "cifar10")
 DEVICES = ("cpu", "cuda")
+WORDS = {True: "yes", False: "no", None: "either"}
 
 
 def each(kind: str) -> list[tuple[str, dict]]:
@@ -222,9 +223,8 @@ def kinds() -> str:
             between(k["relative_loss"], "+.1%"),
         ]  # fmt: skip
         lines.append(
-            f"| {name} | {'yes' if k['samples_should_pass'] else 'no'} | {k['samples_misjudged']} of "
-            f"{k['samples_judged']} | {'yes' if k['loss_should_pass'] else 'no'} | {k['loss_misjudged']} of "
-            f"{k['loss_judged']} | {' | '.join(cells)} |"
+            f"| {name} | {WORDS[k['samples_should_pass']]} | {k['samples_misjudged']} of {k['samples_judged']} "
+            f"| {WORDS[k['loss_should_pass']]} | {k['loss_misjudged']} of {k['loss_judged']} | {' | '.join(cells)} |"
         )
     return "\n".join(lines)
 
