@@ -52,6 +52,7 @@ class Reference:
         self.name, self.config_file, self.overrides = config_file.stem, config_file, overrides
         config = load_config(config_file, overrides)
         self.config, self.device = config, choose_device(config.runtime.device).value
+        self.epochs_wanted = load_config(config_file).training.epochs  # as shipped, whatever this call overrides
         m = config.model
         self.shape = (m.image_channels, m.image_size, m.image_size)
         self.images: Images = load_images(config.data.name, config.data.root, limit=None, shape=self.shape)
@@ -106,7 +107,7 @@ class Reference:
         runner, about = self.load(self.folder(seed) / "run" / ckpt.WEIGHTS)
         values = self.losses(runner, "validation", 0, f"seed {seed}")
         figures = {
-            "seed": seed, "epochs": rows[-1]["epoch"], "epochs_wanted": self.config.training.epochs,
+            "seed": seed, "epochs": rows[-1]["epoch"], "epochs_wanted": self.epochs_wanted,
             "kept_epoch": float(about["epoch"]), "training_seconds": rows[-1]["seconds"],
             "logged_validation_loss": float(about["val_loss"]), **self.summary(values, "validation", 0),
             "milestones": [],
@@ -187,7 +188,7 @@ class Reference:
 
     def why_provisional(self, seeds: list[dict]) -> str:
         """In a few words; empty where the figures are final."""
-        done, wanted = min(s["epochs"] for s in seeds), self.config.training.epochs
+        done, wanted = min(s["epochs"] for s in seeds), self.epochs_wanted
         limited = f", {self.config.data.limit:,} images" if self.config.data.limit else ""
         if done < wanted or limited:
             return f"{self.device.type}: {done:.3g} of {wanted} epochs{limited}"

@@ -93,7 +93,8 @@ def test_what_must_not_pass_does_not(stored, name):
         ("undertrained", "level2.loss.beats_reference"),
         ("replay", "level1.samples.new"),
         ("one_class_blurred", "level1.samples.classes"),
-        ("noise", "level1.samples.recognizable"),
+        ("noise", "level1.samples.classes"),
+        ("undertrained", "level1.samples.recognizable"),
         ("noise", "level1.samples.fid"),
     ],
 )

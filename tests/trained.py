@@ -41,11 +41,11 @@ class Kind:
     width: float = 0.0  # of what is stored
 
 
-LONG = ("data.batch_size=32", "training.epochs=45")  # with which a student's U-Net beats the reference
+LONG = ("data.batch_size=32", "training.epochs=70")  # with which a student's U-Net beats the reference
 KINDS = {
     "beats": Kind("trained/unet.py", samples=True, loss=True, overrides=LONG),
     "attention": Kind("right/networks/unet_add_attention.py", samples=True, loss=False),
-    "short": Kind("trained/unet.py", samples=True, loss=False, overrides=("training.epochs=20",)),
+    "short": Kind("trained/unet.py", samples=True, loss=False, overrides=("training.epochs=30",)),
     "undertrained": Kind("trained/unet.py", samples=False, loss=False, overrides=("training.epochs=1",)),
     "without_t": Kind("trained/unet_without_t.py", samples=False, loss=False, overrides=LONG),
     "one_class": Kind(

@@ -38,7 +38,7 @@ class Attention(nn.Module):
 
 
 class DiffusionModel(nn.Module):
-    widths = (48, 96)
+    widths = (32, 64)
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
