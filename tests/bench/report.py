@@ -166,8 +166,10 @@ def quality() -> str:
         f, chosen = record.figures, record.chosen
         losses = [f"{row['loss']:.5f} ± {1.96 * row['standard_error']:.5f}" for row in (chosen, f["test"])]
         m, seeds = f["machine"], len(f["seeds"])
-        done = f"{chosen['epochs']:.3g} of {chosen['epochs_wanted']} epochs, {seeds} seed{'s' if seeds > 1 else ''}"
-        trained = f"{done}; {m['device']}, {m['date']}" + (" · **provisional**" if record.provisional else "")
+        done = f"{chosen['epochs']:.3g} of {chosen['epochs_wanted']} epochs"
+        if record.provisional:
+            done = f"**provisional** ({record.provisional})"
+        trained = f"{done}, {seeds} seed{'s' if seeds > 1 else ''}; {m['device']}, {m['date']}"
         for drawn in f["samples"].values():
             fid, kid, floor = (
                 [row[key] for row in drawn[of]]
