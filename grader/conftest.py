@@ -19,6 +19,7 @@ import pytest
 from grader import ROOT
 from grader.nursery import Nursery
 from grader.once import Once
+from grader.rubric import needs_training
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,9 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What -m and -k go by: the level, whether it needs trained weights, and the parts of a check's id."""
     for item in items:
-        level, *names = item.get_closest_marker("check").args[0].split(".")
+        check_id = item.get_closest_marker("check").args[0]
+        level, *names = check_id.split(".")
         item.add_marker(level)
-        if names[0] in ("trained", "samples", "loss"):
+        if needs_training(check_id):
             item.add_marker("trained")
         item.extra_keyword_matches.update(names)
 

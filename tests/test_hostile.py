@@ -30,6 +30,7 @@ from grader.grade import grade
 from grader.grading import GRADING, load_grading
 from grader.reports.terminal import render
 from grader.results import Check, Results
+from grader.rubric import needs_training
 from grader.submission import OUTPUT_LIMIT
 from tests.conftest import ROOT
 
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 HOSTILE = ROOT / "tests" / "submissions" / "hostile"
 NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
-PLANNED = sorted(name for name in load_grading().points if name.startswith("level1."))
+PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))
 DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "sleeps_in_c": 5.0}  # seconds, in place of pace.FLOOR
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks that ask about 5 images in eval mode
 LAST = "kills_its_parent"  # takes the nursery with it that all the others share
