@@ -7,6 +7,7 @@ import pytest
 
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.samples import mean_of
 from grader.conftest import Judge, Trainings
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.finished import Finished
@@ -60,7 +61,8 @@ def say_fid(judge: Judge, figures: Path, aloud: Callable, request: pytest.Fixtur
     def say(finished: Finished, level: int) -> None:
         quality, record = finished.quality, finished.samples_record
         picture = save_bands(quality.fid, record, finished.wanted.fid, figures / f"level{level}-fid.png")
-        judge.inform(f"FID of level {level}", f"{quality.fid:.2f}, KID {quality.kid:.3f}, see {picture}")
+        reference = f"the reference's {mean_of(record['reference'], 'fid'):.2f}{finished.record.caveat}"
+        judge.inform(f"FID of level {level}", f"{quality.fid:.2f} ({reference}), KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:
             with aloud():
                 judge.inform(f"Inception FID of level {level}", f"{finished.inception_fid(weights):.2f}, no points")

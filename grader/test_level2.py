@@ -35,8 +35,8 @@ def test_beats_the_reference(
     with aloud():
         found = conditioned.on_validation
     picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
-    judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}, see {picture}")
     record = conditioned.record
+    judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}{record.caveat}, see {picture}")
     along = record.chosen["milestones"]
     measured.update(paired.check_beats(found, record.looks, conditioned.edges, along, record.provisional))
 

@@ -307,6 +307,7 @@ def test_what_is_recorded_is_what_is_configured(config):
     assert record.looks == len(LOOKS) or figures["provisional"]
     done = all(seed["epochs"] >= settings.training.epochs for seed in figures["seeds"])
     assert bool(figures["provisional"]) == (not done), "a training that was cut short is provisional"
+    assert bool(record.caveat) == bool(figures["provisional"])
     assert name in status() and (not figures["provisional"] or figures["provisional"] in status())
 
 

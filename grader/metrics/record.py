@@ -32,6 +32,11 @@ class Record:
         return self.figures["provisional"]
 
     @property
+    def caveat(self) -> str:
+        """To be said behind a figure."""
+        return f" [provisional, {self.provisional}]" if self.provisional else ""
+
+    @property
     def looks(self) -> int:
         """How many looks at the validation images are recorded."""
         return sum(name.startswith("validation.") for name in self.losses)
