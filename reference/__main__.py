@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
@@ -43,6 +44,14 @@ MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200)  # epochs after which the weights a
 SHIPPED = 15 << 20  # bytes of weights, at most, that go into the repository
 DRAWS = 5  # of real images, for the floor
 BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}
+
+
+class Training(NamedTuple):
+    """One training, measured."""
+
+    figures: dict
+    runner: Runner
+    losses: torch.Tensor  # of the first look
 
 
 class Reference:
@@ -101,7 +110,7 @@ class Reference:
         mean = stratified(values, triples.bins, widths())
         return {"loss": mean.value, "standard_error": mean.error, "by_bin": mean.bins.tolist()}
 
-    def measure(self, seed: int) -> tuple[dict, Runner, torch.Tensor]:
+    def measure(self, seed: int) -> Training:
         """One training: its losses along the way and at the end."""
         rows = ckpt.read_log(self.folder(seed) / "run" / ckpt.LOG)
         runner, about = self.load(self.folder(seed) / "run" / ckpt.WEIGHTS)
@@ -116,7 +125,7 @@ class Reference:
             early, about = self.load(file)
             found = self.losses(early, "validation", 0, f"seed {seed}, epoch {about['epoch']}")
             figures["milestones"].append({"epoch": int(about["epoch"]), **self.summary(found, "validation", 0)})
-        return figures, runner, values
+        return Training(figures, runner, values)
 
     def drawing(self, kind: str) -> Drawing:
         return load_grading().samples[self.config.data.name].setting(kind)
@@ -146,35 +155,31 @@ class Reference:
 
     def record(self, seeds: list[int], looks: int) -> Path:
         """Measure all trainings that there are, and write what the grader reads."""
-        kind = "cpu" if self.device.type == "cpu" else "gpu"
-        measured = [self.measure(seed) for seed in seeds]
-        best = min(measured, key=lambda m: m[0]["loss"])
-        figures, runner, values = best
-        kept = {"validation.0": values, "test.0": self.losses(runner, "test", 0, "test images")}
+        trainings = [self.measure(seed) for seed in seeds]
+        best = min(trainings, key=lambda training: training.figures["loss"])
+        kept = {"validation.0": best.losses, "test.0": self.losses(best.runner, "test", 0, "test images")}
         for look in range(1, looks):
-            kept[f"validation.{look}"] = self.losses(runner, "validation", look, f"look {look + 1}")
+            kept[f"validation.{look}"] = self.losses(best.runner, "validation", look, f"look {look + 1}")
         fingerprints = {}
         for name in kept:
             part, look = name.split(".")
             triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, int(look), part=part)
             fingerprints[name] = triples.fingerprint()
 
-        earlier = load_record(self.name)
-        samples = earlier.figures["samples"] if earlier else {}
-        of_each = [self.sample(runner, seed, kind) for seed, (_, runner, _) in zip(seeds, measured, strict=True)]
-        samples[kind] = {**asdict(self.drawing(kind)),
-                         "reference": of_each, "floor": self.floor(kind)}  # fmt: skip
-        weights = self.save_weights(runner)
-        values = {
-            "config": self.name, "provisional": self.why_provisional([m[0] for m in measured]),
+        samples = {}
+        for kind in ("cpu",) if self.device.type == "cpu" else ("cpu", "gpu"):  # who has a GPU can do both
+            of_each = [self.sample(training.runner, training.figures["seed"], kind) for training in trainings]
+            samples[kind] = asdict(self.drawing(kind)) | {"reference": of_each, "floor": self.floor(kind)}
+        of_seeds = [training.figures for training in trainings]
+        figures = {
+            "config": self.name, "provisional": self.why_provisional(of_seeds),
             "machine": machine(self.device), "overrides": self.overrides,
             "classifier": classifier.load(self.config.data.name).name,
-            "parameters": sum(p.numel() for p in runner.parameters()), "chosen_seed": figures["seed"],
-            "weights": weights, "fingerprints": fingerprints,
-            "test": self.summary(kept["test.0"], "test", 0),
-            "seeds": [m[0] for m in measured], "samples": samples,
+            "parameters": sum(p.numel() for p in best.runner.parameters()), "chosen_seed": best.figures["seed"],
+            "weights": self.save_weights(best.runner), "fingerprints": fingerprints,
+            "test": self.summary(kept["test.0"], "test", 0), "seeds": of_seeds, "samples": samples,
         }  # fmt: skip
-        return save_record(self.name, Record(values, kept))
+        return save_record(self.name, Record(figures, kept))
 
     def save_weights(self, runner: Runner) -> str:
         """Ship the weights where they are small enough; returns where they are, from the root of the project."""

@@ -331,6 +331,19 @@ def test_the_recorded_losses_are_those_of_the_shipped_weights(digits):
     torch.testing.assert_close(found, record.look("validation", 0, triples), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["digits", "fashion_mnist", "cifar10"])
+def test_every_look_is_recorded_at_the_triples_of_today(name, request):
+    """Once a look was recorded at another number of triples, and would have been refused where it was needed."""
+    settings, record = load_config(f"configs/{name}.yaml"), load_record(name)
+    root = "unused" if name == "digits" else request.getfixturevalue("real_data")
+    m = settings.model
+    images = load_images(name, root, limit=None, shape=(m.image_channels, m.image_size, m.image_size))
+    for recorded in record.losses:
+        part, look = recorded.split(".")
+        triples = draw_triples(getattr(images, part), m.num_timesteps, int(look), part=part)
+        assert record.look(part, int(look), triples) is not None and len(record.losses[recorded]) == len(triples.t)
+
+
 def test_a_record_of_other_triples_is_not_used(digits):
     record = load_record("digits")
     other = draw_triples(digits.validation, T, 0, part="test")
