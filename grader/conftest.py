@@ -197,7 +197,9 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed,
-        "config": config_file(request.config.option, 1).stem,
+        "config": ", ".join(
+            sorted({config_file(request.config.option, check.level).stem for check in judge.results.checks})
+        ),
         "guards": ["process boundary", "deadlines", "import block"] if not judge.in_process else [],
         "advisory": "; ".join(
             why for why, so in (

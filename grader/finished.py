@@ -139,9 +139,14 @@ class Finished:
         return found
 
     @property
+    def setting(self) -> str:
+        """Which of the settings for samples this device takes."""
+        return "cpu" if self.kind == "cpu" else "gpu"
+
+    @property
     def drawing(self) -> Drawing:
         """How many are drawn, in how many steps."""
-        return self.wanted.setting("cpu" if self.kind == "cpu" else "gpu")
+        return self.wanted.setting(self.setting)
 
     @once_property
     def samples(self) -> Tensor:
@@ -189,8 +194,7 @@ class Finished:
     @property
     def samples_record(self) -> dict[str, Any]:
         """What the reference's samples, and real images, were measured to be, in the setting of this device."""
-        kind = "cpu" if self.kind == "cpu" else "gpu"
-        found, drawing = self.record.figures["samples"].get(kind), self.drawing
+        found, drawing = self.record.figures["samples"].get(self.setting), self.drawing
         if found is None or (found["images"], found["steps"]) != (drawing.images, drawing.steps):
             raise NotJudged(
                 f"nothing is recorded for {drawing.images} samples in {drawing.steps} steps: "

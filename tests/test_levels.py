@@ -4,8 +4,10 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -201,10 +203,11 @@ def test_a_broken_contract_is_not_trained(tmp_path, capfd):
     assert not (tmp_path / "out" / "trainings").exists()
 
 
-def test_a_training_that_fails_is_said_and_the_rest_is_graded(tmp_path, capfd):
+@pytest.mark.parametrize("fault", ["assert len(x) < 20", "if len(x) > 20: raise SystemExit(130)"])
+def test_a_training_that_fails_is_said_and_the_rest_is_graded(fault, tmp_path, capfd):
     source = (BANK / "trained" / "unet.py").read_text()
-    broken = source.replace("        h, skips = self.stem(x), []\n",
-                            "        h, skips = self.stem(x), []\n        assert len(x) < 20\n")  # fmt: skip
+    line = "        h, skips = self.stem(x), []\n"
+    broken = source.replace(line, f"{line}        {fault}\n")
     assert broken != source
     (tmp_path / "model.py").write_text(broken)
     about = ["--config", str(DIGITS), "--output", str(tmp_path / "out"), "runtime.device=cpu", "training.epochs=1"]
@@ -212,3 +215,18 @@ def test_a_training_that_fails_is_said_and_the_rest_is_graded(tmp_path, capfd):
     assert "the training failed" in capfd.readouterr().out
     checks = json.loads((tmp_path / "out" / "results.json").read_text())["checks"]
     assert {check["verdict"] for check in checks} == {"not_judged"}
+
+
+def test_ctrl_c_while_training_leaves_a_checkpoint_and_no_process(student, tmp_path):
+    command = [sys.executable, "-m", "grader", student, "--train", "--level", "2", "--config", DIGITS]
+    about = ["--output", tmp_path, "runtime.device=cpu", "training.epochs=5000"]
+    judge = subprocess.Popen([*command, *about], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("trainings/*/digits-student/log.csv")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    judge.send_signal(signal.SIGINT)  # to the judge alone: it has to pass it on
+    _, err = judge.communicate(timeout=60)
+    assert judge.returncode == 130 and "interrupted; no results were written" in err
+    assert list(tmp_path.glob("trainings/*/digits-student/checkpoint.pt"))
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in listed

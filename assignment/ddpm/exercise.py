@@ -78,8 +78,8 @@ def run(
             seed=config.sampling.seed, batch_size=config.sampling.batch_size,
         )  # fmt: skip
 
-    about = {"code": code_hash(network)}
-    train(runner, images, diffusion, config, run_dir, draw, about=about, on_epoch=on_epoch)
+    code = {"code": code_hash(network)}
+    train(runner, images, diffusion, config, run_dir, draw, about=code, on_epoch=on_epoch)
     about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"

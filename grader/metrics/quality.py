@@ -126,7 +126,6 @@ class Real:
 def inception_fid(samples: Tensor, real: Real, weights: str) -> float:
     """The customary FID of uint8 samples (N, C, H, W), by Inception-v3, which knows photographs and nothing small.
 
-
     Args:
         weights: torch-fidelity's file of them, or `download`
     Raises:
