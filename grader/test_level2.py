@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.checks import conditioning, paired
+from grader.checks.finding import NotJudged
 from grader.conftest import Judge
 from grader.finished import Finished
 from grader.pictures import save_loss_by_t
@@ -43,6 +44,10 @@ def test_beats_the_reference(
 
 @check("level2.loss.generalises")
 def test_generalises(conditioned: Finished, aloud: Callable, measured: Measured) -> None:
-    """The test images, which no training may see, say the same as the validation images."""
+    """The lead is there on the test images, too, which no training may see."""
+    with aloud():
+        found = conditioned.on_validation
+    if paired.decide(found, conditioned.record.looks) != "wins":
+        raise NotJudged("waits for loss.beats_reference: there is no lead to confirm")
     with aloud():
         measured.update(paired.check_generalises(conditioned.on_validation, conditioned.on_test))

@@ -188,7 +188,7 @@ def test_the_reference_draws_recognizable_digits(reference):
 def test_the_reference_does_not_beat_itself(reference):
     check = next(c for c in reference.checks if c.id == "level2.loss.beats_reference")
     assert check.verdict == "failed" and abs(check.measurements["relative_difference"]) < 1e-4
-    assert verdicts(reference)["level2.loss.generalises"] == "passed"
+    assert verdicts(reference)["level2.loss.generalises"] == "not_judged"  # no lead, no points for one
 
 
 # ---- training before grading
