@@ -1,20 +1,27 @@
-"""Own work: what a submission may not import or read. A block in the worker, a scan of the source in the judge."""
+"""Own work: what a submission may not import, read or replace. A block in the worker, a scan of its source here."""
 
 import ast
 import sys
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 
-FORBIDDEN = (
-    "diffusers", "timm", "transformers", "huggingface_hub", "torchvision.models", "safetensors",
-    "reference", "grader", "tests",
-)  # fmt: skip
+READY_MADE = ("diffusers", "timm", "transformers", "huggingface_hub")
+FORBIDDEN = (*READY_MADE, "torchvision.models", "safetensors", "reference", "grader", "tests")
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".onnx")
 READERS = (
     "torch.load", "torch.hub", "torch.jit.load", "safetensors.torch.load_file", "numpy.load", "np.load",
     "pickle.load", "pickle.loads", "joblib.load",
     "urllib.request.urlopen", "urllib.request.urlretrieve", "requests.get",
 )  # fmt: skip
+
+
+# who reaches for these wants to get at the grader, not at an image
+INSPECTORS = (
+    "sys._getframe", "sys._current_frames", "sys.setprofile", "sys.settrace", "inspect.currentframe", "inspect.stack",
+    "gc.get_objects", "gc.get_referrers", "ctypes", "exec", "eval", "compile",
+)  # fmt: skip
+MACHINERY = ("sys.meta_path", "sys.path_hooks", "sys.modules")
+PATCHABLE = ("torch", "builtins")  # modules of which nothing is to be replaced; torch.backends holds settings
 
 
 def is_forbidden(module: str) -> bool:
@@ -43,7 +50,10 @@ def allow_only_own_work() -> None:
 
 
 def scan(source: str) -> list[tuple[int, str]]:
-    """In the judge: (line, what) of each forbidden import or reader of weights. Raises SyntaxError."""
+    """In the judge: (line, what) of each forbidden import, reader of weights, or attempt at torch and the grader.
+
+    Raises SyntaxError.
+    """
     tree = ast.parse(source)
     names = dict(_aliases(tree))
     return sorted({(node.lineno, what) for node in ast.walk(tree) for what in _offences(node, names)})
@@ -65,8 +75,19 @@ def _offences(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
         full = [f"{node.module}.{alias.name}" for alias in node.names]
         if is_forbidden(node.module) or any(map(is_forbidden, full)):
             yield f"from {node.module} import {', '.join(alias.name for alias in node.names)}"
+    elif isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete)):
+        targets = node.targets if isinstance(node, (ast.Assign, ast.Delete)) else [node.target]
+        for part in (part for target in targets for part in ast.walk(target) if isinstance(part, ast.Attribute)):
+            if isinstance(part.ctx, (ast.Store, ast.Del)) and _is_patchable(changed := _dotted(part, names)):
+                yield f"{changed} = …"
+    elif isinstance(node, ast.Attribute) and _dotted(node, names) in MACHINERY:
+        yield _dotted(node, names)
     elif isinstance(node, ast.Call):
         called = _dotted(node.func, names)
+        if any(called == name or called.startswith(f"{name}.") for name in INSPECTORS):
+            yield f"{called}(…)"
+        if called in ("setattr", "delattr") and node.args and _is_patchable(_dotted(node.args[0], names) + "."):
+            yield f"{called}({_dotted(node.args[0], names)}, …)"
         if any(called == reader or called.startswith(f"{reader}.") for reader in READERS):
             yield f"{called}(…)"
         if called.split(".")[-1] in ("import_module", "__import__", "find_spec"):
@@ -75,6 +96,11 @@ def _offences(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
                     yield f"{called}(…) of a computed name"
                 elif isinstance(argument.value, str) and is_forbidden(argument.value):
                     yield f"{called}({argument.value!r})"
+
+
+def _is_patchable(name: str) -> bool:
+    """Whether a dotted name belongs to a module that is to stay as it is."""
+    return name.startswith(tuple(f"{module}." for module in PATCHABLE)) and not name.startswith("torch.backends.")
 
 
 def _dotted(node: ast.AST, names: dict[str, str]) -> str:

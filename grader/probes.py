@@ -10,11 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, is_grad_enabled, manual_seed, nn, randn, set_grad_enabled
+from torch.nn.functional import mse_loss
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.diffusion import GaussianDiffusion
+
+# Like the imports above bound before a submission is there: what it later makes of torch's own names is not asked.
+get_rng_state = torch.default_generator.get_state
+run_backward = torch.autograd.Variable._execution_engine.run_backward
+requires_grad_ = Tensor.requires_grad_
+SETTINGS = {
+    "default dtype": torch.get_default_dtype,
+    "default device": torch.get_default_device,
+    "grad mode": torch.is_grad_enabled,
+    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
+    "number of threads": torch.get_num_threads,
+}
 
 Tensors = dict[str, Tensor]
 Ask = Callable[[dict[str, Any], Tensors], Tensor]
@@ -80,13 +92,13 @@ def find_class(file: str, name: str) -> type:
 
 def defaults() -> dict[str, Any]:
     """Settings of the process that nobody but the judge may change."""
-    return {
-        "default dtype": str(torch.get_default_dtype()),
-        "default device": str(torch.get_default_device()),
-        "grad mode": torch.is_grad_enabled(),
-        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "number of threads": torch.get_num_threads(),
-    }
+    found = {name: get() for name, get in SETTINGS.items()}
+    return {name: value if isinstance(value, (bool, int)) else str(value) for name, value in found.items()}
+
+
+def backward(y: Tensor, cotangent: Tensor) -> None:
+    """y.backward(cotangent)"""
+    run_backward((y,), (cotangent,), False, False, (), allow_unreachable=True, accumulate_grad=True)
 
 
 def describe(y: Any) -> dict[str, Any]:
@@ -109,11 +121,11 @@ def sendable(y: Any) -> bool:
 def build(session: Session, tensors: Tensors, *, name: str, config: dict, seed: int) -> tuple[dict, Tensors]:
     """Import model.py, build DiffusionModel(config) on the device, in train mode as torch leaves it."""
     before = defaults()
-    torch.manual_seed(seed)
+    manual_seed(seed)
     model = call(find_class("model", "DiffusionModel"), "DiffusionModel(config)", ModelConfig(**config))
     if not isinstance(model, nn.Module):
         raise ContractError(f"DiffusionModel is a {type(model).__name__}, not a torch.nn.Module")
-    rng = torch.get_rng_state()
+    rng = get_rng_state()
     session.networks[name] = model.to(session.device)
     session.optimizers.pop(name, None)
     batch_norms = [n for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
@@ -132,7 +144,7 @@ def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> tupl
             if p.requires_grad:
                 fan_in = max(1, p.numel() // len(p)) if p.ndim > 1 else 16
                 scale = 0.2 * p.square().mean().sqrt() + 0.2 / math.sqrt(fan_in)
-                p += scale * torch.randn(p.shape, generator=generator).to(p)
+                p += scale * randn(p.shape, generator=generator).to(p)
     return {}, {}
 
 
@@ -143,18 +155,18 @@ def forward(
     """One forward pass in eval mode; also how inputs, generators and defaults are afterwards."""
     model = session.networks[name].eval()
     x, t = (tensors[k].to(session.device) for k in ("x", "t"))
-    torch.manual_seed(seed)
-    rng = torch.get_rng_state()
-    mode = torch.is_grad_enabled()
-    torch.set_grad_enabled(grad)
+    manual_seed(seed)
+    rng = get_rng_state()
+    mode = is_grad_enabled()
+    set_grad_enabled(grad)
     before = defaults()
     try:
         with torch.autocast(session.device.type, torch.bfloat16, enabled=autocast):
             y = model(x, t)
         after = defaults()
     finally:
-        torch.set_grad_enabled(mode)
-    back = {"x": x, "t": t, "rng_before": rng, "rng_after": torch.get_rng_state()}
+        set_grad_enabled(mode)
+    back = {"x": x, "t": t, "rng_before": rng, "rng_after": get_rng_state()}
     if sendable(y):
         back["y"] = y
     return {**describe(y), "defaults": [before, after]}, back
@@ -164,12 +176,12 @@ def forward(
 def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
     """Backward from a random cotangent to x, in train mode, with gradients on as training has them."""
     model = session.networks[name].train()
-    x = tensors["x"].to(session.device).requires_grad_()
-    torch.manual_seed(seed)
+    x = requires_grad_(tensors["x"].to(session.device))
+    manual_seed(seed)
     y = model(x, tensors["t"].to(session.device))
     if not y.requires_grad:
         return {"requires_grad": False}, {}
-    y.backward(tensors["cotangent"].to(y))
+    backward(y, tensors["cotangent"].to(y))
     return {"requires_grad": True}, {} if x.grad is None else {"gradient": x.grad}
 
 
@@ -187,12 +199,12 @@ def steps(
         session.optimizers[name] = Adam(trainable, lr=learning_rate)
     optimizer = session.optimizers[name]
     seen = {n: [False, False, True] for n, p in model.named_parameters() if p.requires_grad} if gradients else {}
-    torch.manual_seed(seed)
+    manual_seed(seed)
     losses = []
     for x_t, t, noise in zip(*(tensors[k].to(session.device) for k in ("x_t", "t", "noise")), strict=True):
-        loss = F.mse_loss(model(x_t, t).float(), noise)
+        loss = mse_loss(model(x_t, t).float(), noise)
         model.zero_grad(set_to_none=True)
-        loss.backward()
+        backward(loss, torch.ones_like(loss))
         for n, p in model.named_parameters() if gradients else ():
             if n in seen and p.grad is not None:
                 nonzero, finite = bool(p.grad.any()), bool(p.grad.isfinite().all())
@@ -242,7 +254,7 @@ class AskedModel(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        facts = {"x": describe(x), "t": describe(t), "training": self.training, "grad": torch.is_grad_enabled()}
+        facts = {"x": describe(x), "t": describe(t), "training": self.training, "grad": is_grad_enabled()}
         eps = self.ask(facts, {k: v for k, v in (("x", x), ("t", t)) if sendable(v)})
         return eps.to(self.weight.device) + 0 * self.weight
 
@@ -288,7 +300,7 @@ def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tup
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).eval()
     x_t, t = (tensors[k].to(session.device) for k in ("x_t", "t"))
-    torch.manual_seed(seed)
+    manual_seed(seed)
     y, changed = _watched(diffusion, model, lambda: call(sampler.p_sample, "p_sample(model, x_t, t)", model, x_t, t))
     return {**describe(y), "changed": changed}, {"x_t": x_t, "t": t, **({"y": y} if sendable(y) else {})}
 
@@ -299,6 +311,6 @@ def sample(session: Session, tensors: Tensors, *, name: str, shape: list, seed: 
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).train()
     if seed is not None:
-        torch.manual_seed(seed)
+        manual_seed(seed)
     y, changed = _watched(diffusion, model, lambda: call(sampler.sample, "sample(model, shape)", model, tuple(shape)))
     return {**describe(y), "changed": changed}, {"y": y} if sendable(y) else {}

@@ -72,7 +72,7 @@ def check_own_work(offences: list[tuple[int, str]], file: str) -> None:
         raise CheckFailed(
             f"{file}:{line}: {what}",
             "The exercise is to write it yourself with torch.nn: no diffusers, timm, transformers, torchvision.models "
-            "or reference, and no weights from files or the net.",
+            "or reference, no weights from files or the net, and nothing of torch replaced.",
             offences=[f"{file}:{line}: {what}" for line, what in offences],
         )
 
