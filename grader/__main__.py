@@ -10,6 +10,7 @@ from pathlib import Path
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
 from grader.errors import GraderFault
+from grader.sandbox import KINDS, find_sandbox
 
 LEVELS = (1, 2, 3, 4)
 EXIT_FAULT = 3
@@ -54,6 +55,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--trusted", action="store_true", help="allow ready-made networks: for the reference itself")
     parser.add_argument("--seed", type=int, metavar="N", help="of the judge's inputs; else a secret one, recorded")
+    parser.add_argument(
+        "--secret-seed",
+        metavar="FILE",
+        help="a seed that follows from the secret in this file and from the submission: the same when graded again",
+    )
+    parser.add_argument(
+        "--sandbox",
+        choices=KINDS,
+        default="auto",
+        help="bubblewrap around the submission: where there is one (auto), or not at all without one (required)",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
     args = parser.parse_intermixed_args(argv)
     args.level = sorted(set(args.level or LEVELS))
@@ -70,9 +82,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> Path:
     """Grade, and write results.json; returns its path."""
-    from grader.conftest import config_file
-    from grader.grade import grade  # imports torch: not before the call is known to be right
+    from grader.conftest import config_file  # imports torch: not before the call is known to be right
+    from grader.grade import grade
+    from grader.seeds import DRAW, choose_seed
 
+    sandbox = find_sandbox(args.sandbox)
+    if args.secret_seed:
+        choose_seed(args.submission, args.seed, args.secret_seed)
     files = {level: config_file(args, level) for level in args.level}
     for file in sorted(set(files.values())):
         load_config(file, args.overrides)
@@ -84,7 +100,9 @@ def run(args: argparse.Namespace) -> Path:
         m = config.model
         load_images(config.data.name, config.data.root, limit=None, shape=(m.image_channels, *[m.image_size] * 2))
 
-    overrides, options = list(args.overrides), [f"--figures={args.output}"]
+    overrides, options = list(args.overrides), [f"--figures={args.output}", f"--sandbox={args.sandbox}"]
+    if args.seed is None:
+        options.append(f"--secret-seed={args.secret_seed or DRAW}")
     if args.weights:
         options.append(f"--weights={args.weights}")
     if args.inception:
@@ -94,7 +112,8 @@ def run(args: argparse.Namespace) -> Path:
     if args.train:
         from grader.train import train
 
-        runs = train(args.submission, {files[level] for level in args.level if level != 4}, args.overrides, args.output)
+        configs = {files[level] for level in args.level if level != 4}
+        runs = train(args.submission, configs, args.overrides, args.output, sandbox)
         overrides.append(f"output_dir={runs}")
     results = grade(
         args.submission, levels=args.level, config=args.config, overrides=overrides, seed=args.seed, options=options

@@ -6,7 +6,6 @@ configs/grading.yaml. `python -m grader` runs this same suite.
 
 import atexit
 import platform
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,10 +15,15 @@ from typing import Any
 
 import pytest
 
+from assignment.ddpm.errors import UserError
 from grader import ROOT
+from grader.errors import GraderFault
+from grader.grading import load_grading
+from grader.limits import describe
 from grader.nursery import Nursery
 from grader.once import Once
 from grader.rubric import needs_training
+from grader.sandbox import find_sandbox
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,9 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @cache
-def shared_nursery(*, fork: bool) -> Nursery:
-    """One for all the gradings of this process; it ends with it."""
-    nursery = Nursery(fork=fork)
+def shared_nursery(*, fork: bool, sandbox: str = "auto", trusted: bool = False) -> Nursery:
+    """One for all the gradings of this process; it ends with it. Raises GraderFault as `find_sandbox` does."""
+    nursery = Nursery(fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted)
     atexit.register(nursery.close)
     return nursery
 
@@ -59,19 +63,55 @@ class Judge:
         self.config = config
         self.in_process = config.option.in_process
         # before torch is imported here, so that both processes import it at the same time
-        self.nursery = None if self.in_process else shared_nursery(fork=platform.system() == "Linux")
+        try:
+            self.nursery = None if self.in_process else self._nursery(fork=platform.system() == "Linux")
+        except GraderFault as fault:
+            raise pytest.UsageError(str(fault)) from fault
         self.results = None
+        self.seed, self.seed_is = 0, ""
         self.checks: dict[str, Any] = {}
         self.faults: list[str] = []
         self.submission = None
+
+    def _nursery(self, *, fork: bool, trusted: bool = False) -> Nursery:
+        option = self.config.option
+        return shared_nursery(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
+
+    def pace(self, settings: Any, device: str) -> Any:
+        """The reference's times on this machine."""
+        from grader import pace
+
+        if self.in_process:
+            return pace.UNHURRIED
+        return pace.remembered(settings, lambda: self._nursery(fork=self.nursery.fork, trusted=True), device)
+
+    def nursery_for(self, device: str) -> Nursery:
+        """One whose workers can use the device: CUDA does not survive a fork."""
+        if device != "cpu" and self.nursery.fork:
+            self.nursery = self._nursery(fork=False)
+        return self.nursery
+
+    def guards(self, device: str) -> list[str]:
+        """What was in force between the submission and the rest of the machine."""
+        if self.in_process:
+            return []
+        limits = self.nursery.limits
+        own = [] if self.config.option.trusted else ["import block"]
+        return ["process boundary", "deadlines", *own, str(self.nursery.sandbox), describe(limits, device)]
 
     def inform(self, name: str, says: str) -> None:
         """Something about the submission that gives no points."""
         self.results.information[name] = says
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        from grader.grading import load_grading
         from grader.results import Check, Results
+        from grader.seeds import choose_seed
+
+        option = self.config.option
+        try:
+            self.seed, self.seed_is = choose_seed(option.submission, option.seed, option.secret_seed)
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
 
         points = load_grading().points
         ids = [item.get_closest_marker("check").args[0] for item in session.items]
@@ -172,9 +212,8 @@ def device(settings: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def seed(request: pytest.FixtureRequest) -> int:
-    given = request.config.option.seed
-    return secrets.randbits(63) if given is None else given
+def seed(judge: Judge) -> int:
+    return judge.seed
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +221,7 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
     import torch
 
     from grader import __version__
+    from grader.sources import sha256
 
     path = request.config.option.submission
     if judge.in_process:
@@ -191,16 +231,16 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
     else:
         from grader.submission import Submission
 
-        if device != "cpu" and judge.nursery.fork:  # CUDA does not survive a fork
-            judge.nursery = shared_nursery(fork=False)
-        judge.submission = Submission(path, judge.nursery, device=device, trusted=request.config.option.trusted)
+        nursery = judge.nursery_for(device)
+        judge.submission = Submission(path, nursery, device=device)
+    judge.results.sha256 = sha256(judge.submission.sources)
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed,
         "config": ", ".join(
             sorted({config_file(request.config.option, check.level).stem for check in judge.results.checks})
         ),
-        "guards": ["process boundary", "deadlines", "import block"] if not judge.in_process else [],
+        "seed_is": judge.seed_is, "guards": judge.guards(device),
         "advisory": "; ".join(
             why for why, so in (
                 ("the submission ran in the judge's own process (--in-process)", judge.in_process),
@@ -212,10 +252,8 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
 
 
 @pytest.fixture(scope="session")
-def pace(judge: Judge, settings: Any, device: str) -> Any:
-    from grader import pace
-
-    return pace.remembered(settings, judge.nursery, device) if not judge.in_process else pace.UNHURRIED
+def pace(judge: Judge, settings: Any, device: str, submission: Any) -> Any:
+    return judge.pace(settings, device)
 
 
 class Trainings:
@@ -233,16 +271,13 @@ class Trainings:
 
     def _find(self, file: Path) -> Any:
         from assignment.ddpm.config import load_config
-        from grader import pace
         from grader.finished import Finished
 
         settings = load_config(file, self.options.set)
         kind = "solution" if self.options.trusted else "student"
         weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
         return Finished(
-            self.submission,
-            pace.UNHURRIED if self.judge.in_process
-            else pace.remembered(settings, self.judge.nursery, self.submission.device),
+            self.submission, self.judge.pace(settings, self.submission.device),
             settings, config=file, weights=weights, seed=self.seed,
         )  # fmt: skip
 

@@ -22,18 +22,16 @@ from grader.grading import load_grading
 from grader.network import Network
 from grader.once import Once
 from grader.pace import Pace
-from grader.submission import Submission, is_there
+from grader.sources import why_missing
+from grader.submission import Submission
 
 
 @pytest.fixture(scope="session")
 def model_file(submission: Submission) -> str:
     """The source of model.py."""
-    file = submission.path / "model.py"
-    if not is_there(file):
-        raise CheckFailed(
-            f"there is no file model.py in {submission.path}", "Hand in model.py under exactly this name."
-        )
-    return file.read_text(errors="replace")
+    if why := why_missing(submission.path / "model.py"):
+        raise CheckFailed(why, "Hand in a Python file under exactly this name.")
+    return submission.sources["model.py"].decode(errors="replace")
 
 
 @pytest.fixture(scope="session")

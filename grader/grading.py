@@ -1,4 +1,4 @@
-"""configs/grading.yaml: the points of each check, the budget of the overfit run, what samples have to show."""
+"""configs/grading.yaml: the points of each check, the overfit run, what samples have to show, limits of a process."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from assignment.ddpm.errors import UserError
 from grader import ROOT
+from grader.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
 
@@ -50,6 +51,7 @@ class Grading:
     points: dict[str, float]
     overfit: dict[str, Budget]
     samples: dict[str, Samples]
+    limits: Limits
 
 
 def load_grading(path: Path = GRADING) -> Grading:
@@ -61,8 +63,11 @@ def load_grading(path: Path = GRADING) -> Grading:
         samples = {
             str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **v) for k, v in values["samples"].items()
         }
+        limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: expected points:, overfit: and samples: as shipped; {error}") from error
+        raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
     if wrong := [k for k, v in points.items() if v < 0]:
         raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
-    return Grading(points, overfit, samples)
+    if wrong := [k for k, v in vars(limits).items() if v <= 0]:
+        raise UserError(f"{path}: limits.{wrong[0]}: expected more than 0")
+    return Grading(points, overfit, samples, limits)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 import assignment
 from grader.probes import PROBES, Session
-from grader.submission import Answer, Reply, read_sources
+from grader.sources import read_sources
+from grader.submission import Answer, Reply
 
 
 class InProcessSubmission:

@@ -8,14 +8,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grader import ROOT
 from grader.errors import GraderFault
+from grader.limits import Limits, tasks_of_user
+from grader.sandbox import SCRATCH, Sandbox, clean_environment, our_code, ready_made, user_for
+from grader.temporary import Home
 
 BOOT_SECONDS = 120  # for our own process to import torch, on a slow disk
+REPLY_SECONDS = 60  # for a nursery that runs: it may be in the middle of an import
+NO_SANDBOX, DEFAULT_LIMITS = Sandbox(), Limits()
 
 
 @dataclass
@@ -37,10 +42,21 @@ class Process:
 
 
 class Nursery:
-    """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work."""
+    """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work.
 
-    def __init__(self, *, fork: bool) -> None:
-        self.fork = fork
+    Where there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
+    Submissions lie in `home`, which the sandbox shows read-only. Ready-made networks are there for the `trusted` only.
+    """
+
+    def __init__(
+        self, *, fork: bool, sandbox: Sandbox = NO_SANDBOX, limits: Limits = DEFAULT_LIMITS, trusted: bool = False
+    ) -> None:
+        self.fork, self.sandbox, self.limits, self.trusted = fork, sandbox, limits, trusted
+        self.user = user_for(os.getpid()) if sandbox else None
+        self.home = Home()
+        if self.user is not None:
+            os.chown(self.home.path, self.user, self.user)
+        self.process: subprocess.Popen | None = None
         if fork:
             self._open()
 
@@ -50,18 +66,28 @@ class Nursery:
         self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
         theirs.close()
 
-    def _start(self, arguments: list[str], *files: int, session: bool = False) -> subprocess.Popen:
-        env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-        env |= {"PYTHONDONTWRITEBYTECODE": "1"}
+    def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen:
         # threads that wait by spinning slow each other down a hundredfold where other programs want the cores, too
-        env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        return subprocess.Popen(
-            [sys.executable, "-m", "grader.worker", *arguments], cwd=ROOT, env=env, pass_fds=files,
-            stdin=subprocess.DEVNULL, start_new_session=session,
+        env = {"OMP_WAIT_POLICY": "PASSIVE"} | clean_environment()
+        env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch makes this folder when imported: let it be there already
+        command = self.sandbox.wrap(
+            [sys.executable, "-m", "grader.worker", *arguments], at=ROOT, readable=[*our_code(), self.home.path],
+            hidden=[] if self.trusted else ready_made(), scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
         )  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork
+        )
 
-    def spawn(self, folder: Path, device: str, *, trusted: bool, threads: int) -> Process:
-        request = {"folder": str(folder), "device": device, "trusted": trusted, "threads": threads}
+    def spawn(self, folder: Path, device: str, *, threads: int) -> Process:
+        """A worker for the clean tree in `folder`, which lies in `home`."""
+        scratch = SCRATCH
+        if not self.sandbox:
+            scratch = folder / "scratch"
+            scratch.mkdir()
+        request = {
+            "folder": str(folder), "scratch": str(scratch), "device": device, "threads": threads,
+            "trusted": self.trusted, "user": self.user, "limits": asdict(self.limits), "running": tasks_of_user(),
+        }  # fmt: skip
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
@@ -78,34 +104,45 @@ class Nursery:
         return Process(ours, read, end)
 
     def _fork(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
+        if self.process is None:
+            self._open()
         try:
             pid = self._ask(request, [theirs.fileno(), write])["pid"]
-        except OSError:  # a submission can kill its parent: then there is another one
-            self.close()
+        except OSError:  # without a sandbox, a submission can kill its parent: then there is another one
+            self._close_process()
             self._open()
             pid = self._ask(request, [theirs.fileno(), write])["pid"]
 
         def end() -> Ending:
             try:
-                return Ending(**self._ask({"end": pid}))
-            except OSError:
-                return Ending()  # died with its nursery
+                answer = self._ask({"end": pid})
+            except OSError:  # died with its nursery, or is about to
+                self._close_process()
+                return Ending()
+            if answer["used"]:  # what one submission left in the sandbox is not for the next one
+                self._close_process()
+            return Ending(answer["status"], answer["killed"])
 
         return end
 
     def _ask(self, request: dict[str, Any], files: Sequence[int] = ()) -> dict[str, Any]:
+        if self.process is None:
+            raise ConnectionError("the nursery of the workers is gone")
+        self.process.send_signal(signal.SIGCONT)  # without a sandbox, a submission can stop its parent
         socket.send_fds(self.control, [json.dumps(request).encode()], files)
         data = self.control.recv(1 << 16)
         if not data:
             raise ConnectionError("the nursery of the workers has died")
+        self.control.settimeout(REPLY_SECONDS)
         return json.loads(data)
 
     def _spawn(
         self, request: dict[str, Any], ours: socket.socket, theirs: socket.socket, write: int
     ) -> Callable[[], Ending]:
         process = self._start(
-            ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write, session=True
-        )
+            ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write,
+            gpu=request["device"].startswith("cuda"),
+        )  # fmt: skip
         theirs.close()
         ours.settimeout(BOOT_SECONDS)
         if ours.recv(1) != b"1":
@@ -118,12 +155,22 @@ class Nursery:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             code = process.wait()
+            if self.sandbox and code > 128:  # as bubblewrap and shells tell a signal
+                code = 128 - code
             return Ending(-code if code < 0 else code << 8, killed)
 
         return end
 
-    def close(self) -> None:
-        if self.fork:
-            self.control.close()
+    def _close_process(self) -> None:
+        if self.process is not None:
             self.process.kill()  # it may be in the middle of an import, and has no worker left to end
             self.process.wait()
+            with contextlib.suppress(OSError):
+                while self.control.recv(1 << 16):  # until the one inside bubblewrap has followed
+                    pass
+            self.control.close()
+            self.process = None
+
+    def close(self) -> None:
+        self._close_process()
+        self.home.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from grader import ROOT
+from grader.sandbox import KINDS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="overrides a key of the configuration"
     )
-    group.addoption("--seed", type=int, default=None, help="of the judge's inputs; else a secret one, recorded")
+    group.addoption(
+        "--seed", type=int, default=None, help="of the judge's inputs; else a public one, so that a run can be repeated"
+    )
+    group.addoption(
+        "--secret-seed",
+        default=None,
+        metavar="FILE",
+        help="a seed that follows from the secret in this file and from the submission, or `draw` for a fresh one",
+    )
+    group.addoption("--sandbox", choices=KINDS, default="auto", help="auto: where there is one; required; none")
     group.addoption(
         "--weights",
         type=Path,

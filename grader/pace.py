@@ -13,6 +13,7 @@ import torch
 from assignment.ddpm.config import Config
 from assignment.ddpm.files import replacing
 from grader import ROOT
+from grader.errors import GraderFault, SubmissionFailed
 from grader.submission import Nursery, Submission
 
 FACTOR = 25  # a network may be so many times slower than the reference
@@ -45,7 +46,7 @@ UNHURRIED = Pace(forward=1e6, step=1e6, sampling=1e6)  # for a debugger
 def measure(config: Config, nursery: Nursery, device: str) -> Pace:
     """Run the reference through the same worker and the same probes as a submission."""
     m = config.model
-    reference = Submission(ROOT / "reference", nursery, device=device, trusted=True)
+    reference = Submission(ROOT / "reference", nursery, device=device)
     try:
         reference.request("build", seconds=PATIENCE, name="network", config=asdict(m), seed=0)
         x = torch.randn(8, m.image_channels, m.image_size, m.image_size)
@@ -68,6 +69,8 @@ def measure(config: Config, nursery: Nursery, device: str) -> Pace:
 
         reference.request("build_sampler", seconds=PATIENCE, name="sampler", schedule=[50, 1e-4, 0.02])
         return Pace(_best_time(forward) / 8, _best_time(step) / 8, _best_time(sample) / 50)
+    except SubmissionFailed as failed:
+        raise GraderFault(f"the reference does not run: {failed.message}") from failed
     finally:
         reference.close()
 
@@ -83,8 +86,12 @@ def _best_time(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def remembered(config: Config, nursery: Nursery, device: str) -> Pace:
-    """Measured once for a machine, a network and a version of torch, then read from the user's cache."""
+def remembered(config: Config, nursery: Callable[[], Nursery], device: str) -> Pace:
+    """Measured once for a machine, a network and a version of torch, then read from the user's cache.
+
+    Args:
+        nursery: makes the one to measure in, which lets the reference use its ready-made network
+    """
     key = repr((asdict(config.model), device, torch.get_num_threads(), torch.__version__, _machine()))
     name = hashlib.sha256(key.encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
@@ -95,7 +102,7 @@ def remembered(config: Config, nursery: Nursery, device: str) -> Pace:
             return found
     except (OSError, ValueError, TypeError):
         pass  # not measured yet, or not readable
-    pace = measure(config, nursery, device)
+    pace = measure(config, nursery(), device)
     try:
         with replacing(file) as temporary:
             temporary.write_text(json.dumps(asdict(pace)))

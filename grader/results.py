@@ -1,6 +1,5 @@
 """The one result model, and its JSON (schema no-confusion-diffusion/results/v1)."""
 
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
-from grader.submission import FILES, is_there
 
 SCHEMA = "no-confusion-diffusion/results/v1"
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
@@ -47,6 +45,7 @@ class Results:
     environment: dict[str, Any]
     checks: list[Check]
     information: dict[str, Any] = field(default_factory=dict)  # without points: parameters, step time, BatchNorm
+    sha256: dict[str, str] = field(default_factory=dict)  # of the files that were judged
 
     @property
     def score(self) -> float:
@@ -57,14 +56,9 @@ class Results:
         return sum(check.max_points for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
-        hashes = {
-            name: hashlib.sha256((self.submission / name).read_bytes()).hexdigest()
-            for name in FILES
-            if is_there(self.submission / name)
-        }
         return {
             "schema": SCHEMA,
-            "submission": {"path": str(self.submission), "sha256": hashes},
+            "submission": {"path": str(self.submission), "sha256": self.sha256},
             "environment": self.environment,
             "score": round(self.score, 6),
             "max_score": round(self.max_score, 6),

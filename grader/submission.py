@@ -19,8 +19,9 @@ from grader import ROOT, wire
 from grader.answers import check_answer, check_question
 from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
 from grader.nursery import Ending, Nursery, Process
+from grader.sources import FILES, read_sources
+from grader.temporary import remove
 
-FILES = ("model.py", "sampler.py")
 OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
 
 
@@ -40,11 +41,11 @@ class Submission:
     that were built in it are gone, so a check builds its own.
     """
 
-    def __init__(self, path: Path, nursery: Nursery, *, device: str, trusted: bool = False) -> None:
-        self.path, self.nursery, self.device, self.trusted = path, nursery, device, trusted
+    def __init__(self, path: Path, nursery: Nursery, *, device: str) -> None:
+        self.path, self.nursery, self.device, self.trusted = path, nursery, device, nursery.trusted
         # read once: what is judged can't be changed while it is judged
         self.sources = read_sources(path)
-        self.folder = Path(tempfile.mkdtemp(prefix="submission-")).resolve()
+        self.folder: Path | None = None  # of the worker under way
         self.process: Process | None = None
         self.requests = 0
         self.printed = ""
@@ -60,10 +61,11 @@ class Submission:
     ) -> Reply:  # fmt: skip
         """Have a probe run. Raises SubmissionFailed where no good answer comes within `seconds`."""
         if self.process is None:
-            lay_out(self.sources, self.folder)  # anew, so that nothing an earlier worker wrote is there
-            self.process = self.nursery.spawn(
-                self.folder, self.device, trusted=self.trusted, threads=torch.get_num_threads()
-            )
+            # a folder of its own, so that nothing an earlier worker wrote is there
+            self.folder = Path(tempfile.mkdtemp(prefix="submission-", dir=self.nursery.home.path))
+            self.folder.chmod(0o755)  # its parent lets nobody in but the worker
+            lay_out(self.sources, self.folder)
+            self.process = self.nursery.spawn(self.folder, self.device, threads=torch.get_num_threads())
         self.process.printed.clear()
         try:
             return self._converse(probe, seconds, tensors or {}, answer, arguments)
@@ -168,29 +170,21 @@ class Submission:
         process, self.process = self.process, None
         process.sock.close()
         os.close(process.output)
-        return process.end()
+        ending = process.end()
+        remove(self.folder)
+        return ending
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def lay_out(sources: dict[str, bytes], folder: Path) -> None:
-    """A clean tree with the given code and the submission's files, and nothing else."""
-    shutil.rmtree(folder)
+    """In an empty folder: the given code and the submission's files, and nothing else."""
     clean = folder / "assignment"
     shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "assignment" / "__init__.py", clean)
     for name, source in sources.items():
         (clean / name).write_bytes(source)
-
-
-def read_sources(path: Path) -> dict[str, bytes]:
-    return {name: (path / name).read_bytes() for name in FILES if is_there(path / name)}
-
-
-def is_there(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink()
 
 
 def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:

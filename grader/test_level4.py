@@ -23,7 +23,8 @@ from grader.guards import scan
 from grader.pace import Pace
 from grader.rubric import check
 from grader.sampler import Sampler, Trace
-from grader.submission import Submission, is_there
+from grader.sources import why_missing
+from grader.submission import Submission
 
 STEEP = end_to_end.STEEP
 STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each step that is measured
@@ -38,10 +39,9 @@ Measured = dict[str, Any]
 @pytest.fixture(scope="session")
 def sampler_file(submission: Submission) -> str:
     """The source of sampler.py."""
-    file = submission.path / "sampler.py"
-    if not is_there(file):
-        raise CheckFailed(f"there is no file sampler.py in {submission.path}", "Hand it in under exactly this name.")
-    return file.read_text(errors="replace")
+    if why := why_missing(submission.path / "sampler.py"):
+        raise CheckFailed(why, "Hand in a Python file under exactly this name.")
+    return submission.sources["sampler.py"].decode(errors="replace")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ worker, for systems and devices that don't survive a fork.
 
 import argparse
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -25,9 +24,12 @@ from torch import Tensor
 
 import assignment.ddpm
 from assignment.ddpm.device import is_out_of_memory
-from grader import wire
+from grader import limits, wire
 from grader.guards import allow_only_own_work
+from grader.limits import Limits
 from grader.probes import PROBES, ContractError, Session, Tensors
+from grader.processes import adopt_orphans, die_with_parent, end_leftovers, hide_memory
+from grader.sandbox import SCRATCH, own_user
 
 # what the first backward pass, and the first use of the meta device, import for seconds: done while nobody asks
 WARM = ("sympy", "torch._dynamo")
@@ -107,49 +109,30 @@ def explain(error: BaseException, folder: Path) -> dict[str, Any]:
     return {"kind": kind, "type": type(error).__name__, "message": message[:2000], "frames": shown[-STACK:]}
 
 
-def become_worker(folder: Path, output: int, *, trusted: bool) -> None:
-    """Shut the door: the clean folder instead of the project, output into the judge's pipe."""
+def become_worker(output: int, request: dict[str, Any]) -> None:
+    """Shut the door: the clean folder instead of the project, output into the judge's pipe, and the limits."""
+    folder, scratch = Path(request["folder"]), request["scratch"]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, errors="replace") for n in (1, 2))
-    os.chdir(folder)
+    os.chdir(scratch)
+    os.environ |= {"HOME": scratch, "TMPDIR": scratch, "USER": "student", "TORCHINDUCTOR_CACHE_DIR": scratch}
     root = Path(__file__).resolve().parent.parent
     sys.path[:] = [str(folder), *(p for p in sys.path if p and Path(p).resolve() != root)]
     sys.argv = [""]
     assignment.__path__[:] = [str(folder / "assignment")]
     assignment.ddpm.__path__[:] = [str(folder / "assignment" / "ddpm")]
-    if not trusted:
+    limits.apply(Limits(**request["limits"]), request["running"], request["device"])
+    own_user(request["user"])
+    die_with_parent()  # a new user's process has forgotten it
+    if not request["trusted"]:
         allow_only_own_work()
-
-
-def die_with_parent() -> None:
-    """A worker must not outlive a judge that was killed. Linux only; elsewhere it ends at its next read."""
-    if sys.platform == "linux":
-        PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def is_asked(control: socket.socket) -> bool:
     """Whether the judge wants something, or does so before long."""
     return bool(select.select([control], [], [], IDLE_SECONDS)[0])
-
-
-def adopt_orphans() -> None:
-    """What a worker leaves behind becomes the nursery's child, not init's, so it can be ended. Linux only."""
-    if sys.platform == "linux":
-        PR_SET_CHILD_SUBREAPER = 36
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-
-
-def children() -> set[int]:
-    """Of this process, by /proc; none where there is no /proc."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.add(int(stat.parent.name))
-    return found
 
 
 def end(pid: int, workers: set[int]) -> dict[str, Any]:
@@ -164,17 +147,20 @@ def end(pid: int, workers: set[int]) -> dict[str, Any]:
     if not ended:
         status = os.waitpid(pid, 0)[1]
     workers.discard(pid)
-    while orphans := children() - workers:
-        for orphan in orphans:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(orphan, signal.SIGKILL)
-                os.waitpid(orphan, 0)
-    return {"status": status, "killed": not ended}
+    end_leftovers(workers)
+    return {"status": status, "killed": not ended, "used": os.getpid() == 1 and sandbox_is_used()}
+
+
+def sandbox_is_used() -> bool:
+    """Whether something is left in it that a process leaves behind: files, or shared memory with a name."""
+    tables = [Path("/proc/sysvipc", name) for name in ("shm", "sem", "msg")]
+    return bool(os.listdir(SCRATCH)) or any(len(t.read_text().splitlines()) > 1 for t in tables if t.exists())
 
 
 def nursery(control: socket.socket) -> None:
     """Fork a worker, or end one, whenever the judge asks; end with the judge, and all workers with it."""
     adopt_orphans()
+    hide_memory()
     later, workers = list(WARM), set()
     while True:
         while later and not is_asked(control):
@@ -192,7 +178,6 @@ def nursery(control: socket.socket) -> None:
         if pid == 0:
             control.close()
             os.setsid()  # a group of its own, to be killed as one
-            die_with_parent()
             enter(socket.socket(fileno=files[0]), files[1], request)
         for file in files:
             os.close(file)
@@ -202,12 +187,11 @@ def nursery(control: socket.socket) -> None:
 
 def enter(sock: socket.socket, output: int, request: dict[str, Any]) -> None:
     """Be the worker, and never return from it."""
-    folder = Path(request["folder"])
     code = 1
     try:
         torch.set_num_threads(request["threads"])
-        become_worker(folder, output, trusted=request["trusted"])
-        serve(sock, folder, request["device"])
+        become_worker(output, request)
+        serve(sock, Path(request["folder"]), request["device"])
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -17,8 +17,22 @@ FLOORS = [
     {"grader"},
     {
         f"grader.{name}"
-        for name in ("errors", "guards", "machine", "once", "options", "rubric", "wire", "checks.finding")
+        for name in (
+            "errors",
+            "guards",
+            "limits",
+            "machine",
+            "once",
+            "processes",
+            "rubric",
+            "sources",
+            "temporary",
+            "wire",
+            "checks.finding",
+        )
     },
+    {"grader.sandbox", "grader.seeds"},
+    {"grader.options"},
     {f"grader.checks.{name}" for name in ("contract", "conditioning", "learning", "noise", "schedule")},
     {"grader.checks.samples", "grader.checks.paired"},
     {"grader.metrics"},

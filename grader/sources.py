@@ -1,0 +1,32 @@
+"""The two files of a submission, and nothing else of its folder."""
+
+import hashlib
+import os
+from pathlib import Path
+
+FILES = ("model.py", "sampler.py")
+MOST = 1 << 20  # bytes; the longest right answer of the bank has 8 thousand
+
+
+def read_sources(folder: Path) -> dict[str, bytes]:
+    """File → source, of those that are there and may be read."""
+    return {name: (folder / name).read_bytes() for name in FILES if not why_missing(folder / name)}
+
+
+def why_missing(file: Path) -> str:
+    """Why a file does not count as handed in; empty if it does."""
+    if file.is_symlink():
+        return f"{file.name} is a symbolic link; hand in the file itself"
+    if file.is_dir():
+        return f"{file.name} is a folder; expected a file"
+    if not file.is_file():
+        return f"there is no file {file.name} in {file.parent}"
+    if not os.access(file, os.R_OK):
+        return f"{file.name} can't be read: it has no read permission"
+    if (size := file.stat().st_size) > MOST:
+        return f"{file.name} has {size:,} bytes; expected at most {MOST:,}"
+    return ""
+
+
+def sha256(sources: dict[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(source).hexdigest() for name, source in sources.items()}
