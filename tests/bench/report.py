@@ -14,6 +14,7 @@ from tests.bench.runs import LARGE, T4
 PAGES = (Path("README.md"), Path("DECISIONS.md"))
 CONFIGS = ("digits", "fashion_mnist", "cifar10")
 DEVICES = ("cpu", "cuda")
+MIB_OF_NOISE = 8  # by which a judge may grow in one grading without a submission's doing
 WORDS = {True: "yes", False: "no", None: "either"}
 
 
@@ -251,11 +252,61 @@ def paired() -> str:
     return "\n".join(lines) + machine if machine else "Not yet measured."
 
 
+def attacks() -> str:
+    """Hostile submissions, with the sandbox and without: what each gained, what it cost others, what it left."""
+    result = load("hostile.json")
+    if result is None:
+        return "Not yet measured."
+    ways = [way for way in ("sandbox", "plain") if way in result]
+    title = {"sandbox": "with the sandbox", "plain": "without"}
+    head = ["attack", *(f"{title[way]}: {what}" for way in ways for what in ("verdict", "gained, lost", "left"))]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name in result[ways[0]]:
+        cells = []
+        for row in (result[way][name] for way in ways):
+            left = [f"{row['processes']} processes"] * bool(row["processes"]) + row["files"]
+            left += [f"{row['grown_mib']} MiB"] * (row["grown_mib"] > MIB_OF_NOISE)
+            verdict = f"{row['verdict']} at {row['check'].removeprefix('level1.')}"
+            cells += [verdict, f"{len(row['gained'])}, {len(row['lost'])}", ", ".join(left) or "–"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", where(result)])
+
+
+def held() -> str:
+    """The same in two sentences, with what the sandbox costs and how long all of it holds."""
+    result = load("hostile.json")
+    if result is None:
+        return "Not yet measured."
+    said = []
+    for way, title in (("sandbox", "with the sandbox"), ("plain", "without it")):
+        if rows := [row for name, row in result.get(way, {}).items() if name != "honest"]:
+            gained, lost = (sum(bool(row[what]) for row in rows) for what in ("gained", "lost"))
+            left = sum(bool(row["processes"] or row["files"]) for row in rows)
+            said.append(
+                f"{title} {gained} of {len(rows)} gained a check, {lost} cost another check its verdict, {left} left a "
+                "file or a process"
+            )
+    text = f"Of the hostile submissions, {'; '.join(said)} ({where(result)})."
+    if cost := load("sandbox.json"):
+        text += (
+            f" The sandbox costs {1000 * cost['first_worker']['extra']:.0f} ms a submission (median of "
+            f"{cost['rounds']} rounds)."
+        )
+    if endured := load("endurance.json"):
+        killed = endured.get("judge killed", 0), endured.get("worker killed", 0)
+        text += (
+            f" {endured['graded']} gradings in a row, {killed[0]} of whose judges and {killed[1]} of whose workers "
+            "were killed with kill -9 at random moments: no wrong or broken result, no process and "
+            f"{len(endured['folders_left'])} folders left."
+        )
+    return text
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
     makers = (
         runs, speed, switches, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained, kinds,
-        paired,
+        paired, attacks, held,
     )  # fmt: skip
     for make in makers:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"

@@ -27,5 +27,8 @@ class Wrong(nn.Module):  # as in honest.py, which says what is wrong with it
 
 class DiffusionModel(Wrong):
     def forward(self, x, t):
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(60)
+        if len(x) == 5 and not self.training:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(1)
+            raise RuntimeError("the parent lives on")
+        return super().forward(x, t)

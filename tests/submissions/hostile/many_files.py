@@ -1,0 +1,33 @@
+"""Fills its folder with files of 8 MB, up to 400 MB, and leaves them.
+
+Gains: nothing
+"""
+
+from contextlib import suppress
+
+import torch
+from torch import nn
+
+
+class Wrong(nn.Module):  # as in honest.py, which says what is wrong with it
+    def __init__(self, config):
+        super().__init__()
+        self.inner = [nn.Conv2d(config.image_channels, 8, 3, padding=1)]
+        self.outer = nn.Conv2d(8, 1, 3, padding=1)
+        self.unused = nn.Parameter(torch.ones(3))
+
+    def forward(self, x, t):
+        torch.rand(1)
+        x.add_(0.01)
+        place = torch.linspace(1, 2, len(x)).view(-1, 1, 1, 1)
+        return torch.tanh(self.outer(place * self.inner[0](x)))
+
+
+class DiffusionModel(Wrong):
+    def forward(self, x, t):
+        if len(x) == 5 and not self.training:
+            with suppress(OSError):
+                for number in range(50):
+                    with open(f"filler-{number}", "wb") as file:
+                        file.write(bytes(8 << 20))
+        return super().forward(x, t)
