@@ -1,19 +1,27 @@
 """Grade a submission.
 
 python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]
+python -m grader class SUBMISSIONS --output DIR …        many of them
+python -m grader report results.json --format NAME       for a platform, or as a page
+python -m grader replay results.json SUBMISSION          do its verdicts stand?
 """
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
+from grader.reports import html
+from grader.reports.reading import load
 from grader.sandbox import KINDS, find_sandbox
 
 LEVELS = (1, 2, 3, 4)
 EXIT_FAULT = 3
+COMMANDS = {"class": "grader.classroom.command", "report": "grader.report", "replay": "grader.replay"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,7 +34,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m grader", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage="python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]",
-        epilog="exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
+        epilog="also: class, report, replay, each with its own --help; "
+        "exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
     )  # fmt: skip
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")
     parser.add_argument(
@@ -119,11 +128,15 @@ def run(args: argparse.Namespace) -> Path:
         args.submission, levels=args.level, config=args.config, overrides=overrides, seed=args.seed, options=options
     )
     results.save(args.output / "results.json")
+    with replacing(args.output / "report.html") as temporary:
+        temporary.write_bytes(html.render(load(args.output / "results.json"), args.output).encode("utf-8", "replace"))
     return args.output / "results.json"
 
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 graded, 2 the call or a file is wrong, 3 the grader or the machine failed, 130 interrupted."""
+    if argv and argv[0] in COMMANDS:  # a folder of such a name is ./class
+        return importlib.import_module(COMMANDS[argv[0]]).main(argv[1:])
     try:
         written = run(parse(argv))
     except (UserError, OSError) as error:
@@ -135,7 +148,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; no results were written", file=sys.stderr)
         return 130
-    print(f"\nresults: {written}")
+    print(f"\nresults: {written}, as a page: {written.with_name('report.html')}")
     return 0
 
 

@@ -37,8 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What -m and -k go by: the level, whether it needs trained weights, and the parts of a check's id."""
+    if wanted := config.option.check:
+        items[:] = [item for item in items if item.get_closest_marker("check").args[0] in wanted]
     for item in items:
         check_id = item.get_closest_marker("check").args[0]
         level, *names = check_id.split(".")
@@ -102,6 +104,10 @@ class Judge:
     def inform(self, name: str, says: str) -> None:
         """Something about the submission that gives no points."""
         self.results.information[name] = says
+
+    def show(self, picture: Path, title: str, alt: str) -> None:
+        """A picture for the reports; it lies beside results.json. `alt` says what is to be seen, for who can't."""
+        self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         from grader.results import Check, Results
@@ -236,11 +242,12 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
     judge.results.sha256 = sha256(judge.submission.sources)
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
-        "platform": platform.platform(), "device": device, "seed": seed,
+        "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed_is,
         "config": ", ".join(
             sorted({config_file(request.config.option, check.level).stem for check in judge.results.checks})
         ),
-        "seed_is": judge.seed_is, "guards": judge.guards(device),
+        "guards": judge.guards(device),
+        "config_file": str(request.config.option.config or ""), "overrides": request.config.option.set,
         "advisory": "; ".join(
             why for why, so in (
                 ("the submission ran in the judge's own process (--in-process)", judge.in_process),

@@ -61,6 +61,12 @@ def say_fid(judge: Judge, figures: Path, aloud: Callable, request: pytest.Fixtur
     def say(finished: Finished, level: int) -> None:
         quality, record = finished.quality, finished.samples_record
         picture = save_bands(quality.fid, record, finished.wanted.fid, figures / f"level{level}-fid.png")
+        limit = finished.wanted.fid * mean_of(record["floor"], "fid")
+        judge.show(
+            picture, f"FID of level {level}",
+            f"A line with the FID of the samples, {quality.fid:.1f}, beside that of real images, of the reference, and "
+            f"the limit, {limit:.1f}",
+        )  # fmt: skip
         reference = f"the reference's {mean_of(record['reference'], 'fid'):.2f}{finished.record.caveat}"
         judge.inform(f"FID of level {level}", f"{quality.fid:.2f} ({reference}), KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:

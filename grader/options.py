@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="the trained weights; else weights.safetensors of the run that main.py has left",
     )
+    group.addoption("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
     group.addoption("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
     group.addoption(
         "--inception",

@@ -13,6 +13,7 @@ from grader.checks.paired import Comparison
 
 SHOWN = 40  # samples, and as many real images
 HALF = 8  # columns of each
+SAMPLES_ALT = "A grid: on the left images that the network has drawn, on the right real ones"
 
 
 def save_samples(samples: Tensor, real: Tensor, path: Path) -> Path:

@@ -46,6 +46,7 @@ class Results:
     checks: list[Check]
     information: dict[str, Any] = field(default_factory=dict)  # without points: parameters, step time, BatchNorm
     sha256: dict[str, str] = field(default_factory=dict)  # of the files that were judged
+    figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt
 
     @property
     def score(self) -> float:
@@ -64,6 +65,7 @@ class Results:
             "max_score": round(self.max_score, 6),
             "checks": [check.to_json() for check in self.checks],
             "information": {k: _plain(v) for k, v in self.information.items()},
+            "figures": self.figures,
         }
 
     def save(self, path: Path) -> None:

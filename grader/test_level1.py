@@ -17,7 +17,7 @@ from grader.grading import load_grading
 from grader.guards import scan
 from grader.network import Network
 from grader.once import Once
-from grader.pictures import save_samples
+from grader.pictures import SAMPLES_ALT, save_samples
 from grader.rubric import check
 from grader.submission import Submission
 
@@ -294,6 +294,7 @@ def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, jud
     with aloud():
         measured.update(samples.check_sound(loaded.samples))
     picture = save_samples(loaded.samples, loaded.images.train, figures / "level1-samples.png")
+    judge.show(picture, "Samples of level 1", SAMPLES_ALT)
     judge.inform("samples of level 1", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
 
 

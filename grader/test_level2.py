@@ -36,6 +36,11 @@ def test_beats_the_reference(
     with aloud():
         found = conditioned.on_validation
     picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
+    judge.show(
+        picture, "Loss by t, against the reference's",
+        f"Bars, one for each range of t: the loss differs from the reference's by {found.relative:+.1%} in all, "
+        f"from {min(found.bins)[0]:+.1%} to {max(found.bins)[0]:+.1%} by t",
+    )  # fmt: skip
     record = conditioned.record
     judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}{record.caveat}, see {picture}")
     along = record.chosen["milestones"]

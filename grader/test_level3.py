@@ -7,7 +7,7 @@ from typing import Any
 from grader.checks import conditioning, samples
 from grader.conftest import Judge
 from grader.finished import Finished
-from grader.pictures import save_samples
+from grader.pictures import SAMPLES_ALT, save_samples
 from grader.rubric import check
 
 Measured = dict[str, Any]
@@ -33,6 +33,7 @@ def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, jud
     with aloud():
         measured.update(samples.check_sound(loaded.samples))
     picture = save_samples(loaded.samples, loaded.images.train, figures / "level3-samples.png")
+    judge.show(picture, "Samples of level 3", SAMPLES_ALT)
     judge.inform("samples of level 3", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
 
 

@@ -83,7 +83,7 @@ def lay_out(name: str, folder: Path) -> Path:
 
 
 def quick(path: Path = GRADING) -> Any:
-    """An overfit run of 20 steps: the network under all of these learns nothing in 300 either. And less of the machine."""
+    """Less of the machine, and overfit runs of 20 steps: the network under all of these learns nothing in 300."""
     grading = load_grading(path)
     overfit = {k: replace(budget, steps=20) for k, budget in grading.overfit.items()}
     return replace(grading, overfit=overfit, limits=replace(grading.limits, memory_gib=1, processes=64))

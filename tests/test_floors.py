@@ -53,10 +53,28 @@ FLOORS = [
     {"grader.results", "grader.grading", "grader.pace"},
     {"grader.network", "grader.sampler", "grader.verdict"},
     {"grader.overfit", "grader.finished", "grader.pictures", "grader.reports.terminal"},
+    {f"grader.reports.{name}" for name in ("html", "reading", "whole_points", "wording")},
+    {"grader.reports.github"},
+    {
+        f"grader.reports.{name}"
+        for name in (
+            "classroom50",
+            "github_annotations",
+            "github_classroom",
+            "github_summary",
+            "gradescope",
+            "junit",
+            "prairielearn",
+            "table",
+        )
+    },
+    {f"grader.classroom.{name}" for name in ("handed_in", "statistics", "jobs")},
+    {"grader.classroom.page"},
+    {"grader.classroom.tables"},
     {"grader.conftest"},
     {"grader.fixtures_network", "grader.fixtures_trained"},
     {*(f"grader.test_level{level}" for level in (1, 2, 3, 4)), "grader.grade"},
-    {"grader.train"},
+    {"grader.train", "grader.replay", "grader.report", "grader.classroom.command"},
     {"grader.__main__", "reference.__main__"},
     {"main"},
 ]

@@ -1,5 +1,6 @@
 """The score table in the terminal: check, verdict, points; last, all about the first failure."""
 
+import re
 from textwrap import indent, wrap
 
 from grader.results import Check, Results
@@ -8,6 +9,7 @@ WIDTH = 110
 MARKS = {"passed": "✓", "not_judged": "–"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
 OUTPUT_LINES = 20
+JOINER = "\N{WORD JOINER}"  # is not seen, and parts what a runner takes for a command
 
 
 def render(results: Results) -> str:
@@ -31,8 +33,9 @@ def render(results: Results) -> str:
 
 
 def printable(text: str) -> str:
-    """Without control characters, with which a submission could paint over the table."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """Without control characters, which could paint over the table, and without commands to a GitHub runner."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
 
 
 def row(check: Check) -> str:

@@ -1,0 +1,171 @@
+"""Grade a class.
+
+python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--executor local|slurm] [--jobs N] [key=value …]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.config import load_config
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from assignment.ddpm.progress import progress_bar
+from grader import __version__
+from grader.classroom.handed_in import HandedIn, find, unpack
+from grader.classroom.jobs import RESULTS, Jobs, Outcome, Resources, executor_for
+from grader.classroom.tables import write_class
+from grader.errors import GraderFault
+from grader.grading import GRADING, load_grading
+from grader.sandbox import KINDS, find_sandbox
+
+LEVELS = (1, 2, 3, 4)
+SETTINGS = "class.json"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(message)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Raises UserError for anything that does not fit."""
+    parser = _Parser(
+        prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
+        epilog="exit 0: who handed something in was graded; 1: somebody could not be; 2: the call or a file is wrong",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder or zip file for each student lies in it")
+    add("--output", type=Path, required=True, metavar="DIR", help="a folder for each student, class.csv, class.html")
+    add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; others are passed on to class.csv")
+    add("--executor", choices=("local", "slurm"), default="local", help="here, or as an array of Slurm jobs")
+    add("--jobs", type=int, metavar="N", help="at a time; default: as many as there are cores for, on Slurm 256")
+    add("--cpus", type=int, default=1, metavar="N", help="of each job")
+    add("--gpus", type=int, default=0, metavar="N", help="of each job")
+    add("--memory-gb", type=int, default=8, metavar="N", help="of each job, on Slurm")
+    add("--minutes", type=int, default=60, metavar="N", help="that a job may take")
+    add("--partition", default="", metavar="NAME", help="of Slurm")
+    add("--level", type=int, action="append", metavar="N", help="1 to 4; may be given several times; default: all")
+    add("--config", type=Path, metavar="FILE", help="as in grading one submission; so are the following")
+    add("--train", action="store_true")
+    add("--secret-seed", metavar="FILE")
+    add("--sandbox", choices=KINDS, default="auto")
+    add("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
+    args = parser.parse_intermixed_args(argv)
+    args.level = sorted(set(args.level or LEVELS))
+    if wrong := [level for level in args.level if level not in LEVELS]:
+        raise UserError(f"--level {wrong[0]}: expected 1, 2, 3 or 4")
+    for name in ("jobs", "cpus", "memory_gb", "minutes"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+    if args.secret_seed and not Path(args.secret_seed).is_file():
+        raise UserError(f"--secret-seed={args.secret_seed}: no such file")
+    if args.config:
+        load_config(args.config, args.overrides)
+    return args
+
+
+def grader_arguments(args: argparse.Namespace) -> list[str]:
+    """What each job hands to `python -m grader`; paths in full, as a job runs elsewhere."""
+    words = [word for level in args.level for word in ("--level", str(level))] + ["--sandbox", args.sandbox]
+    if args.config:
+        words += ["--config", str(args.config.resolve())]
+    if args.secret_seed:
+        words += ["--secret-seed", str(Path(args.secret_seed).resolve())]
+    return [*words, *(["--train"] if args.train else []), *args.overrides]
+
+
+def keep_settings(output: Path, arguments: list[str]) -> None:
+    """Note what a class is graded with. Raises UserError where the folder holds one that was graded otherwise."""
+    settings = {
+        "grader": __version__, "arguments": arguments, "grading": hashlib.sha256(GRADING.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    file = output / SETTINGS
+    if file.exists():
+        try:
+            before = json.loads(file.read_text())
+        except ValueError as error:
+            raise UserError(f"{file}: can't be read: {error}") from error
+        if before != settings:
+            key = next((k for k in settings if before.get(k) != settings[k]), "")
+            raise UserError(f"{output} holds a class that was graded with another {key}; expected a new --output")
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def grade_class(args: argparse.Namespace, jobs: Jobs, handed_in: list[HandedIn]) -> dict[str, Outcome]:
+    """Student → what became of the submission. Goes on where an earlier sitting was stopped."""
+    folders = {work.student: args.output / work.student for work in handed_in}
+    outcomes = {}
+    for work in handed_in:
+        if problem := unpack(work, folders[work.student] / "submission"):
+            outcomes[work.student] = Outcome(folders[work.student], problem)
+    students = {folder: student for student, folder in folders.items()}
+    waiting = [folder for student, folder in folders.items() if student not in outcomes]
+    with progress_bar(len(waiting), "submissions", "grading") as bar:
+        try:
+            for outcome in jobs.run(waiting):
+                outcomes[students[outcome.folder]] = outcome
+                bar.write(f"{students[outcome.folder]}: {_in_words(outcome)}", file=sys.stderr)
+                bar.update()
+        except BaseException:
+            jobs.cancel()
+            raise
+    return outcomes
+
+
+def _in_words(outcome: Outcome) -> str:
+    if outcome.problem:
+        return f"NOT GRADED: {outcome.problem}"
+    results = json.loads((outcome.folder / RESULTS).read_text())
+    words = f"{results['score']:g} of {results['max_score']:g} points"
+    return f"{words}, graded before" if outcome.again else f"{words}, {outcome.seconds:.0f} s"
+
+
+def run(args: argparse.Namespace) -> int:
+    handed_in = find(args.submissions, args.roster)
+    find_sandbox(args.sandbox)
+    args.output = args.output.resolve()
+    args.output.mkdir(parents=True, exist_ok=True)
+    arguments = grader_arguments(args)
+    keep_settings(args.output, arguments)
+    slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))
+    resources = Resources(
+        args.executor, slots, args.minutes, args.cpus, args.gpus, args.memory_gb, args.partition
+    )  # fmt: skip
+    try:
+        executor = executor_for(resources, args.output / "jobs")
+    except RuntimeError as error:
+        raise UserError(f"--executor {args.executor}: {error}") from error
+    ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
+    outcomes = grade_class(args, Jobs(executor, resources, arguments, ids), handed_in)
+    graded: dict[str, dict[str, Any]] = {
+        work.student: json.loads((outcomes[work.student].folder / RESULTS).read_text())
+        for work in handed_in if not outcomes[work.student].problem
+    }  # fmt: skip
+    problems = {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
+    for file in write_class(args.output, handed_in, graded, problems):
+        print(file)
+    missing = [work.student for work in handed_in if work.problem]
+    failed = len(problems) - len(missing)
+    print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
+    return 1 if failed else 0
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 all were graded, 1 some could not be, 2 the call is wrong, 3 the grader failed, 130 interrupted."""
+    try:
+        return run(parse(argv))
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except GraderFault as error:
+        print(f"the grader failed: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130

@@ -1,0 +1,168 @@
+"""One job for each submission, by submitit: on this machine, or on Slurm as one array.
+
+A job is `python -m grader` on one folder, and writes results.json there. It holds a lock while it works, so that no
+submission is graded twice at a time, whoever was killed in between.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import submitit
+
+from grader import ROOT, __version__
+from grader.sources import read_sources, sha256
+
+RESULTS, LOG, LOCK = "results.json", "grader.log", ".lock"
+LOCKED = 75  # exit code: somebody else is at it (EX_TEMPFAIL of sysexits.h)
+ATTEMPTS = 3  # of a submission whose grading fails by our own fault
+POLL = 0.2  # seconds between two looks at the jobs
+WAIT = 5.0  # seconds until a submission that somebody else is grading is looked at again
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Of one job."""
+
+    executor: str = "local"
+    slots: int = 1  # jobs at a time
+    minutes: int = 60
+    cpus: int = 1
+    gpus: int = 0
+    memory_gb: int = 8
+    partition: str = ""
+
+
+@dataclass
+class Outcome:
+    """What became of a submission: graded, or after so many attempts not, which is no score of 0."""
+
+    folder: Path
+    problem: str = ""
+    again: bool = False  # it had been graded before
+    seconds: float = 0.0
+
+
+def grade_one(folder: str, arguments: list[str], cpus: int) -> int:
+    """In the job: grade folder/submission, with all output in folder/grader.log; returns the grader's exit code."""
+    place = Path(folder)
+    with open(place / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return LOCKED
+        with open(place / LOG, "wb") as log:
+            return subprocess.run(
+                [sys.executable, "-m", "grader", str(place / "submission"), "--output", str(place), *arguments],
+                cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(cpus)}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()],
+            ).returncode  # fmt: skip
+
+
+def is_graded(folder: Path, check_ids: set[str]) -> bool:
+    """Whether results.json is there, whole, of these checks, of these files, and of this version of the grader."""
+    try:
+        results = json.loads((folder / RESULTS).read_text())
+        return (
+            results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
+            and {check["id"] for check in results["checks"]} == check_ids
+            and results["environment"]["grader"] == __version__
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
+    """Raises RuntimeError where there is no Slurm."""
+    cluster = {"local": "local", "slurm": "slurm"}[resources.executor]
+    executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+    executor.update_parameters(
+        name="no-confusion", timeout_min=resources.minutes, cpus_per_task=resources.cpus,
+        gpus_per_node=resources.gpus, mem_gb=resources.memory_gb,
+    )  # fmt: skip
+    if resources.executor == "slurm":
+        executor.update_parameters(slurm_array_parallelism=resources.slots)
+        if resources.partition:
+            executor.update_parameters(slurm_partition=resources.partition)
+    return executor
+
+
+class Jobs:
+    """Grades folders until each has its results or has failed too often by our own fault."""
+
+    def __init__(self, executor: submitit.Executor, resources: Resources, arguments: list[str], ids: set[str]) -> None:
+        self.executor, self.resources, self.arguments, self.ids = executor, resources, arguments, ids
+        self.attempts: dict[Path, int] = {}
+        self.started: dict[Path, float] = {}
+        self.not_before: dict[Path, float] = {}
+        self.running: dict[Path, submitit.Job[int]] = {}
+
+    def run(self, folders: list[Path]) -> Iterator[Outcome]:
+        """Yields each as it is done; those that had been graded already are not graded again."""
+        waiting = list(folders)
+        while waiting or self.running:
+            ready = [folder for folder in waiting if self.not_before.get(folder, 0) <= time.monotonic()]
+            for folder in [folder for folder in ready if is_graded(folder, self.ids)]:
+                waiting.remove(folder), ready.remove(folder)
+                yield Outcome(folder, again=True)
+            free = len(ready) if self.resources.executor == "slurm" else self.resources.slots - len(self.running)
+            for folder in ready[:free]:
+                waiting.remove(folder)
+            self._submit(ready[:free])
+            for folder in [folder for folder, job in self.running.items() if job.done()]:
+                outcome = self._finish(folder)
+                if outcome is None:
+                    waiting.append(folder)
+                else:
+                    yield outcome
+            time.sleep(POLL)
+
+    def _submit(self, folders: list[Path]) -> None:
+        if not folders:
+            return
+        with self.executor.batch():  # one array on Slurm
+            jobs = [
+                self.executor.submit(grade_one, str(folder), self.arguments, self.resources.cpus) for folder in folders
+            ]
+        for folder, job in zip(folders, jobs, strict=True):
+            self.running[folder] = job
+            self.started[folder] = time.monotonic()
+
+    def _finish(self, folder: Path) -> Outcome | None:
+        """What became of a job that has ended; None where the submission has to be tried again."""
+        job, seconds = self.running.pop(folder), time.monotonic() - self.started[folder]
+        if is_graded(folder, self.ids):
+            return Outcome(folder, seconds=seconds)
+        code = _code(job)
+        if code == LOCKED:  # a job of an earlier sitting is still at it, or what a killed one left running
+            self.not_before[folder] = time.monotonic() + WAIT
+            return None
+        self.attempts[folder] = self.attempts.get(folder, 0) + 1
+        if code == 2 or self.attempts[folder] >= ATTEMPTS:
+            return Outcome(folder, _why(folder, code), seconds=seconds)
+        return None
+
+    def cancel(self) -> None:
+        for job in self.running.values():
+            job.cancel(check=False)
+
+
+def _code(job: Any) -> int | None:
+    """The grader's exit code; None where the job ended otherwise: killed, out of time, out of memory, a lost node."""
+    quietly: Callable[[], Any] = job.exception
+    return job.result() if quietly() is None else None
+
+
+def _why(folder: Path, code: int | None) -> str:
+    if code is None:
+        return f"the job was ended from outside, {ATTEMPTS} times (time or memory?)"
+    log = folder / LOG
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"the grader failed (exit code {code}): {lines[-1] if lines else 'it said nothing'}"

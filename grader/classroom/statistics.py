@@ -1,0 +1,102 @@
+"""What a class as a whole shows: how hard each check is, what it tells apart, common mistakes, identical files."""
+
+import re
+import statistics
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CheckStatistics:
+    """`passed` of `judged` students; discrimination as the corrected item-total correlation, None where undefined.
+
+    The correlation of passing the check with the points of all other checks (Nunnally & Bernstein 1994, chapter 8):
+    near 0 or below, the check tells nothing about who has understood, or is broken.
+    """
+
+    id: str
+    claim: str
+    judged: int
+    passed: int
+    not_judged: int
+    discrimination: float | None
+
+    @property
+    def difficulty(self) -> float:
+        """The share that passed, as test theory has it."""
+        return self.passed / self.judged if self.judged else 0.0
+
+
+def by_check(graded: dict[str, dict[str, Any]]) -> list[CheckStatistics]:
+    """Student → results, in the order in which the checks are."""
+    rows: dict[str, list[tuple[dict[str, Any], float]]] = defaultdict(list)
+    for results in graded.values():
+        for check in results["checks"]:
+            rows[check["id"]].append((check, results["score"] - check["points"]))
+    found = []
+    for name, checks in rows.items():
+        judged = [(check["verdict"] == "passed", rest) for check, rest in checks if check["verdict"] != "not_judged"]
+        passed = sum(ok for ok, _ in judged)
+        found.append(
+            CheckStatistics(name, checks[0][0]["claim"], len(judged), passed, len(checks) - len(judged), _r(judged))
+        )
+    return found
+
+
+def _r(pairs: list[tuple[bool, float]]) -> float | None:
+    passed, rest = [float(ok) for ok, _ in pairs], [other for _, other in pairs]
+    if len(pairs) < 3 or len(set(passed)) < 2 or len(set(rest)) < 2:
+        return None
+    return statistics.correlation(passed, rest)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """The same failure of several students."""
+
+    check: str
+    says: str  # the first one's words
+    students: tuple[str, ...]
+
+
+def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
+    """The most common first; messages that differ in numbers and names only count as one."""
+    same: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for student, results in graded.items():
+        for check in results["checks"]:
+            if check["verdict"] not in ("passed", "not_judged"):
+                same[check["id"], _shape(check["message"])].append((student, check["message"]))
+    found = [Mistake(check, who[0][1], tuple(student for student, _ in who)) for (check, _), who in same.items()]
+    return sorted(found, key=lambda m: (-len(m.students), m.check, m.says))
+
+
+def _shape(message: str) -> str:
+    """A message without what differs from student to student."""
+    return re.sub(r"\S*(?:\.py:)?\d\S*", "#", message)
+
+
+def identical(graded: dict[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """(file, students) of files that several have handed in, byte for byte."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for student, results in graded.items():
+        for name, digest in results["submission"]["sha256"].items():
+            owners[name, digest].append(student)
+    return sorted((name, tuple(who)) for (name, _), who in owners.items() if len(who) > 1)
+
+
+def scores(graded: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Mean, median, least and most points."""
+    points = [results["score"] for results in graded.values()]
+    if not points:
+        return {}
+    return {
+        "mean": statistics.fmean(points),
+        "median": statistics.median(points),
+        "least": min(points),
+        "most": max(points),
+    }
+
+
+def verdicts(graded: dict[str, dict[str, Any]]) -> Counter[str]:
+    return Counter(check["verdict"] for results in graded.values() for check in results["checks"])

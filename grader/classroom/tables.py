@@ -1,0 +1,64 @@
+"""What a class has got: class.csv with a line for each student, checks.csv with one for each check, class.html."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.files import replacing
+from grader.classroom.handed_in import HandedIn
+from grader.classroom.page import render
+from grader.classroom.statistics import by_check
+from grader.reports.table import cell
+
+
+def write_class(
+    output: Path, handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]
+) -> list[Path]:
+    """Writes all three; returns their paths.
+
+    Args:
+        graded: student → results
+        problems: student → why there are none; these have no score, not one of 0
+    """
+    files = {
+        "class.csv": table(students(handed_in, graded, problems)),
+        "checks.csv": table(checks(graded)),
+        "class.html": render(handed_in, graded, problems),
+    }
+    for name, text in files.items():
+        with replacing(output / name) as temporary:
+            temporary.write_bytes(text.encode("utf-8", "replace"))
+    return [output / name for name in files]
+
+
+def students(
+    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]
+) -> Iterable[list[Any]]:
+    """The head, then a row each: name, what the roster says, points in all and by level, and what went wrong."""
+    columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
+    levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
+    yield ["student", *columns, "score", "max_score", *(f"level{level}" for level in levels), "problem"]
+    for work in handed_in:
+        about = [work.about.get(column, "") for column in columns]
+        results = graded.get(work.student)
+        points: list[Any] = ["", "", *[""] * len(levels)]
+        if results:
+            got = [sum(c["points"] for c in results["checks"] if c["level"] == level) for level in levels]
+            points = [results["score"], results["max_score"], *(round(value, 6) for value in got)]
+        yield [work.student, *about, *points, problems.get(work.student, "")]
+
+
+def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:
+    yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination"]
+    for row in by_check(graded):
+        r = "" if row.discrimination is None else round(row.discrimination, 3)
+        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, round(row.difficulty, 3), r]
+
+
+def table(rows: Iterable[list[Any]]) -> str:
+    """CSV (RFC 4180) that no spreadsheet takes for formulas."""
+    page = io.StringIO()
+    csv.writer(page).writerows([cell(value) for value in row] for row in rows)
+    return page.getvalue()

@@ -1,0 +1,89 @@
+"""Grade again as a results.json says it was graded, and say whether its verdicts stand.
+
+python -m grader replay results.json SUBMISSION [--check ID]…
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from grader.errors import GraderFault
+from grader.reports.reading import load
+from grader.sources import read_sources, sha256
+
+CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # where they differ, verdicts may
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(message)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Raises UserError for anything that does not fit."""
+    parser = _Parser(
+        prog="python -m grader replay", description=__doc__.splitlines()[0], allow_abbrev=False,
+        epilog="exit 0: every verdict stands; 1: one differs; 2: the call or a file is wrong; 3: the grader failed",
+    )  # fmt: skip
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="a results.json")
+    parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that it is about")
+    parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this one; may be repeated")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they lie elsewhere now")
+    return parser.parse_args(argv)
+
+
+def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weights: Path | None = None) -> list[str]:
+    """A line for each verdict that differs; none where all stand.
+
+    Raises:
+        UserError: the submission is another one, or there is no such check
+        GraderFault: as `grade` does
+    """
+    from grader.grade import grade
+
+    for name, digest in recorded["submission"]["sha256"].items():
+        if sha256(read_sources(submission)).get(name) != digest:
+            raise UserError(f"{submission / name} is not the file that was graded (its SHA-256 differs)")
+    before = {check["id"]: check for check in recorded["checks"]}
+    for name in checks:
+        if name not in before:
+            raise UserError(f"--check {name}: not in the results; expected one such as {next(iter(before))}")
+    wanted, about = checks or list(before), recorded["environment"]
+    options = [f"--check={name}" for name in wanted]
+    if weights is not None:
+        options.append(f"--weights={weights}")
+    results = grade(
+        submission, levels=sorted({before[name]["level"] for name in wanted}),
+        config=Path(about["config_file"]) if about["config_file"] else None, overrides=about["overrides"],
+        seed=about["seed"], quiet=True, options=options,
+    )  # fmt: skip
+    lines = []
+    for check in results.checks:
+        was = before[check.id]
+        if check.verdict != was["verdict"]:
+            lines.append(f"{check.id}: was {was['verdict']}, is {check.verdict}: {check.message or was['message']}")
+    if lines:
+        now = results.environment
+        lines += [f"{k} was {about[k]}, is {now[k]}" for k in CIRCUMSTANCES if about.get(k) != now[k]]
+    return lines
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 every verdict stands, 1 one differs, 2 the call or a file is wrong, 3 the grader failed."""
+    try:
+        args = parse(argv)
+        recorded = load(args.results)
+        lines = replay(recorded, args.submission, args.check, args.weights)
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except GraderFault as error:
+        print(f"the grader failed: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 130
+    count = len(set(args.check)) or len(recorded["checks"])
+    print("\n".join(lines) or f"every verdict stands ({count} {'check' if count == 1 else 'checks'})")
+    return 1 if lines else 0

@@ -1,0 +1,39 @@
+"""Annotations for GitHub Actions, printed by a step: the score, and the failed checks at the lines where they failed.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands; a step shows ten of each kind.
+"""
+
+import re
+from typing import Any
+
+from grader.reports.wording import clean, score_line
+
+SHOWN = 10
+LONGEST = 1000  # characters of a message
+IN_MESSAGES, IN_PROPERTIES = "%\r\n", "%\r\n:,"
+
+
+def render(results: dict[str, Any]) -> str:
+    failed = [check for check in results["checks"] if check["verdict"] not in ("passed", "not_judged")]
+    missing = [check for check in results["checks"] if check["verdict"] == "not_judged"]
+    says = f"{score_line(results)}; {len(failed)} checks failed, {len(missing)} were not judged"
+    commands = [_command("notice", says, title="Score")]
+    commands += [_of_check("error", check) for check in failed[:SHOWN]]
+    commands += [_of_check("notice", check) for check in missing[: SHOWN - 1]]
+    return "\n".join(commands) + "\n"
+
+
+def _of_check(kind: str, check: dict[str, Any]) -> str:
+    place = re.fullmatch(r"([\w./-]+):([0-9]+)", check["location"])
+    where = {"file": place[1], "line": place[2]} if place else {}
+    says = "\n".join(clean(check[key], LONGEST) for key in ("claim", "message", "hint") if check[key])
+    return _command(kind, says, **where, title=check["id"])
+
+
+def _command(kind: str, message: str, **properties: str) -> str:
+    listed = ",".join(f"{key}={_encoded(value, IN_PROPERTIES)}" for key, value in properties.items())
+    return f"::{kind} {listed}::{_encoded(message, IN_MESSAGES)}"
+
+
+def _encoded(text: str, signs: str) -> str:
+    return "".join(f"%{ord(c):02X}" if c in signs else c for c in text)

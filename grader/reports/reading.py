@@ -1,0 +1,121 @@
+"""results.json as every report gets it: read, and all of it right, or one line for each thing that is wrong."""
+
+import json
+import re
+import reprlib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from grader.results import SCHEMA, VERDICTS, Check, Results
+
+KINDS = {str: "a text", int: "a whole number", float: "a number from 0 to 10⁹", dict: "an object", list: "a list"}
+TOP = {
+    "submission": dict, "environment": dict, "score": float, "max_score": float, "checks": list, "information": dict,
+    "figures": list,
+}  # fmt: skip
+CHECK = {
+    "id": str, "level": int, "claim": str, "verdict": str, "points": float, "max_points": float, "message": str,
+    "hint": str, "location": str, "seconds": float, "measurements": dict, "trace": str, "output": str,
+}  # fmt: skip
+FIGURE = {"file": str, "title": str, "alt": str}
+ROUNDING = 1e-5  # score and max_score are written with six decimals
+LINES = 10
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The results that a file holds. Raises UserError."""
+    try:
+        results = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as error:
+        raise UserError(f"{path}: not readable: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON: {' '.join(str(error).split())}") from error
+    wrong = list(problems(results))
+    if wrong:
+        more = [f"and {len(wrong) - LINES} things more"] if len(wrong) > LINES else []
+        raise UserError("\n".join(f"{path}: {line}" for line in wrong[:LINES] + more))
+    return results
+
+
+def from_json(results: dict[str, Any]) -> Results:
+    """The result model that was written as `results`."""
+    checks = []
+    for values in results["checks"]:
+        checks.append(_Recorded(**{field.name: values[field.name] for field in fields(Check)}))
+        checks[-1].points = values["points"]
+    submission = results["submission"]
+    return Results(
+        submission=Path(submission["path"]), environment=results["environment"], checks=checks,
+        information=results["information"], sha256=submission["sha256"], figures=results.get("figures", []),
+    )  # fmt: skip
+
+
+class _Recorded(Check):
+    points = 0.0  # those of the file, whatever the verdict
+
+
+def problems(results: Any) -> Iterator[str]:
+    """One line for each thing that is wrong with a file's content."""
+    if not isinstance(results, dict) or results.get("schema") != SCHEMA:
+        found = results.get("schema") if isinstance(results, dict) else results
+        yield f"schema: expected {SCHEMA!r}, got {reprlib.repr(found)}"
+        return
+    results = {"figures": []} | results  # the first of this version have none
+    wrong = list(_kinds(results, "", TOP))
+    if not wrong:
+        wrong += _kinds(results["submission"], "submission.", {"path": str, "sha256": dict})
+        wrong += _all_kinds(results["checks"], "checks", CHECK)
+        wrong += _all_kinds(results["figures"], "figures", FIGURE)
+    yield from wrong or _contradictions(results)
+
+
+def _all_kinds(values: list[Any], where: str, wanted: dict[str, type]) -> Iterator[str]:
+    for place, value in enumerate(values):
+        if isinstance(value, dict):
+            yield from _kinds(value, f"{where}[{place}].", wanted)
+        else:
+            yield f"{where}[{place}]: expected an object, got {reprlib.repr(value)}"
+
+
+def _kinds(value: dict[str, Any], where: str, wanted: dict[str, type]) -> Iterator[str]:
+    for key, kind in wanted.items():
+        if key not in value:
+            yield f"{where}{key}: missing; expected {KINDS[kind]}"
+        elif not _is(value[key], kind):
+            yield f"{where}{key}: expected {KINDS[kind]}, got {reprlib.repr(value[key])}"
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float)) and 0 <= value <= 1e9 if kind is float else isinstance(value, kind)
+
+
+def _contradictions(results: dict[str, Any]) -> Iterator[str]:
+    checks, seen = results["checks"], set()
+    if not checks:
+        yield "checks: expected at least one"
+    for place, check in enumerate(checks):
+        where, level = f"checks[{place}].", re.fullmatch(r"level([1-9][0-9]?)(\.[a-z0-9_]+)+", check["id"])
+        if not level:
+            yield f"{where}id: expected one like level1.contract.shapes, got {reprlib.repr(check['id'])}"
+        elif check["level"] != int(level[1]):
+            yield f"{where}level: expected {level[1]} as in its id, got {check['level']}"
+        if check["id"] in seen:
+            yield f"{where}id: {reprlib.repr(check['id'])} is there twice"
+        seen.add(check["id"])
+        if check["verdict"] not in VERDICTS:
+            yield f"{where}verdict: expected one of {', '.join(VERDICTS)}, got {reprlib.repr(check['verdict'])}"
+        if check["points"] > check["max_points"]:
+            yield f"{where}points: expected at most {check['max_points']}, got {check['points']}"
+    for total, part in (("score", "points"), ("max_score", "max_points")):
+        added = sum(check[part] for check in checks)
+        if abs(results[total] - added) > ROUNDING:
+            yield f"{total}: expected the sum of the checks' {part}, {added:g}, got {results[total]}"
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")

@@ -1,0 +1,140 @@
+"""A class in one command, on this machine and on a real Slurm: whoever is killed, nothing is lost or graded twice."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from grader.classroom.command import main
+from grader.processes import descendants
+from tests.bank import BANK
+from tests.conftest import ROOT
+from tests.slurm import slurm, why_not
+
+DIGITS = ROOT / "configs" / "digits.yaml"
+CLASS = {
+    "ann": BANK / "right" / "samplers" / "eps_beta_tilde.py",
+    "bob": BANK / "wrong" / "samplers" / "adds_predicted_noise.py",
+    "cid <b>": BANK / "right" / "samplers" / "eps_beta_tilde.py",
+}
+
+
+@pytest.fixture(scope="module")
+def environment(request, tmp_path_factory) -> Iterator[dict[str, str]]:
+    if request.param == "local":
+        yield {"EXECUTOR": "local"}
+    elif why := why_not():
+        pytest.skip(why)
+    else:
+        with slurm(tmp_path_factory.mktemp("slurm")) as env:
+            yield {"EXECUTOR": "slurm", **env}
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("class") / "handed in"
+    for student, file in CLASS.items():
+        (folder / student).mkdir(parents=True)
+        shutil.copy(file, folder / student / "sampler.py")
+    (folder / "eve.zip").write_bytes(b"no archive")
+    (folder.parent / "roster.csv").write_text("student,email\nann,ann@uni\nbob,=cmd()\nzoe,zoe@uni\n")
+    return folder
+
+
+def start(handed_in: Path, output: Path, environment: dict[str, str]) -> subprocess.Popen:
+    command = [
+        sys.executable, "-m", "grader", "class", handed_in, "--output", output, "--executor", environment["EXECUTOR"],
+        "--roster", handed_in.parent / "roster.csv", "--level", "4", "--config", DIGITS, "--jobs", "2",
+        "--memory-gb", "4", "runtime.device=cpu",
+    ]  # fmt: skip
+    env = os.environ | environment | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(what: str, found, seconds: float = 180.0):
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"no {what} in {seconds:.0f} s"
+        time.sleep(0.1)
+    return value
+
+
+def graders(output: Path) -> list[int]:
+    """Pids of the gradings that are under way."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes()
+            if b"\0grader\0" in words and b"\0class\0" not in words and bytes(output) + b"/" in words:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("environment", ["local", "slurm"], indirect=True)
+def test_a_class_is_graded_whoever_is_killed(environment, handed_in, tmp_path):
+    output = tmp_path / "out"
+    first = start(handed_in, output, environment)
+    wait_for("grading", lambda: graders(output))
+    os.kill(graders(output)[0], signal.SIGKILL)  # a job's own: our failure, not the student's
+    done = wait_for("result", lambda: list(output.glob("*/results.json")))
+    first.kill()
+    first.communicate()
+    before = {file: file.stat().st_mtime_ns for file in done}
+
+    second = start(handed_in, output, environment)
+    out, err = second.communicate(timeout=300)
+    assert second.returncode == 1, err  # eve's can't be read
+    assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
+    assert "3 graded, 1 handed nothing in, 1 could not be graded" in out
+    with open(output / "class.csv", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert {who: row["score"] for who, row in rows.items() if row["score"]} == {
+        "ann": "10.0",
+        "bob": "6.25",
+        "cid <b>": "10.0",
+    }
+    assert rows["bob"]["email"] == "'=cmd()" and rows["zoe"]["problem"] == "nothing handed in"
+    assert "no zip file" in rows["eve"]["problem"] and rows["eve"]["score"] == ""
+    page = (output / "class.html").read_text()
+    assert "3 of 5 graded" in page and "cid &lt;b&gt;" in page and "<b>" not in page
+    assert "ann, cid &lt;b&gt;" in page  # the same file
+    assert (output / "ann" / "report.html").exists()
+    wait_for("end of all jobs", lambda: not graders(output), 10)
+    assert not [pid for pid in descendants(set()) if pid in graders(output)]
+
+
+def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
+    (tmp_path / "class.json").write_text(json.dumps({"grader": "0.0.1"}))
+    assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
+    assert "graded with another grader; expected a new --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--jobs", "0"], "--jobs 0: expected at least 1"),
+        (["--level", "7"], "--level 7: expected 1, 2, 3 or 4"),
+        (["--secret-seed", "nowhere"], "--secret-seed=nowhere: no such file"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, capsys):
+    assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_without_slurm_it_is_said(handed_in, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([str(handed_in), "--output", str(tmp_path / "out"), "--executor", "slurm", "--level", "4"]) == 2
+    assert capsys.readouterr().err.startswith("error: --executor slurm: ")
