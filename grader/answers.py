@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from grader.wire import WireError
@@ -11,7 +12,7 @@ Check = Callable[[Any], bool]
 
 
 def a(kind: type | tuple[type, ...]) -> Check:
-    return lambda v: isinstance(v, kind)
+    return lambda v: isinstance(v, kind) and not (isinstance(v, int) and v.bit_length() > 63)
 
 
 def each(check: Check) -> Check:
@@ -62,11 +63,25 @@ def check_answer(probe: str, values: Any, tensors: dict[str, Tensor]) -> None:
         raise WireError("an answer of another form than the request's")
     if missing := [name for name in names if name not in tensors]:
         raise WireError(f"an answer without its tensor {missing[0]}")
+    if any(tensors[name].dtype != torch.uint8 for name in names if name.startswith("rng")):
+        raise WireError("the state of a random generator in another form than it has")
+    _check_described(values if shape.items() >= OUTPUT.items() else {}, tensors.get("y"))
 
 
-def check_question(facts: Any) -> None:
+def check_question(facts: Any, tensors: dict[str, Tensor]) -> None:
     """The same for a sampler's call of its model."""
     if not isinstance(facts, dict) or not all(
         isinstance(facts.get(k), dict) and all(check(facts[k].get(key)) for key, check in OUTPUT.items()) for k in "xt"
     ):
         raise WireError("a call of the model in another form than it has")
+    for name in "xt":
+        _check_described(facts[name], tensors.get(name))
+
+
+def _check_described(facts: dict[str, Any], y: Tensor | None) -> None:
+    """A tensor is as the words beside it say, and those say all or nothing."""
+    about = [facts.get(key) is None for key in ("shape", "dtype", "device", "requires_grad")]
+    if any(about) and not all(about):
+        raise WireError("half a description of a tensor")
+    if y is not None and facts and (facts.get("shape") != list(y.shape) or facts.get("dtype") != str(y.dtype)):
+        raise WireError("a tensor other than the one that is described")

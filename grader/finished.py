@@ -66,7 +66,7 @@ def read_weights(file: Path, code: str, again: str) -> Weights:
         with safetensors.safe_open(file, framework="pt") as opened:
             about = opened.metadata() or {}
         state = safetensors.torch.load_file(file)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise CheckFailed(
             f"expected weights as safetensors in {file}, got something else: {error}",
             "Only safetensors are read; a pickle could run code. main.py writes them as they are wanted.",

@@ -27,11 +27,11 @@ from grader.submission import Submission
 
 
 @pytest.fixture(scope="session")
-def model_file(submission: Submission) -> str:
+def model_file(submission: Submission) -> bytes:
     """The source of model.py."""
     if why := why_missing(submission.path / "model.py"):
         raise CheckFailed(why, "Hand in a Python file under exactly this name.")
-    return submission.sources["model.py"].decode(errors="replace")
+    return submission.sources["model.py"]
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def other_config(config: ModelConfig) -> ModelConfig:
 
 
 @pytest.fixture(scope="session")
-def build(submission: Submission, pace: Pace, seed: int, model_file: str) -> Any:
+def build(submission: Submission, pace: Pace, seed: int, model_file: bytes) -> Any:
     def build(config: ModelConfig, seed: int = seed) -> Network:
         return Network(submission, pace, config, seed=seed)
 

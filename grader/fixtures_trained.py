@@ -15,7 +15,7 @@ from grader.pictures import save_bands
 
 
 @pytest.fixture
-def finished(request: pytest.FixtureRequest, trainings: Trainings, model_file: str) -> Finished:
+def finished(request: pytest.FixtureRequest, trainings: Trainings, model_file: bytes) -> Finished:
     """The training that this check's level is about."""
     check_id = request.node.get_closest_marker("check").args[0]
     return trainings.of(int(check_id.removeprefix("level").split(".")[0]))

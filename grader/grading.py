@@ -1,10 +1,12 @@
 """configs/grading.yaml: the points of each check, the overfit run, what samples have to show, limits of a process."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from assignment.ddpm.config import UNREADABLE
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.limits import Limits
@@ -56,17 +58,21 @@ class Grading:
 
 def load_grading(path: Path = GRADING) -> Grading:
     """Raises UserError where a value is not what it should be."""
-    values = OmegaConf.to_container(OmegaConf.load(path))
     try:
+        values = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}
         overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
         samples = {
             str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **v) for k, v in values["samples"].items()
         }
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        counts = [n for of in (*overfit.values(), *(s.setting(k) for s in samples.values() for k in ("cpu", "gpu")))
+                  for n in (of.images, of.steps)]  # fmt: skip
+        if not all(isinstance(n, int) and n > 0 for n in counts):
+            raise ValueError("images and steps are whole numbers above 0")
+    except (KeyError, *UNREADABLE, OSError) as error:
         raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
-    if wrong := [k for k, v in points.items() if v < 0]:
+    if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
         raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
     if wrong := [k for k, v in vars(limits).items() if v <= 0]:
         raise UserError(f"{path}: limits.{wrong[0]}: expected more than 0")

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
-from grader.checks.contract import check_finite, check_output, check_shape
+from grader.checks.contract import check_finite, check_floating, check_output, check_shape
+from grader.errors import Raised
 from grader.pace import FLOOR, Pace
 from grader.submission import Reply, Submission
 
@@ -45,6 +46,7 @@ class Network:
         y = reply.tensors.get("y")
         if autocast:
             check_shape(reply.values, y, x.shape)
+            check_floating(y)
         else:
             check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
         check_finite(y, where)
@@ -54,11 +56,18 @@ class Network:
         """Optimiser steps on (K, B, C, H, W), one for each of K."""
         batch = {"x_t": x_t, "t": t, "noise": noise}
         seconds = self.pace.for_steps(t.numel())
-        return self._request("steps", seconds, tensors=batch, learning_rate=learning_rate, seed=seed, **options)
+        reply = self._request("steps", seconds, tensors=batch, learning_rate=learning_rate, seed=seed, **options)
+        if len(reply.values["losses"]) != len(t):
+            raise Raised(f"the submission's process sent {len(reply.values['losses'])} losses of {len(t)} steps")
+        return reply
 
     def flow(self, x: Tensor, t: Tensor, cotangent: Tensor, *, seed: int) -> Reply:
         tensors = {"x": x, "t": t, "cotangent": cotangent}
-        return self._request("flow", self.pace.for_steps(len(x)), tensors=tensors, seed=seed)
+        reply = self._request("flow", self.pace.for_steps(len(x)), tensors=tensors, seed=seed)
+        gradient = reply.tensors.get("gradient")
+        if gradient is not None and (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
+            raise Raised("the submission's process sent a gradient of another form than x's")
+        return reply
 
     def state(self) -> dict[str, Tensor]:
         return self._request("state", FLOOR).tensors

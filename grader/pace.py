@@ -100,7 +100,7 @@ def remembered(config: Config, nursery: Callable[[], Nursery], device: str) -> P
         found = Pace(**json.loads(file.read_text()))
         if all(0 < seconds < LONGEST for seconds in asdict(found).values()):
             return found
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         pass  # not measured yet, or not readable
     pace = measure(config, nursery(), device)
     try:

@@ -79,5 +79,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, float):
-        return float(f"{value:.4g}") if math.isfinite(value) else str(value)
+        short = float(f"{value:.4g}")  # the largest ones round to infinity
+        return short if math.isfinite(short) else str(value)
+    if isinstance(value, int) and value.bit_length() > 64:  # more than JSON's readers take
+        return f"a number of {value.bit_length()} bits"
     return value if isinstance(value, (int, str, bool)) or value is None else str(value)

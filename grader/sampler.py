@@ -15,6 +15,10 @@ from grader.pace import FLOOR, Pace
 from grader.submission import Reply, Submission
 
 Model = Callable[[Tensor, Tensor], Tensor]
+REAL = (
+    torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+)  # fmt: skip
 
 
 @dataclass
@@ -34,6 +38,13 @@ class Trace:
 
     def of_t(self, key: str) -> list[Any]:
         return [facts["t"].get(key) for facts in self.facts]
+
+
+def is_usable(t: Tensor | None, batch: int) -> bool:
+    """Whether a t can be counted with at all: real, finite numbers, one for all or one for each."""
+    if t is None or t.dtype not in REAL or t.numel() not in (1, batch):
+        return False
+    return bool(t.isfinite().all())
 
 
 class Sampler:
@@ -69,7 +80,7 @@ class Sampler:
 
         def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
             x, t = tensors.get("x"), tensors.get("t")
-            if x is None or x.shape != torch.Size(shape):
+            if x is None or x.dtype not in REAL or x.shape != torch.Size(shape):
                 got = facts.get("x", {}).get("shape", facts.get("x", {}).get("type"))
                 raise CheckFailed(
                     f"expected the model to be called with x of shape {tuple(shape)}, got {got}",
@@ -82,8 +93,8 @@ class Sampler:
                 )
             trace.facts.append(facts)
             trace.x.append(x.float())
-            trace.t.append(t)
-            trace.eps.append(model(x.float(), torch.zeros(1) if t is None else t))
+            trace.t.append(t if is_usable(t, len(x)) else None)
+            trace.eps.append(model(x.float(), torch.zeros(1) if trace.t[-1] is None else t))
             return trace.eps[-1]
 
         trace.result = self.submission.request(

@@ -23,6 +23,7 @@ from grader.sources import FILES, read_sources
 from grader.temporary import remove
 
 OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
+LONGEST, FRAMES = 2000, 100  # characters of a text in an error report, and frames of its traceback
 
 
 @dataclass
@@ -89,8 +90,10 @@ class Submission:
             if values.get("id") != name:
                 raise wire.WireError("an answer to another request")
             if "ask" in values and answer is not None:
-                check_question(values["ask"])
+                check_question(values["ask"], back)
                 eps = answer(values["ask"], back)
+                if time.monotonic() >= deadline:  # it may have had its next question ready at once
+                    raise TimedOut(f"no answer within {seconds:.0f} s ({probe})")
                 self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
                 continue
             self._drain()
@@ -190,9 +193,11 @@ def lay_out(sources: dict[str, bytes], folder: Path) -> None:
 def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
     """What the worker says of an exception → the judge's own. Trusts none of its types."""
     try:
-        kind, name, message = (str(error[k]) for k in ("kind", "type", "message"))
-        frames = [(str(file), int(line or 0), str(code)) for file, line, code in error["frames"]]
-    except (KeyError, TypeError, ValueError, OverflowError) as forged:
+        kind, name, message = (str(error[k])[:LONGEST] for k in ("kind", "type", "message"))
+        frames = [
+            (str(file)[:LONGEST], int(line or 0), str(code)[:LONGEST]) for file, line, code in error["frames"][:FRAMES]
+        ]
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as forged:
         raise wire.WireError("an error report that can't be read") from forged
     own = [(file, line) for file, line, _ in frames if file in FILES]
     location = f"{own[-1][0]}:{own[-1][1]}" if own else ""

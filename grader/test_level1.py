@@ -32,7 +32,7 @@ Measured = dict[str, Any]
 
 
 @check("level1.own_work")
-def test_own_work(model_file: str, contract_kept: Once, submission: Submission) -> None:
+def test_own_work(model_file: bytes, contract_kept: Once, submission: Submission) -> None:
     """The network is your own work: no ready-made networks, no weights from elsewhere."""
     unless_a_stub(contract_kept)
     if submission.trusted:

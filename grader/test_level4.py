@@ -37,11 +37,11 @@ Measured = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def sampler_file(submission: Submission) -> str:
+def sampler_file(submission: Submission) -> bytes:
     """The source of sampler.py."""
     if why := why_missing(submission.path / "sampler.py"):
         raise CheckFailed(why, "Hand in a Python file under exactly this name.")
-    return submission.sources["sampler.py"].decode(errors="replace")
+    return submission.sources["sampler.py"]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def long(settings: Config) -> Schedule:
 
 
 @pytest.fixture(scope="session")
-def build(submission: Submission, pace: Pace, seed: int, sampler_file: str) -> Any:
+def build(submission: Submission, pace: Pace, seed: int, sampler_file: bytes) -> Any:
     def build(schedule: Schedule) -> Sampler:
         return Sampler(submission, pace, schedule, seed=seed)
 
@@ -144,7 +144,7 @@ def silence(x: Tensor, t: Tensor) -> Tensor:
 
 
 @check("level4.own_work")
-def test_own_work(sampler_file: str, step_kept: Once) -> None:
+def test_own_work(sampler_file: bytes, step_kept: Once) -> None:
     """The sampler is your own work: no ready-made schedulers."""
     unless_a_stub(step_kept)
     try:

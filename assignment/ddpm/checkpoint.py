@@ -27,9 +27,9 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
         with safetensors.safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
         safetensors.torch.load_model(model, path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise UserError(f"{path}: not readable as weights: {error}") from error
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: weights of another network than the one in the code now; train again") from error
     return about
 
@@ -54,5 +54,9 @@ def save_log(rows: list[dict], path: Path) -> None:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    with open(path, newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    """The rows of a log. Raises UserError where it is damaged."""
+    try:
+        with open(path, newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: not readable as a log: {error}") from error

@@ -146,6 +146,13 @@ class Config:
     output_dir: str = "outputs"
 
 
+# what a YAML file can do to its readers: deep nesting, endless numbers, halves of characters, dates that are none
+UNREADABLE = (
+    YAMLError, OmegaConfBaseException,
+    ValueError, TypeError, RecursionError, AttributeError, OverflowError, LookupError,
+)  # fmt: skip
+
+
 def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
     """Read a YAML file, apply `key.path=value` overrides, and check everything.
 
@@ -157,11 +164,11 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
     for source, values in [(str(path), _read_yaml(path)), *((text, _read_override(text)) for text in overrides)]:
         try:
             merged = OmegaConf.merge(merged, values)
-        except (OmegaConfBaseException, ValueError, TypeError) as error:
+        except UNREADABLE as error:
             raise UserError(f"{source}: {_explain(error)}") from error
     try:
         config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:  # a value without a default that nobody gave, or a broken ${…}
+    except UNREADABLE as error:  # a value without a default that nobody gave, or a broken ${…}
         raise UserError(f"{path}: {_explain(error)}") from error
     for section in (config.data, config.model, config.diffusion, config.training, config.sampling, config.runtime):
         section.check()
@@ -202,11 +209,12 @@ def _read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: no such configuration file; {hint}")
     try:
         values = OmegaConf.load(path)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        sections = OmegaConf.to_container(values)
+    except (*UNREADABLE, OSError) as error:
         raise UserError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
     if not OmegaConf.is_dict(values):
         raise UserError(f"{path}: expected sections such as data: and training:, got {type(values).__name__}")
-    for name, section in OmegaConf.to_container(values).items():
+    for name, section in sections.items():
         if name in Config.__dataclass_fields__ and name != "output_dir" and not isinstance(section, dict):
             raise UserError(f"{path}: {name}: expected a section with keys of its own, got {section}")
     return values
@@ -223,12 +231,12 @@ def _read_override(text: str) -> Any:
         raise UserError(f"{text}: unknown key {key}; did you mean {(same_leaf or [near])[0]}?")
     try:
         return OmegaConf.from_dotlist([text])
-    except (YAMLError, OmegaConfBaseException) as error:
+    except UNREADABLE as error:
         raise UserError(f"{text}: {' '.join(str(error).split())}") from error
 
 
 def _explain(error: Exception) -> str:
     """OmegaConf's first line says what; its `full_key` line says where."""
-    lines = str(error).splitlines()
+    lines = str(error).splitlines() or [type(error).__name__]
     where = [line.split(":", 1)[1].strip() for line in lines if "full_key:" in line]
     return f"{where[0]}: {lines[0]}" if where and where[0] else lines[0]

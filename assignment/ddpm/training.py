@@ -207,11 +207,13 @@ def resume(trainer: Trainer, path: Path, identity: dict) -> None:
         UserError: the checkpoint is damaged, of a run with other settings, or of another network
     """
     state = ckpt.load_checkpoint(path, trainer.diffusion.device)
+    if not isinstance(state, dict) or not isinstance(state.get("identity"), dict):
+        raise UserError(f"{path}: not readable as a checkpoint; move it away to start anew")
     changed = [f"{key} was {old}, is {identity.get(key)} now" for key, old in state["identity"].items()
                if identity.get(key) != old]  # fmt: skip
     if changed:
         raise UserError(f"training.resume=true: {path} is of another run: {'; '.join(changed)}")
     try:
         trainer.load_state_dict(state)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"training.resume=true: {path} is of another network than the one in the code now") from error

@@ -51,6 +51,15 @@ def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -
     raise CheckFailed(f"expected shape {tuple(shape)}, got {got}", hint)
 
 
+def check_floating(y: Tensor) -> None:
+    """Under autocast the answer may be of another floating dtype than x, but of no other kind."""
+    if y.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise CheckFailed(
+            f"expected floating-point numbers, got {_short(y.dtype)}",
+            "forward converts somewhere (.long(), .bool(), a comparison): leave x's kind of numbers as it is.",
+        )
+
+
 def check_finite(y: Tensor, where: str) -> dict[str, float]:
     """No NaN, no infinity."""
     bad = ~y.isfinite()

@@ -40,7 +40,7 @@ def check_left_alone(what: str, changed: object, before: dict[str, Tensor], afte
 def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
     """The same seed gives the same samples; on a GPU up to the rounding of its kernels."""
     off = (first - again).abs().max().item() if first.shape == again.shape else float("inf")
-    if off > 1e-4:
+    if not off <= 1e-4:  # NaN is not
         raise CheckFailed(
             f"expected the same samples after the same torch.manual_seed, got ones that differ by up to {off:.3g}",
             "Draw all noise with torch's own generator (torch.randn, torch.randn_like), not with numpy, random or a "

@@ -60,9 +60,12 @@ def load_record(config: str) -> Record | None:
     if not file.exists():
         return None
     try:
-        return Record(json.loads(file.read_text()), safetensors.torch.load_file(file.with_suffix(".safetensors")))
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise UserError(f"{file}: not readable as the reference's results: {error}") from error
+        found = Record(json.loads(file.read_text()), safetensors.torch.load_file(file.with_suffix(".safetensors")))
+        if isinstance(found.provisional, str) and isinstance(found.chosen["milestones"], list):
+            return found
+        raise ValueError("`provisional` is no text")
+    except Exception as error:  # the readers and a foreign file together raise nearly anything
+        raise UserError(f"{file}: not readable as the reference's results: {error!r}") from error
 
 
 def save_record(config: str, record: Record) -> Path:

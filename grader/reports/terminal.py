@@ -22,7 +22,7 @@ def render(results: Results) -> str:
         lines += [row(check) for check in checks]
     lines += ["─" * WIDTH, f"{'Score':<20}{f'{results.score:g} of {results.max_score:g} points':>{WIDTH - 20}}"]
     if results.information:
-        lines += ["", *(f"  {name}: {value}" for name, value in results.information.items())]
+        lines += ["", *(f"  {one_line(f'{name}: {value}')}" for name, value in results.information.items())]
     if results.environment.get("advisory"):
         lines += ["", f"Advisory only: {results.environment['advisory']}."]
     first = next((c for c in results.checks if c.verdict not in ("passed", "not_judged")), None)
@@ -38,11 +38,16 @@ def printable(text: str) -> str:
     return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
 
 
+def one_line(text: str) -> str:
+    """Who breaks the line could add a row of his own to the table."""
+    return " ".join(text.split())
+
+
 def row(check: Check) -> str:
     mark = MARKS.get(check.verdict, "✗")
     name = check.id.split(".", 1)[1]
     points = f"{check.points:g}/{check.max_points:g}"
-    says = check.claim if check.verdict == "passed" else check.message
+    says = one_line(check.claim if check.verdict == "passed" else check.message)
     room = WIDTH - 34 - 15 - len(points)
     short = says if len(says) <= room else says[: room - 1] + "…"
     return f"{mark} {name:<32}{WORDS.get(check.verdict, check.verdict):<14}{short:<{room}} {points}"
