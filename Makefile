@@ -39,8 +39,8 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 grade: env  ## all levels: the contract, then training, then everything else: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-test: env  ## the project's own tests
-	$(PYTHON) -m pytest tests
+test: env  ## the project's own tests, on all cores
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile
 
 prove: env  ## is the grader right? the whole bank of right and wrong submissions
 	$(PYTHON) -m tests.prove
