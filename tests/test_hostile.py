@@ -211,12 +211,13 @@ def test_worker_does_not_outlive_a_killed_judge(kind, tmp_path):
     try:
         submissions = f"grading-*/submission-*{'/scratch' if kind == 'none' else ''}"
         assert wait_for(lambda: list((tmp_path / "temporary").glob(submissions)), 60)
-        wait_for(lambda: False, 1)
+        assert wait_for(lambda: len(descendants(set(), of=judge.pid)) >= 2, 60)  # nursery, worker
         started = descendants(set(), of=judge.pid)
-        assert len(started) >= 2  # nursery, worker
         judge.kill()
         judge.wait()
         assert wait_for(lambda: not alive(started), 5)
     finally:
+        judge.kill()
+        judge.wait()
         for pid in alive(started):
             os.kill(pid, signal.SIGKILL)

@@ -83,7 +83,7 @@ def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
         with warnings.catch_warnings():  # numpy's, about how torchvision unpickles CIFAR-10
             warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
             return kind(root, train=train, download=True)
-    except (OSError, RuntimeError, ValueError, EOFError, AssertionError, KeyError) as error:  # URLError is an OSError
+    except (OSError, RuntimeError, ValueError, TypeError, EOFError, AssertionError, KeyError) as error:  # or URLError
         raise UserError(f"{_unusable_file(kind, root)}: {shorten(str(error), 100, placeholder=' …')}") from error
 
 
