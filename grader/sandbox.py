@@ -130,8 +130,10 @@ def _try() -> Sandbox:
         found = Sandbox(tuple(int(part) for part in said.split()[-1].split(".")), "")
     except (ValueError, IndexError):
         return Sandbox(why_not=f"bwrap --version says {said!r}")
-    trial = "from grader.sandbox import own_user, user_for; own_user(user_for(0)); import resource, grader.limits"
-    command = found.wrap([sys.executable, "-c", trial], at=ROOT, readable=our_code(), scratch_mib=1, users=True)
+    # as another user, where the judge is root: are Python's library and our code to be read? Without its packages
+    trial = f"import os, resource; user = {user_for(0)}\nif user: os.setgroups([]); os.setgid(user); os.setuid(user)\n"
+    trial += f"open({str(ROOT / 'grader' / 'worker.py')!r}).close(); os.listdir({sys.prefix!r})"
+    command = found.wrap([sys.executable, "-S", "-c", trial], at=ROOT, readable=our_code(), scratch_mib=1, users=True)
     done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
     if done.returncode:
         says = done.stderr.strip().splitlines() or ["no reason given"]
