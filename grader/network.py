@@ -49,8 +49,9 @@ class Network:
             check_floating(y)
         else:
             check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
+        y = y.float()
         check_finite(y, where)
-        return y.float()
+        return y
 
     def train(self, x_t: Tensor, t: Tensor, noise: Tensor, *, learning_rate: float, seed: int, **options: Any) -> Reply:
         """Optimiser steps on (K, B, C, H, W), one for each of K."""

@@ -105,7 +105,11 @@ class Sampler:
 
     def sample(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Tensor:
         """Samples, verified: of the shape asked for, float32, finite."""
-        reply = self.trace(model, shape, seed=seed).result
+        return self.verified(self.trace(model, shape, seed=seed), shape)
+
+    def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
+        """What a sampling gave: of the shape asked for, float32, finite."""
+        reply = trace.result
         check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
         check_finite(reply.tensors["y"], "in the samples")
         return reply.tensors["y"]

@@ -318,7 +318,7 @@ def test_reproducible(whole: Any, seed: int, measured: Measured) -> None:
         sampler.trace(silence, shape, seed=derive_seed("reproducible", seed, k)) for k in (1, 1, 2)
     )  # fmt: skip
     following = sampler.trace(silence, shape, seed=None)
-    measured.update(check_reproducible(first.result.tensors["y"], again.result.tensors["y"]))
+    measured.update(check_reproducible(*(sampler.verified(trace, shape) for trace in (first, again))))
     check_not_repeated(other, following, first)
 
 

@@ -3,16 +3,18 @@
     uv run python -m tests.endurance 100          writes tests/bench/results/endurance.json
 
 After each: a results file is whole or the one before it, the verdicts are those of a grading that nobody disturbed (a
-check whose worker was killed says so), and no process is left. At the end no folder is left, either.
+check whose worker was killed says so), and no process is left. At the end no folder is left, either, and the last
+gradings took no more memory than the first.
 """
 
 import argparse
 import json
 import os
 import random
-import resource
+import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,6 +60,7 @@ class Endurance:
         self.output = home / "out"
         self.undisturbed: dict[Path, Graded] = {}
         self.done: Counter[str] = Counter()
+        self.peaks: list[int] = []  # MiB of the largest process of each grading
         adopt_orphans()
 
     def _start(self, file: Path) -> subprocess.Popen:
@@ -83,7 +86,9 @@ class Endurance:
             if struck:
                 os.kill(judge.pid if kill == "judge" else max(below), signal.SIGKILL)
             self.done[f"{kill} killed" if struck else "came too late"] += 1
-        code = judge.wait()
+        _, status, usage = os.wait4(judge.pid, 0)
+        code = judge.returncode = os.waitstatus_to_exitcode(status)
+        self.peaks.append(usage.ru_maxrss >> 10)
         seconds = time.monotonic() - start
         while left := descendants(set()):
             assert time.monotonic() < start + seconds + 5, f"{file.stem}: {len(left)} processes are left"
@@ -124,11 +129,21 @@ class Endurance:
         return sorted(path.name for path in (self.home / "temporary").glob("grading-*"))
 
 
+def shared_memory() -> int:
+    """MiB in /dev/shm and the like, which outlive processes."""
+    return int(re.search(r"Shmem: +(\d+) kB", Path("/proc/meminfo").read_text()).group(1)) >> 10
+
+
+def peak(mib: list[int]) -> dict[str, float]:
+    return {"median": statistics.median(mib), "most": max(mib)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__.splitlines()[0])
     parser.add_argument("count", type=int, nargs="?", default=100)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
+    before = shared_memory()
     with tempfile.TemporaryDirectory() as folder:
         endurance = Endurance(Path(folder).resolve(), random.Random(args.seed))
         endurance.undisturbed_gradings()
@@ -137,10 +152,13 @@ def main() -> None:
                 endurance.once()
                 bar.update()
         left = endurance.folders_left()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
-    print(f"{dict(endurance.done)}; folders left: {left}; no process; largest process {peak} MiB")
+    figures = {
+        "seed": args.seed, **endurance.done, "folders_left": left, "shared_memory_left_mib": shared_memory() - before,
+        "largest_process_mib": {"first half": peak(endurance.peaks[: len(endurance.peaks) // 2]),
+                                "second half": peak(endurance.peaks[len(endurance.peaks) // 2 :])},
+    }  # fmt: skip
+    print(json.dumps(figures, indent=1))
     assert not left
-    figures = {"seed": args.seed, **endurance.done, "folders_left": left, "largest_process_mib": peak}
     write("endurance.json", torch.device("cpu"), figures)
 
 

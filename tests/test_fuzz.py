@@ -25,7 +25,7 @@ from grader.answers import ANSWERS, check_answer, check_question
 from grader.errors import SubmissionFailed, TimedOut
 from grader.guards import scan
 from grader.nursery import Ending, Process
-from grader.reports.terminal import render
+from grader.reports.terminal import JOINER, render
 from grader.results import VERDICTS, Check, Results
 from grader.submission import Submission, failure
 from tests.conftest import ROOT
@@ -223,7 +223,7 @@ def test_results_are_strict_json_and_a_page_without_control_characters(checks, i
     assert written["score"] == results.score and [c["verdict"] for c in written["checks"]] == [
         c.verdict for c in checks
     ]
-    assert all(c.isprintable() or c in "\n\t" for c in render(results))
+    assert all(c.isprintable() or c in ("\n", "\t", JOINER) for c in render(results))
 
 
 def test_results_hold_megabytes_and_the_page_comes_at_once():

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader import overfit, pace, test_level1, test_level4, verdict, wire
-from grader.answers import check_answer, check_question
+from grader.answers import OUTPUT, check_answer, check_question
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
@@ -26,12 +26,13 @@ from grader.grading import Budget
 from grader.in_process import InProcessSubmission
 from grader.network import Network
 from grader.once import Once
+from grader.probes import describe
 from grader.results import Check, Results
 from grader.sampler import Sampler
 from grader.submission import Reply
 from tests.bank import BANK
 from tests.conftest import ROOT
-from tests.strategies import NOT_NUMBERS, replaced, tensors
+from tests.strategies import DTYPES, NOT_NUMBERS, replaced, tensors
 
 SMALL = ModelConfig(image_channels=1, image_size=8, num_timesteps=10)
 
@@ -48,6 +49,7 @@ NEAR_SHAPES = st.sampled_from([SHAPE, (2, 1, 8, 7), (1, 1, 8, 8), (2, 3, 8, 8), 
 
 
 @given(st.just(FACTS) | replaced(FACTS), st.none() | tensors(NEAR_SHAPES), st.booleans())
+@example(FACTS | {"dtype": "torch.float64"}, torch.full(SHAPE, 1e39, dtype=torch.float64), True)  # no float32
 def test_only_a_finite_tensor_of_the_right_shape_and_kind_gets_through(facts, y, autocast):
     try:
         check_answer("forward", facts, INPUTS)
@@ -198,6 +200,14 @@ def count(check: Callable[..., None], honest: InProcessSubmission) -> int:
     return submission.messages
 
 
+def replace(values: Any, back: dict[str, Tensor], new: dict[str, Tensor | None]) -> Message:
+    """The message with other tensors, and described as they are; None where there is none to send."""
+    sent = {k: v for k, v in (back | new).items() if v is not None}
+    if "y" in new:
+        values = {k: v for k, v in values.items() if k not in OUTPUT} | describe(new["y"])
+    return values | {k: describe(v) for k, v in new.items() if isinstance(values.get(k), dict)}, sent
+
+
 def once(data: st.DataObject, messages: int) -> Callable[..., Message]:
     """Forges one of so many messages, in its words or in a tensor."""
     turns = iter(range(messages))
@@ -211,7 +221,8 @@ def once(data: st.DataObject, messages: int) -> Callable[..., Message]:
         name = data.draw(st.sampled_from(sorted(back)))
         shape = tuple(back[name].shape)
         new = data.draw(st.none() | tensors(st.sampled_from([shape, shape, shape[1:], (), (0,), (3,)])), label=name)
-        return values, {k: v for k, v in back.items() if k != name} | ({} if new is None else {name: new})
+        told, sent = replace(values, back, {name: new})
+        return told if data.draw(st.booleans(), label="and says so") else values, sent
 
     return forge
 
@@ -231,13 +242,42 @@ NOT_ABOUT_NUMBERS = {
 }  # fmt: skip
 
 
+def passed(honest: InProcessSubmission, change: Callable[[Tensor], Tensor | None]) -> set[str]:
+    """The claims that hold where every answer is changed; one without its tensor becomes None."""
+
+    def forge(values: Any, back: dict[str, Tensor]) -> Message:
+        return replace(values, back, {k: change(v) for k, v in back.items() if k in ("y", "gradient")})
+
+    return {check.__name__.removeprefix("test_") for check in CLAIMS
+            if judge(check, Stranger(honest, forge)).verdict == "passed"}  # fmt: skip
+
+
 @pytest.mark.parametrize("number", NOT_NUMBERS)
 def test_only_claims_about_other_things_hold_for_answers_of_nan_or_infinity(number, honest):
-    def forge(values: Any, back: dict[str, Tensor]) -> Message:
-        return values, {k: torch.full_like(v, number) if k in ("y", "gradient") else v for k, v in back.items()}
+    assert passed(honest, lambda y: torch.full_like(y, number)) == NOT_ABOUT_NUMBERS
 
-    rows = {check.__name__: judge(check, Stranger(honest, forge)) for check in CLAIMS}
-    assert {name.removeprefix("test_") for name, row in rows.items() if row.verdict == "passed"} == NOT_ABOUT_NUMBERS
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what autocast, and who turns it off, may give
+KINDS = [dtype for dtype in DTYPES if dtype not in FLOATS]
+ODD_ANSWERS = {str(dtype).removeprefix("torch."): lambda y, dtype=dtype: y.abs().to(dtype) for dtype in KINDS} | {
+    "nothing": lambda y: None, "empty": lambda y: y[:0], "a number": lambda y: y.sum(), "one less": lambda y: y[1:],
+    "100 axes": lambda y: y.view(*y.shape, *[1] * 96),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_only_claims_about_other_things_hold_for_answers_of_another_kind(change, honest):
+    assert passed(honest, change) <= NOT_ABOUT_NUMBERS
+
+
+@pytest.mark.parametrize("dtype", KINDS, ids=str)
+def test_inputs_that_come_back_in_another_kind_are_changed_inputs(dtype, honest):
+    def forge(values: Any, back: dict[str, Tensor]) -> Message:
+        return values, back | {k: back[k].to(dtype) for k in ("x", "x_t") if k in back and "y" in back}
+
+    for check in CLAIMS:
+        if check.__name__ in ("test_inputs_unchanged", "test_leaves_everything_alone"):
+            assert judge(check, Stranger(honest, forge)).verdict != "passed"
 
 
 ODD_TIMES = {
@@ -251,7 +291,7 @@ ODD_TIMES = {
 @pytest.mark.parametrize("t", ODD_TIMES.values(), ids=ODD_TIMES)
 def test_a_sampler_may_call_its_model_with_any_t(t, honest):
     def forge(values: Any, back: dict[str, Tensor]) -> Message:
-        return values, back | {"t": t} if "x" in back else back
+        return replace(values, back, {"t": t}) if "x" in back else (values, back)
 
     for check in (check for check in CLAIMS if check.__module__ == test_level4.__name__):
         judge(check, Stranger(honest, forge))
