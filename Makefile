@@ -6,8 +6,7 @@ SUBMISSION ?= assignment
 GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)")
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade test prove calibrate-checks \
-        calibrate-quality reference reference-status features lint bench clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +38,12 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 grade: env  ## all levels: the contract, then training, then everything else: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
+# instructors: from here on not in what students receive
+.PHONY: handout test prove calibrate-checks calibrate-quality reference reference-status features lint bench
+
+handout: env  ## what students receive, as a zip file: TARGET=outputs/handout.zip, or a folder
+	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
+
 test: env  ## the project's own tests, on all cores
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile
 
@@ -65,6 +70,8 @@ lint: env  ## style and formatting
 
 bench: env  ## speed beside a plain baseline: CONFIG=…
 	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml)
+
+# /instructors
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output D
 python -m grader class SUBMISSIONS --output DIR …        many of them
 python -m grader report results.json --format NAME       for a platform, or as a page
 python -m grader replay results.json SUBMISSION          do its verdicts stand?
+python -m grader handout outputs/handout.zip             what students receive
 """
 
 import argparse
@@ -21,7 +22,10 @@ from grader.sandbox import KINDS, find_sandbox
 
 LEVELS = (1, 2, 3, 4)
 EXIT_FAULT = 3
-COMMANDS = {"class": "grader.classroom.command", "report": "grader.report", "replay": "grader.replay"}
+COMMANDS = {
+    "class": "grader.classroom.command", "handout": "grader.handout.command", "replay": "grader.replay",
+    "report": "grader.report",
+}  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +38,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m grader", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage="python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]",
-        epilog="also: class, report, replay, each with its own --help; "
+        epilog="also: class, report, replay, handout, each with its own --help; "
         "exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
     )  # fmt: skip
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")
@@ -136,7 +140,12 @@ def run(args: argparse.Namespace) -> Path:
 def main(argv: list[str]) -> int:
     """Exit codes: 0 graded, 2 the call or a file is wrong, 3 the grader or the machine failed, 130 interrupted."""
     if argv and argv[0] in COMMANDS:  # a folder of such a name is ./class
-        return importlib.import_module(COMMANDS[argv[0]]).main(argv[1:])
+        try:
+            command = importlib.import_module(COMMANDS[argv[0]])
+        except ModuleNotFoundError as error:
+            print(f"error: {argv[0]}: only the course's own checkout has it ({error})", file=sys.stderr)
+            return UserError.exit_code
+        return command.main(argv[1:])
     try:
         written = run(parse(argv))
     except (UserError, OSError) as error:

@@ -1,18 +1,22 @@
 """Grade again as a results.json says it was graded, and say whether its verdicts stand.
 
-python -m grader replay results.json SUBMISSION [--check ID]…
+python -m grader replay results.json SUBMISSION [--check ID]… [--output FILE]
 """
 
 import argparse
+import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
 from grader.reports.reading import load
 from grader.sources import read_sources, sha256
 
+RECORD = "audit.json"  # beside results.json, in a class
 CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # where they differ, verdicts may
 
 
@@ -31,6 +35,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that it is about")
     parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this one; may be repeated")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they lie elsewhere now")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where what was found is also written, as JSON")
     return parser.parse_args(argv)
 
 
@@ -70,12 +75,34 @@ def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weight
     return lines
 
 
+def save(output: Path, results: Path, checks: int, lines: list[str]) -> None:
+    """What a replay has found, and about which results.json."""
+    about = {"results_sha256": _digest(results), "checks": checks, "differs": lines}
+    with replacing(output) as temporary:
+        temporary.write_bytes((json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+
+
+def is_about(record: Path, results: Path) -> bool:
+    """Whether a record is there, whole, and of these results."""
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))["results_sha256"] == _digest(results)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def main(argv: list[str]) -> int:
     """Exit codes: 0 every verdict stands, 1 one differs, 2 the call or a file is wrong, 3 the grader failed."""
     try:
         args = parse(argv)
         recorded = load(args.results)
         lines = replay(recorded, args.submission, args.check, args.weights)
+        count = len(set(args.check)) or len(recorded["checks"])
+        if args.output:
+            save(args.output, args.results, count, lines)
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -84,6 +111,5 @@ def main(argv: list[str]) -> int:
         return 3
     except KeyboardInterrupt:
         return 130
-    count = len(set(args.check)) or len(recorded["checks"])
     print("\n".join(lines) or f"every verdict stands ({count} {'check' if count == 1 else 'checks'})")
     return 1 if lines else 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.classroom import audit
 from grader.classroom.command import main
 from grader.processes import descendants
 from tests.bank import BANK
@@ -50,11 +51,11 @@ def handed_in(tmp_path_factory) -> Path:
     return folder
 
 
-def start(handed_in: Path, output: Path, environment: dict[str, str]) -> subprocess.Popen:
+def start(handed_in: Path, output: Path, environment: dict[str, str], *more: str) -> subprocess.Popen:
     command = [
         sys.executable, "-m", "grader", "class", handed_in, "--output", output, "--executor", environment["EXECUTOR"],
         "--roster", handed_in.parent / "roster.csv", "--level", "4", "--config", DIGITS, "--jobs", "2",
-        "--memory-gb", "4", "runtime.device=cpu",
+        "--memory-gb", "4", "runtime.device=cpu", *more,
     ]  # fmt: skip
     env = os.environ | environment | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -66,6 +67,16 @@ def wait_for(what: str, found, seconds: float = 180.0):
         assert time.monotonic() < deadline, f"no {what} in {seconds:.0f} s"
         time.sleep(0.1)
     return value
+
+
+def forge(results: Path) -> None:
+    """The other verdict about one check."""
+    page = json.loads(results.read_text())
+    check = next(check for check in page["checks"] if check["id"] == "level4.step.mean")
+    passed = check["verdict"] != "passed"
+    check |= {"verdict": "passed" if passed else "failed", "points": check["max_points"] if passed else 0.0}
+    page["score"] += check["max_points"] if passed else -check["max_points"]
+    results.write_text(json.dumps(page))
 
 
 def graders(output: Path) -> list[int]:
@@ -109,8 +120,24 @@ def test_a_class_is_graded_whoever_is_killed(environment, handed_in, tmp_path):
     assert "3 of 5 graded" in page and "cid &lt;b&gt;" in page and "<b>" not in page
     assert "ann, cid &lt;b&gt;" in page  # the same file
     assert (output / "ann" / "report.html").exists()
+    (again,) = audit.chosen([who for who in CLASS if who in rows], 0.1)
+    forge(output / again / "results.json")
+    third = start(handed_in, output, environment, "--audit", "10%")
+    out, err = third.communicate(timeout=300)
+    assert third.returncode == 1 and "1 graded again: 1 differ" in out, err
+    with open(output / "class.csv", newline="") as file:
+        rows = {row["student"]: row["audit"] for row in csv.DictReader(file)}
+    assert rows[again].startswith("level4.step.mean: was ") and not any(rows[who] for who in rows if who != again)
     wait_for("end of all jobs", lambda: not graders(output), 10)
     assert not [pid for pid in descendants(set()) if pid in graders(output)]
+
+
+def test_an_audit_takes_at_least_its_share_and_the_same_ones_again():
+    students = [f"student {k}" for k in range(60)]
+    first = audit.chosen(students, 0.1)
+    assert len(first) == 6 and set(first) <= set(students) and audit.chosen(students[::-1], 0.1) == first
+    assert len(audit.chosen(students, 0.101)) == 7 and audit.chosen(students[:1], 0.01) == students[:1]
+    assert not audit.chosen([], 0.5)
 
 
 def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
@@ -126,6 +153,9 @@ def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
         (["--level", "7"], "--level 7: expected 1, 2, 3 or 4"),
         (["--secret-seed", "nowhere"], "--secret-seed=nowhere: no such file"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--audit", "10"], "--audit 10: expected a share such as 10%"),
+        (["--audit", "nan%"], "--audit nan%: expected"),
+        (["--audit", "200%"], "--audit 200%: expected"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, capsys):

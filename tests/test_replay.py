@@ -8,6 +8,7 @@ import pytest
 
 from grader.__main__ import main
 from grader.grade import grade
+from grader.replay import is_about
 from tests.bank import BANK
 from tests.conftest import ROOT
 
@@ -39,6 +40,14 @@ def test_verdicts_stand(graded, capsys):
     assert capsys.readouterr().out == "every verdict stands (2 checks)\n"
     assert main(["replay", str(graded / "results.json"), str(graded), "--check", "level4.step.mean"]) == 0
     assert capsys.readouterr().out == "every verdict stands (1 check)\n"
+
+
+def test_what_was_found_is_written_where_it_is_wanted(graded, tmp_path):
+    record = tmp_path / "audit.json"
+    assert main(["replay", str(graded / "results.json"), str(graded), "--output", str(record)]) == 0
+    assert json.loads(record.read_text())["differs"] == [] and is_about(record, graded / "results.json")
+    assert not is_about(record, changed(graded, tmp_path / "results.json", lambda results: results.update(score=0)))
+    assert not is_about(tmp_path / "nothing", graded / "results.json")
 
 
 def test_a_verdict_that_does_not_stand_is_told_with_what_has_changed(graded, tmp_path, capsys):

@@ -14,10 +14,11 @@ from typing import Any
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
-from assignment.ddpm.progress import progress_bar
 from grader import __version__
-from grader.classroom.handed_in import HandedIn, find, unpack
-from grader.classroom.jobs import RESULTS, Jobs, Outcome, Resources, executor_for
+from grader.classroom import audit
+from grader.classroom.handed_in import find, unpack
+from grader.classroom.jobs import RESULTS, Resources
+from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
 from grader.grading import GRADING, load_grading
@@ -36,7 +37,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
     parser = _Parser(
         prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
-        epilog="exit 0: who handed something in was graded; 1: somebody could not be; 2: the call or a file is wrong",
+        epilog="exit 0: who handed something in was graded; 1: somebody could not be, or a verdict does not stand; "
+        "2: the call or a file is wrong",
     )  # fmt: skip
     add = parser.add_argument
     add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder or zip file for each student lies in it")
@@ -54,6 +56,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--train", action="store_true")
     add("--secret-seed", metavar="FILE")
     add("--sandbox", choices=KINDS, default="auto")
+    add("--audit", metavar="SHARE", help="grade so many again afterwards, such as 10%%, and compare")
     add("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
     args = parser.parse_intermixed_args(argv)
     args.level = sorted(set(args.level or LEVELS))
@@ -64,6 +67,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
     if args.secret_seed and not Path(args.secret_seed).is_file():
         raise UserError(f"--secret-seed={args.secret_seed}: no such file")
+    if args.audit:
+        args.audit = audit.share_of(args.audit)
     if args.config:
         load_config(args.config, args.overrides)
     return args
@@ -97,35 +102,6 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
 
-def grade_class(args: argparse.Namespace, jobs: Jobs, handed_in: list[HandedIn]) -> dict[str, Outcome]:
-    """Student → what became of the submission. Goes on where an earlier sitting was stopped."""
-    folders = {work.student: args.output / work.student for work in handed_in}
-    outcomes = {}
-    for work in handed_in:
-        if problem := unpack(work, folders[work.student] / "submission"):
-            outcomes[work.student] = Outcome(folders[work.student], problem)
-    students = {folder: student for student, folder in folders.items()}
-    waiting = [folder for student, folder in folders.items() if student not in outcomes]
-    with progress_bar(len(waiting), "submissions", "grading") as bar:
-        try:
-            for outcome in jobs.run(waiting):
-                outcomes[students[outcome.folder]] = outcome
-                bar.write(f"{students[outcome.folder]}: {_in_words(outcome)}", file=sys.stderr)
-                bar.update()
-        except BaseException:
-            jobs.cancel()
-            raise
-    return outcomes
-
-
-def _in_words(outcome: Outcome) -> str:
-    if outcome.problem:
-        return f"NOT GRADED: {outcome.problem}"
-    results = json.loads((outcome.folder / RESULTS).read_text())
-    words = f"{results['score']:g} of {results['max_score']:g} points"
-    return f"{words}, graded before" if outcome.again else f"{words}, {outcome.seconds:.0f} s"
-
-
 def run(args: argparse.Namespace) -> int:
     handed_in = find(args.submissions, args.roster)
     find_sandbox(args.sandbox)
@@ -134,30 +110,35 @@ def run(args: argparse.Namespace) -> int:
     arguments = grader_arguments(args)
     keep_settings(args.output, arguments)
     slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))
-    resources = Resources(
+    sitting = Sitting(args.output, Resources(
         args.executor, slots, args.minutes, args.cpus, args.gpus, args.memory_gb, args.partition
-    )  # fmt: skip
-    try:
-        executor = executor_for(resources, args.output / "jobs")
-    except RuntimeError as error:
-        raise UserError(f"--executor {args.executor}: {error}") from error
+    ))  # fmt: skip
     ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
-    outcomes = grade_class(args, Jobs(executor, resources, arguments, ids), handed_in)
-    graded: dict[str, dict[str, Any]] = {
-        work.student: json.loads((outcomes[work.student].folder / RESULTS).read_text())
-        for work in handed_in if not outcomes[work.student].problem
+    problems = {
+        work.student: problem for work in handed_in
+        if (problem := unpack(work, args.output / work.student / "submission"))
     }  # fmt: skip
-    problems = {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
-    for file in write_class(args.output, handed_in, graded, problems):
+    waiting = [work.student for work in handed_in if work.student not in problems]
+    outcomes = sitting.grade(waiting, arguments, ids)
+    problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
+    graded: dict[str, dict[str, Any]] = {
+        work.student: json.loads((args.output / work.student / RESULTS).read_text())
+        for work in handed_in if work.student not in problems
+    }  # fmt: skip
+    found = sitting.audit(audit.chosen(list(graded), args.audit)) if args.audit else {}
+    for file in write_class(args.output, handed_in, graded, problems, found):
         print(file)
     missing = [work.student for work in handed_in if work.problem]
-    failed = len(problems) - len(missing)
+    failed, differ = len(problems) - len(missing), sum(bool(lines) for lines in found.values())
     print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
-    return 1 if failed else 0
+    if found:
+        print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
+    return 1 if failed or differ else 0
 
 
 def main(argv: list[str]) -> int:
-    """Exit codes: 0 all were graded, 1 some could not be, 2 the call is wrong, 3 the grader failed, 130 interrupted."""
+    """Exit codes: 0 all were graded, 1 some could not be, or a verdict does not stand, 2 the call is wrong, 3 the
+    grader failed, 130 interrupted."""
     try:
         return run(parse(argv))
     except (UserError, OSError) as error:

@@ -1,12 +1,13 @@
 """One job for each submission, by submitit: on this machine, or on Slurm as one array.
 
-A job is `python -m grader` on one folder, and writes results.json there. It holds a lock while it works, so that no
-submission is graded twice at a time, whoever was killed in between.
+A job is `python -m grader` on one student's folder, and writes its results there. It holds a lock while it works, so
+that no submission is graded twice at a time, whoever was killed in between.
 """
 
 import fcntl
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ import submitit
 from grader import ROOT, __version__
 from grader.sources import read_sources, sha256
 
-RESULTS, LOG, LOCK = "results.json", "grader.log", ".lock"
+RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
 LOCKED = 75  # exit code: somebody else is at it (EX_TEMPFAIL of sysexits.h)
 ATTEMPTS = 3  # of a submission whose grading fails by our own fault
 POLL = 0.2  # seconds between two looks at the jobs
@@ -40,30 +41,49 @@ class Resources:
     partition: str = ""
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with each folder."""
+
+    name: str  # of folder/NAME.log, which gets the output
+    words: Callable[[Path], list[str]]  # that follow `python -m grader`
+    done: Callable[[Path], bool]  # whether its results are there, and right
+
+
 @dataclass
 class Outcome:
-    """What became of a submission: graded, or after so many attempts not, which is no score of 0."""
+    """What became of a submission: done, or after so many attempts not, which is no score of 0."""
 
     folder: Path
     problem: str = ""
-    again: bool = False  # it had been graded before
+    again: bool = False  # it had been done before
     seconds: float = 0.0
 
 
-def grade_one(folder: str, arguments: list[str], cpus: int) -> int:
-    """In the job: grade folder/submission, with all output in folder/grader.log; returns the grader's exit code."""
-    place = Path(folder)
+def run_one(folder: str, task: str, words: list[str], cpus: int) -> int:
+    """In the job: run the grader, with all output in folder/TASK.log; returns its exit code.
+
+    Adds a line to folder/jobs.jsonl: when it began, how long it took, how it ended, where.
+    """
+    place, began, clock = Path(folder), time.time(), time.monotonic()
     with open(place / LOCK, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return LOCKED
-        with open(place / LOG, "wb") as log:
-            return subprocess.run(
-                [sys.executable, "-m", "grader", str(place / "submission"), "--output", str(place), *arguments],
+        with open(place / f"{task}.log", "wb") as log:
+            code = subprocess.run(
+                [sys.executable, "-m", "grader", *words],
                 cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(cpus)}, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()],
             ).returncode  # fmt: skip
+        about = {
+            "task": task, "began": round(began, 3), "seconds": round(time.monotonic() - clock, 3), "exit_code": code,
+            "host": platform.node(),
+        }  # fmt: skip
+        with open(place / HISTORY, "a") as history:
+            history.write(json.dumps(about) + "\n")
+        return code
 
 
 def is_graded(folder: Path, check_ids: set[str]) -> bool:
@@ -95,21 +115,21 @@ def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
 
 
 class Jobs:
-    """Grades folders until each has its results or has failed too often by our own fault."""
+    """Works on folders until each has its results or has failed too often by our own fault."""
 
-    def __init__(self, executor: submitit.Executor, resources: Resources, arguments: list[str], ids: set[str]) -> None:
-        self.executor, self.resources, self.arguments, self.ids = executor, resources, arguments, ids
+    def __init__(self, executor: submitit.Executor, resources: Resources, task: Task) -> None:
+        self.executor, self.resources, self.task = executor, resources, task
         self.attempts: dict[Path, int] = {}
         self.started: dict[Path, float] = {}
         self.not_before: dict[Path, float] = {}
         self.running: dict[Path, submitit.Job[int]] = {}
 
     def run(self, folders: list[Path]) -> Iterator[Outcome]:
-        """Yields each as it is done; those that had been graded already are not graded again."""
+        """Yields each as it is done; what had been done already is not done again."""
         waiting = list(folders)
         while waiting or self.running:
             ready = [folder for folder in waiting if self.not_before.get(folder, 0) <= time.monotonic()]
-            for folder in [folder for folder in ready if is_graded(folder, self.ids)]:
+            for folder in [folder for folder in ready if self.task.done(folder)]:
                 waiting.remove(folder), ready.remove(folder)
                 yield Outcome(folder, again=True)
             free = len(ready) if self.resources.executor == "slurm" else self.resources.slots - len(self.running)
@@ -129,7 +149,8 @@ class Jobs:
             return
         with self.executor.batch():  # one array on Slurm
             jobs = [
-                self.executor.submit(grade_one, str(folder), self.arguments, self.resources.cpus) for folder in folders
+                self.executor.submit(run_one, str(f), self.task.name, self.task.words(f), self.resources.cpus)
+                for f in folders
             ]
         for folder, job in zip(folders, jobs, strict=True):
             self.running[folder] = job
@@ -138,7 +159,7 @@ class Jobs:
     def _finish(self, folder: Path) -> Outcome | None:
         """What became of a job that has ended; None where the submission has to be tried again."""
         job, seconds = self.running.pop(folder), time.monotonic() - self.started[folder]
-        if is_graded(folder, self.ids):
+        if self.task.done(folder):
             return Outcome(folder, seconds=seconds)
         code = _code(job)
         if code == LOCKED:  # a job of an earlier sitting is still at it, or what a killed one left running
@@ -146,7 +167,7 @@ class Jobs:
             return None
         self.attempts[folder] = self.attempts.get(folder, 0) + 1
         if code == 2 or self.attempts[folder] >= ATTEMPTS:
-            return Outcome(folder, _why(folder, code), seconds=seconds)
+            return Outcome(folder, _why(folder / f"{self.task.name}.log", code), seconds=seconds)
         return None
 
     def cancel(self) -> None:
@@ -160,9 +181,8 @@ def _code(job: Any) -> int | None:
     return job.result() if quietly() is None else None
 
 
-def _why(folder: Path, code: int | None) -> str:
+def _why(log: Path, code: int | None) -> str:
     if code is None:
         return f"the job was ended from outside, {ATTEMPTS} times (time or memory?)"
-    log = folder / LOG
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return f"the grader failed (exit code {code}): {lines[-1] if lines else 'it said nothing'}"

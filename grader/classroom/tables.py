@@ -14,16 +14,18 @@ from grader.reports.table import cell
 
 
 def write_class(
-    output: Path, handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]
-) -> list[Path]:
+    output: Path, handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
+    audited: dict[str, list[str]],
+) -> list[Path]:  # fmt: skip
     """Writes all three; returns their paths.
 
     Args:
         graded: student → results
         problems: student → why there are none; these have no score, not one of 0
+        audited: student → what differed when they were graded again
     """
     files = {
-        "class.csv": table(students(handed_in, graded, problems)),
+        "class.csv": table(students(handed_in, graded, problems, audited)),
         "checks.csv": table(checks(graded)),
         "class.html": render(handed_in, graded, problems),
     }
@@ -34,12 +36,21 @@ def write_class(
 
 
 def students(
-    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]
-) -> Iterable[list[Any]]:
-    """The head, then a row each: name, what the roster says, points in all and by level, and what went wrong."""
+    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
+    audited: dict[str, list[str]],
+) -> Iterable[list[Any]]:  # fmt: skip
+    """The head, then a row each: name, what the roster says, points in all and by level, what went wrong, the audit."""
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    yield ["student", *columns, "score", "max_score", *(f"level{level}" for level in levels), "problem"]
+    yield [
+        "student",
+        *columns,
+        "score",
+        "max_score",
+        *(f"level{level}" for level in levels),
+        "problem",
+        *(["audit"] if audited else []),
+    ]
     for work in handed_in:
         about = [work.about.get(column, "") for column in columns]
         results = graded.get(work.student)
@@ -47,7 +58,8 @@ def students(
         if results:
             got = [sum(c["points"] for c in results["checks"] if c["level"] == level) for level in levels]
             points = [results["score"], results["max_score"], *(round(value, 6) for value in got)]
-        yield [work.student, *about, *points, problems.get(work.student, "")]
+        again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
+        yield [work.student, *about, *points, problems.get(work.student, ""), *again]
 
 
 def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:

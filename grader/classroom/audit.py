@@ -1,0 +1,41 @@
+"""Grade a part of a class again, and see whether its verdicts stand."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from grader.classroom.jobs import RESULTS, Task
+from grader.replay import RECORD, is_about
+
+
+def share_of(text: str) -> float:
+    """10% → 0.1. Raises UserError."""
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not text.endswith("%") or not 0 < share <= 1:
+        raise UserError(f"--audit {text}: expected a share such as 10%")
+    return share
+
+
+def chosen(students: list[str], share: float) -> list[str]:
+    """Of so many students at least this share: the same ones when asked again."""
+    by_chance = sorted(students, key=lambda student: hashlib.sha256(student.encode("utf-8", "replace")).digest())
+    return by_chance[: math.ceil(share * len(students))]
+
+
+AUDIT = Task(
+    "audit",
+    lambda folder: ["replay", str(folder / RESULTS), str(folder / "submission"), "--output", str(folder / RECORD)],
+    lambda folder: is_about(folder / RECORD, folder / RESULTS),
+)
+
+
+def read(folder: Path) -> list[str]:
+    """The lines that say which verdicts differ; none where all stand."""
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    return record["differs"]

@@ -1,0 +1,63 @@
+"""One call of the command: what is to be done with the folders of a class, by one executor, with progress and ETA."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.progress import progress_bar
+from grader.classroom import audit
+from grader.classroom.jobs import RESULTS, Jobs, Outcome, Resources, Task, executor_for, is_graded
+
+
+class Sitting:
+    """Goes on where an earlier one was stopped."""
+
+    def __init__(self, output: Path, resources: Resources) -> None:
+        """Raises UserError where there is no such executor."""
+        self.output, self.resources = output, resources
+        try:
+            self.executor = executor_for(resources, output / "jobs")
+        except RuntimeError as error:
+            raise UserError(f"--executor {resources.executor}: {error}") from error
+
+    def grade(self, students: list[str], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
+        """Student → what became of it; `arguments` are the grader's."""
+        task = Task(
+            "grader", lambda folder: [str(folder / "submission"), "--output", str(folder), *arguments],
+            lambda folder: is_graded(folder, check_ids),
+        )  # fmt: skip
+        return self._work(task, students, "grading", _points)
+
+    def audit(self, students: list[str]) -> dict[str, list[str]]:
+        """Student → what a second grading found to differ, or why there was none."""
+        outcomes = self._work(
+            audit.AUDIT, students, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
+        )
+        return {
+            student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
+            for student, outcome in outcomes.items()
+        }
+
+    def _work(self, task: Task, students: list[str], doing: str, says: Callable[[Path], str]) -> dict[str, Outcome]:
+        names = {self.output / student: student for student in students}
+        jobs, outcomes = Jobs(self.executor, self.resources, task), {}
+        with progress_bar(len(names), "submissions", doing) as bar:
+            try:
+                for outcome in jobs.run(list(names)):
+                    student = names[outcome.folder]
+                    outcomes[student] = outcome
+                    words = f"NOT DONE: {outcome.problem}" if outcome.problem else says(outcome.folder)
+                    how = "done before" if outcome.again else f"{outcome.seconds:.0f} s"
+                    bar.write(f"{student}: {words}, {how}", file=sys.stderr)
+                    bar.update()
+            except BaseException:
+                jobs.cancel()
+                raise
+        return outcomes
+
+
+def _points(folder: Path) -> str:
+    results = json.loads((folder / RESULTS).read_text())
+    return f"{results['score']:g} of {results['max_score']:g} points"

@@ -1,0 +1,67 @@
+"""Files of the project, put together for somebody else: a folder or a zip file."""
+
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from grader import ROOT
+
+INSTRUCTORS = re.compile(r"[^\n]*(?:<!--|#) instructors\b[^\n]*\n.*?(?:<!--|#) /instructors\b[^\n]*\n", re.DOTALL)
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files make the same zip
+
+
+def files(*names: str) -> dict[str, bytes]:
+    """Path from the root → content, of files and whole folders: of what git knows, so that no secret goes along.
+
+    Raises:
+        UserError: this is no checkout
+    """
+    command = ["git", "ls-files", "-z", "--", *names]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"{ROOT} is no checkout of git, which says what belongs to the project") from error
+    return {name: (ROOT / name).read_bytes() for name in listed.split("\0") if name and (ROOT / name).is_file()}
+
+
+def for_students(source: bytes) -> bytes:
+    """A text without what stands between the lines `instructors` and `/instructors`, in comments of its language."""
+    return INSTRUCTORS.sub("", source.decode()).encode()
+
+
+def write(target: Path, contents: dict[str, bytes]) -> None:
+    """A zip file where the target's name ends so, else a folder; what begins with #! may be executed.
+
+    Raises:
+        UserError: the folder is there already and not empty; a zip file is replaced
+    """
+    if target.suffix == ".zip":
+        _write_zip(target, contents)
+        return
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is there already; expected a new or an empty folder, or a name that ends in .zip")
+    half = target.with_name(f".{target.name}.half")
+    shutil.rmtree(half, ignore_errors=True)
+    for name, content in contents.items():
+        place = half / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(_mode(content))
+    half.replace(target)  # whole or not at all
+
+
+def _write_zip(target: Path, contents: dict[str, bytes]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.external_attr = (0o100000 | _mode(content)) << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def _mode(content: bytes) -> int:
+    return 0o755 if content.startswith(b"#!") else 0o644
