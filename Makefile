@@ -77,7 +77,7 @@ clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .ruff_cache
 
-env: $(UV)
+env: $(UV)  ## set up the environment, as every other verb does by itself
 	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
 
 .tools/bin/uv:

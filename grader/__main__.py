@@ -16,6 +16,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
+from grader.grading import load_grading
 from grader.reports import html
 from grader.reports.reading import load
 from grader.sandbox import KINDS, find_sandbox
@@ -100,6 +101,7 @@ def run(args: argparse.Namespace) -> Path:
     from grader.seeds import DRAW, choose_seed
 
     sandbox = find_sandbox(args.sandbox)
+    load_grading()
     if args.secret_seed:
         choose_seed(args.submission, args.seed, args.secret_seed)
     files = {level: config_file(args, level) for level in args.level}

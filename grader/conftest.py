@@ -67,7 +67,7 @@ class Judge:
         # before torch is imported here, so that both processes import it at the same time
         try:
             self.nursery = None if self.in_process else self._nursery(fork=platform.system() == "Linux")
-        except GraderFault as fault:
+        except (GraderFault, UserError) as fault:
             raise pytest.UsageError(str(fault)) from fault
         self.results = None
         self.seed, self.seed_is = 0, ""

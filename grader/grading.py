@@ -1,5 +1,6 @@
 """configs/grading.yaml: the points of each check, the overfit run, what samples have to show, limits of a process."""
 
+import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from assignment.ddpm.config import UNREADABLE
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.limits import Limits
+from grader.rubric import check_ids
 
 GRADING = ROOT / "configs" / "grading.yaml"
 
@@ -72,6 +74,11 @@ def load_grading(path: Path = GRADING) -> Grading:
             raise ValueError("images and steps are whole numbers above 0")
     except (KeyError, *UNREADABLE, OSError) as error:
         raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
+    if unknown := [k for k in points if k not in check_ids()]:
+        near = difflib.get_close_matches(unknown[0], check_ids(), n=1, cutoff=0.0)[0]
+        raise UserError(f"{path}: points.{unknown[0]}: there is no such check; did you mean {near}?")
+    if missing := [k for k in check_ids() if k not in points]:
+        raise UserError(f"{path}: points.{missing[0]}: missing; expected a number, which may be 0")
     if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
         raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
     if wrong := [k for k, v in vars(limits).items() if v <= 0]:

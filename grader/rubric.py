@@ -1,8 +1,19 @@
-"""What the levels' test files share."""
+"""What the levels' test files share, and the checks that they hold."""
+
+import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 check = pytest.mark.check  # @check("level1.timestep.uses_every_t"): the id of the claim that a test judges
+
+
+@cache
+def check_ids() -> tuple[str, ...]:
+    """Of all levels, in the order in which they stand in the files."""
+    files = sorted(Path(__file__).parent.glob("test_level*.py"))
+    return tuple(i for file in files for i in re.findall(r'^@check\("(.+?)"\)', file.read_text(), re.MULTILINE))
 
 
 def needs_training(check_id: str) -> bool:

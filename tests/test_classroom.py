@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from grader.classroom import audit
 from grader.classroom.command import main
 from grader.processes import descendants
 from tests.bank import BANK
+from tests.classes import gradings
 from tests.conftest import ROOT
 from tests.slurm import slurm, why_not
 
@@ -79,24 +79,13 @@ def forge(results: Path) -> None:
     results.write_text(json.dumps(page))
 
 
-def graders(output: Path) -> list[int]:
-    """Pids of the gradings that are under way."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            words = (entry / "cmdline").read_bytes()
-            if b"\0grader\0" in words and b"\0class\0" not in words and bytes(output) + b"/" in words:
-                found.append(int(entry.name))
-    return found
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("environment", ["local", "slurm"], indirect=True)
 def test_a_class_is_graded_whoever_is_killed(environment, handed_in, tmp_path):
     output = tmp_path / "out"
     first = start(handed_in, output, environment)
-    wait_for("grading", lambda: graders(output))
-    os.kill(graders(output)[0], signal.SIGKILL)  # a job's own: our failure, not the student's
+    wait_for("grading", lambda: gradings(output))
+    os.kill(gradings(output)[0], signal.SIGKILL)  # a job's own: our failure, not the student's
     done = wait_for("result", lambda: list(output.glob("*/results.json")))
     first.kill()
     first.communicate()
@@ -128,8 +117,8 @@ def test_a_class_is_graded_whoever_is_killed(environment, handed_in, tmp_path):
     with open(output / "class.csv", newline="") as file:
         rows = {row["student"]: row["audit"] for row in csv.DictReader(file)}
     assert rows[again].startswith("level4.step.mean: was ") and not any(rows[who] for who in rows if who != again)
-    wait_for("end of all jobs", lambda: not graders(output), 10)
-    assert not [pid for pid in descendants(set()) if pid in graders(output)]
+    wait_for("end of all jobs", lambda: not gradings(output), 10)
+    assert not [pid for pid in descendants(set()) if pid in gradings(output)]
 
 
 def test_an_audit_takes_at_least_its_share_and_the_same_ones_again():

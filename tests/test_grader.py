@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from assignment.ddpm.errors import UserError
 from grader import __version__
 from grader.__main__ import main
 from grader.grade import grade
-from grader.grading import load_grading
+from grader.grading import GRADING, load_grading
 from grader.reports.terminal import render
 from grader.rubric import needs_training
 from tests.bank import BANK, entries
@@ -61,6 +62,35 @@ def test_the_readme_shows_what_a_student_sees(tmp_path):
 def test_every_claim_of_the_rubric_has_points_and_the_other_way_round():
     source = "".join((ROOT / "grader" / f"test_level{level}.py").read_text() for level in (1, 2, 3, 4))
     assert sorted(re.findall(r'@check\("(.+?)"\)', source)) == sorted(load_grading().points)
+
+
+WRONG_POINTS = {
+    (
+        "level4.step.mean:",
+        "level4.step.men:",
+    ): "level4.step.men: there is no such check; did you mean level4.step.mean?",
+    ("  level4.step.mean: 1.5\n", ""): "level4.step.mean: missing; expected a number, which may be 0",
+    ("level4.step.mean: 1.5", "level4.step.mean: -1"): "level4.step.mean: expected at least 0",
+}
+
+
+@pytest.mark.parametrize(("change", "says"), WRONG_POINTS.items(), ids=str)
+def test_points_are_those_of_the_checks_that_there_are(change, says, tmp_path):
+    (tmp_path / "grading.yaml").write_text(GRADING.read_text().replace(*change))
+    with pytest.raises(UserError, match=re.escape(f"grading.yaml: points.{says}")):
+        load_grading(tmp_path / "grading.yaml")
+
+
+def test_wrong_points_are_told_in_one_line_by_every_front(right, tmp_path):
+    for name in ("grader", "assignment", "reference", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    change, says = next(iter(WRONG_POINTS.items()))
+    (tmp_path / "configs" / "grading.yaml").write_text(GRADING.read_text().replace(*change))
+    for command in (["grader", right], ["grader", "class", right.parent, "--output", tmp_path / "out"], ["pytest"]):
+        ran = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode in (2, pytest.ExitCode.USAGE_ERROR)
+        assert says in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
 
 
 def test_the_starter_fails_every_check_in_one_line():

@@ -1,12 +1,16 @@
 """The README, the Makefile and --help say what is true."""
 
+import importlib
 import re
 import shlex
 import subprocess
+from contextlib import suppress
 
 import pytest
 
 import main
+from grader.__main__ import COMMANDS
+from grader.pace import FACTOR
 from tests.bench.report import PAGES, fill
 from tests.conftest import ROOT
 
@@ -49,6 +53,23 @@ def test_every_make_command_is_a_verb_of_the_makefile():
     verbs = set(re.findall(r"^([a-z0-9-]+):.*##", MAKEFILE, re.MULTILINE))
     named = {command.split()[1] for command in commands("make ")}
     assert {"demo", "test", "bench", "sample"} <= named <= verbs
+
+
+def test_every_option_of_the_grader_is_one_that_it_has(capsys):
+    shown = [c for c in commands("uv run python -m grader ") if not c.endswith("…")]
+    assert len(shown) >= 6
+    for command in shown:
+        first, *words = shlex.split(command.removeprefix("uv run python -m grader "))
+        front = importlib.import_module(COMMANDS.get(first, "grader.__main__"))
+        with suppress(SystemExit):
+            front.main(["--help"])
+        said = capsys.readouterr().out
+        for word in words:
+            assert not word.startswith("--") or re.search(rf"{word}\b", said), command
+
+
+def test_the_time_that_a_network_may_take_is_the_one_that_it_gets():
+    assert README.count(f" {FACTOR} times ") == 2
 
 
 def test_bare_make_lists_every_verb():

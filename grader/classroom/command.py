@@ -103,6 +103,7 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    check_ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
     handed_in = find(args.submissions, args.roster)
     find_sandbox(args.sandbox)
     args.output = args.output.resolve()
@@ -113,13 +114,12 @@ def run(args: argparse.Namespace) -> int:
     sitting = Sitting(args.output, Resources(
         args.executor, slots, args.minutes, args.cpus, args.gpus, args.memory_gb, args.partition
     ))  # fmt: skip
-    ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
     problems = {
         work.student: problem for work in handed_in
         if (problem := unpack(work, args.output / work.student / "submission"))
     }  # fmt: skip
     waiting = [work.student for work in handed_in if work.student not in problems]
-    outcomes = sitting.grade(waiting, arguments, ids)
+    outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {
         work.student: json.loads((args.output / work.student / RESULTS).read_text())

@@ -5,6 +5,7 @@ A test compares both with what this would write, so no figure in them can go sta
 
 from pathlib import Path
 
+from grader.grading import load_grading
 from grader.metrics import classifier
 from grader.metrics.record import load_record
 from tests.bench.__main__ import table
@@ -302,11 +303,55 @@ def held() -> str:
     return text
 
 
+def wanted() -> str:
+    """What samples have to show, as configs/grading.yaml says it."""
+    lines = [
+        "| samples of | drawn on a CPU | on a GPU | FID at most | classifier's confidence at least "
+        "| in each class at least | near a training image at most |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, of in load_grading().samples.items():
+        but = f", {of.missing_classes} excepted" if of.missing_classes else ""
+        lines.append(
+            f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
+            f"{of.fid:g} × real images' | {of.confidence:.0%} of that on real images | {of.class_share:.0%}{but} | "
+            f"{of.near:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def classes() -> str:
+    """A class of many, by each executor."""
+    result = load("classroom.json")
+    if result is None:
+        return "Not yet measured."
+    lines = [
+        "| a class of | by | slots | whole class | slots busy | a job | of it the checks "
+        "| killed: controller, graders, jobs | lost | graded twice | misjudged |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, row in result.items():
+        if name == "machine":
+            continue
+        half, killed, lost = row["undisturbed"], row["killed"], row["count"] - row["graded"]
+        lines.append(
+            f"| {row['count']} | {name} | {row['slots']} | {row['wall_seconds'] / 60:.1f} min "
+            f"| {half['busy_share']:.0%} | {half['job_seconds']:.1f} s | {half['checks_seconds']:.1f} s "
+            f"| {killed['controller']}, {killed['grading']}, {killed['job']} "
+            f"| {lost} | {len(row['graded_twice'])} | {len(row['misjudged'])} |"
+        )
+    about = (
+        "Right, wrong and hostile submissions mixed, digits, untrained (`python -m tests.bench.classroom`). Busy slots "
+        "and the medians of a job are from the first half of the class; the kills took place in the second. "
+    )
+    return "\n".join([*lines, "", about + where(result)])
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
     makers = (
         runs, speed, switches, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained, kinds,
-        paired, attacks, held,
+        paired, attacks, held, wanted, classes,
     )  # fmt: skip
     for make in makers:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
