@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.config import Config
 from assignment.ddpm.data import Images, load_images, to_float
 from assignment.ddpm.device import choose_precision
@@ -34,6 +35,7 @@ from grader.network import Network
 from grader.once import once_property
 from grader.pace import Pace
 from grader.submission import Submission
+from grader.training_log import Epoch, read_log
 
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
 
@@ -190,6 +192,22 @@ class Finished:
         if found is None:
             raise NotJudged(f"no results of the reference are recorded: make reference CONFIG={self.config_shown}")
         return found
+
+    @property
+    def log(self) -> list[Epoch]:
+        """The losses by epoch, as the training has noted them. Raises UserError where that is no log."""
+        return read_log(self.weights_file.with_name(LOG))
+
+    @property
+    def reference_curve(self) -> list[tuple[float, float]]:
+        """The reference's validation loss after so many epochs, where that is recorded."""
+        try:
+            chosen = self.record.chosen
+        except (NotJudged, UserError):
+            return []
+        return [
+            (row["epoch"], row["loss"]) for row in (*chosen["milestones"], chosen | {"epoch": chosen["kept_epoch"]})
+        ]
 
     @property
     def samples_record(self) -> dict[str, Any]:

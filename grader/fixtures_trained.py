@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from assignment.ddpm.errors import UserError
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.samples import mean_of
 from grader.conftest import Judge, Trainings
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.finished import Finished
-from grader.pictures import save_bands
+from grader.pictures import curve_in_words, save_bands, save_loss_curve
 
 
 @pytest.fixture
@@ -52,6 +53,47 @@ def sampled(loaded: Finished, aloud: Callable) -> Finished:
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for samples.sound: {error.message}") from error
     return loaded
+
+
+@pytest.fixture(scope="session")
+def draw(judge: Judge, figures: Path) -> Callable:
+    """Draw and show what no verdict depends on: where there is no room for it that is said, and nothing else."""
+
+    def draw(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
+        try:
+            save(figures / name)
+        except OSError as error:
+            judge.inform(title, f"left out: {error}")
+        else:
+            judge.show(figures / name, title, alt)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def show_training(judge: Judge, draw: Callable) -> Callable:
+    """Show a training's losses by epoch, at the first level that meets it."""
+    shown = set()
+
+    def show(finished: Finished) -> None:
+        title = f"Training on {finished.name}: loss by epoch"
+        if title in shown:
+            return
+        shown.add(title)
+        try:
+            log = finished.log
+        except UserError as error:
+            judge.inform(title, f"left out: {error}")
+            return
+        if log:
+            reference = [(epoch, loss) for epoch, loss in finished.reference_curve if epoch <= log[-1].epoch]
+            caveat = f"; the reference's is of other noise{finished.record.caveat}" if reference else ""
+            draw(
+                f"training-{finished.name}.png", title + caveat, curve_in_words(log, reference),
+                lambda path: save_loss_curve(log, reference, path),
+            )  # fmt: skip
+
+    return show
 
 
 @pytest.fixture

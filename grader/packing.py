@@ -18,14 +18,20 @@ def files(*names: str) -> dict[str, bytes]:
     """Path from the root → content, of files and whole folders: of what git knows, so that no secret goes along.
 
     Raises:
-        UserError: this is no checkout
+        UserError: this is no checkout, or a file is there that git neither knows nor ignores
     """
-    command = ["git", "ls-files", "-z", "--", *names]
+    if unknown := _listed("--others", "--exclude-standard", "--", *names):
+        raise UserError(f"{unknown[0]} is not known to git: add it if it belongs to the project, else move it away")
+    return {name: (ROOT / name).read_bytes() for name in _listed("--", *names) if (ROOT / name).is_file()}
+
+
+def _listed(*arguments: str) -> list[str]:
+    command = ["git", "ls-files", "-z", *arguments]
     try:
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"{ROOT} is no checkout of git, which says what belongs to the project") from error
-    return {name: (ROOT / name).read_bytes() for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    return [name for name in done.stdout.split("\0") if name]
 
 
 def for_students(source: bytes) -> bytes:

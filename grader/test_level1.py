@@ -273,11 +273,12 @@ def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge
 
 
 @check("level1.trained.weights")
-def test_weights(finished: Finished, judge: Judge) -> None:
+def test_weights(finished: Finished, judge: Judge, show_training: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     network = finished.network()
     network(*network.noise(2, "trained"))
     judge.inform("weights of level 1", finished.weights.describe())
+    show_training(finished)
 
 
 @check("level1.trained.uses_t")

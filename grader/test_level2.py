@@ -15,11 +15,12 @@ Measured = dict[str, Any]
 
 
 @check("level2.trained.weights")
-def test_weights(finished: Finished, judge: Judge) -> None:
+def test_weights(finished: Finished, judge: Judge, show_training: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     network = finished.network()
     network(*network.noise(2, "trained"))
     judge.inform("weights of level 2", finished.weights.describe())
+    show_training(finished)
 
 
 @check("level2.trained.uses_t")

@@ -3,6 +3,7 @@
 The judge answers in the network's place: it sees each call, and knows the noise that it answered.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,10 +18,12 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.sampler_checks import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.schedule import Schedule
+from grader.checks.step_errors import in_words, step_errors, steps_of
 from grader.conftest import Once, unless_a_stub
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.guards import scan
 from grader.pace import Pace
+from grader.pictures import save_step_errors
 from grader.rubric import check
 from grader.sampler import Sampler, Trace
 from grader.sources import why_missing
@@ -32,6 +35,7 @@ END_SHAPE = (32, 1, 64, 64)  # 2**17 pixels of samples
 TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
 NOISE_SHAPE = (8, 3, 16, 16)
 OTHER_SIZES = ((7, (1, 1, 8, 8)), (20, (3, 2, 12, 20)), (50, (5, 3, 9, 9)))  # T, shape
+STEPS_TITLE = f"Your sampler's steps: error by t, on a steep schedule of {STEEP.T} steps"
 
 Measured = dict[str, Any]
 
@@ -144,13 +148,15 @@ def silence(x: Tensor, t: Tensor) -> Tensor:
 
 
 @check("level4.own_work")
-def test_own_work(sampler_file: bytes, step_kept: Once) -> None:
+def test_own_work(sampler_file: bytes, step_kept: Once, submission: Submission) -> None:
     """The sampler is your own work: no ready-made schedulers."""
     unless_a_stub(step_kept)
     try:
         offences = scan(sampler_file)
     except (SyntaxError, ValueError) as error:
         raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
+    if offences and submission.trusted:
+        raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
     contract.check_own_work(offences, "sampler.py")
 
 
@@ -323,7 +329,12 @@ def test_reproducible(whole: Any, seed: int, measured: Measured) -> None:
 
 
 @check("level4.end_to_end")
-def test_end_to_end(whole: Any, seed: int, measured: Measured) -> None:
+def test_end_to_end(whole: Any, seed: int, draw: Callable, measured: Measured) -> None:
     """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
-    samples = whole(STEEP).sample(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))
-    measured.update(end_to_end.check_end_to_end(samples))
+    sampler = whole(STEEP)
+    trace = sampler.trace(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))
+    steps = steps_of(STEEP, trace.steps, trace.x, trace.eps, trace.result.tensors.get("y"))
+    if len(steps) > 1:
+        found = step_errors(steps)
+        draw("level4-steps.png", STEPS_TITLE, in_words(found), lambda path: save_step_errors(found, path))
+    measured.update(end_to_end.check_end_to_end(sampler.verified(trace, END_SHAPE)))

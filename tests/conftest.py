@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,3 +64,12 @@ def plant(path: Path) -> Tree:
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return plant(tmp_path / "a student's checkout")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("there is no chromium on this machine: apt install chromium")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()

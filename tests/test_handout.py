@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import UserError
+from grader import packing
 from grader.__main__ import main
 from grader.handout import command
 from grader.handout.sampler import DDPMSampler as Library
@@ -91,6 +93,19 @@ def test_a_solved_starter_is_not_handed_out(monkeypatch, tmp_path, capsys):
     assert main(["handout", str(tmp_path / "handout.zip")]) == 2
     assert capsys.readouterr().err.startswith("error: assignment/sampler.py is not the starter any more")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_git_does_not_know_is_neither_handed_out_nor_passed_over(monkeypatch, tmp_path):
+    monkeypatch.setattr(packing, "ROOT", tmp_path)
+    with pytest.raises(UserError, match="is no checkout of git"):
+        packing.files("configs")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "secret.yaml").touch()
+    with pytest.raises(UserError, match=r"configs/secret\.yaml is not known to git"):
+        packing.files("configs")
+    (tmp_path / ".gitignore").write_text("secret.yaml")
+    assert packing.files("configs") == {}
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):

@@ -1,7 +1,12 @@
-"""The class as one page of HTML: scores, how hard each check was, common mistakes, identical files."""
+"""The class as one page of HTML: scores, how hard each check was, common mistakes, identical files.
 
+It lies beside the students' folders, and links to the report in each.
+"""
+
+import os
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 from grader.classroom.handed_in import HandedIn
 from grader.classroom.statistics import by_check, identical, mistakes, scores
@@ -13,12 +18,16 @@ NAMED = 8  # students with a mistake
 EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which discrimination, a check is pointed out
 
 
-def render(handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]) -> str:
+def render(
+    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
+    audited: dict[str, list[str]],
+) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     style = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "class.css"))
     return Template((HERE / "class.html").read_text(encoding="utf-8")).substitute(
         policy=policy(style), style=style, title=f"{len(graded)} of {len(handed_in)} graded", summary=summary(graded),
-        histogram=histogram(graded), problems=problem_list(problems), students=student_rows(handed_in, graded),
+        histogram=histogram(graded), problems=problem_list(problems), audit=audit_list(audited),
+        students=student_table(handed_in, graded, problems),
         checks=check_rows(graded), mistakes=mistake_list(graded), identical=identical_list(graded),
     )  # fmt: skip
 
@@ -63,15 +72,47 @@ def problem_list(problems: dict[str, str]) -> str:
     )
 
 
-def student_rows(handed_in: list[HandedIn], graded: dict[str, dict[str, Any]]) -> str:
-    rows = []
+def audit_list(audited: dict[str, list[str]]) -> str:
+    if not audited:
+        return ""
+    differ = {who: lines for who, lines in audited.items() if lines}
+    rows = "".join(f"<li>{_report(who)}: {text('; '.join(lines))}</li>\n" for who, lines in differ.items())
+    says = "where a verdict does not stand is listed" if differ else "every verdict stands"
+    return (
+        '<section aria-labelledby="audit"><h2 id="audit">Audit</h2>\n'
+        f"<p>{len(audited)} graded again; {says}.</p>\n{f'<ul>{rows}</ul>' if rows else ''}</section>"
+    )
+
+
+def student_table(
+    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str]
+) -> str:  # fmt: skip
+    """Everybody, with the points of each level and a link to the report; or why there are none."""
+    levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
+    heads = ["student", "points", *(f"level {level}" for level in levels), "first to look at"]
+    rows = ["<tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr>"]
     for work in handed_in:
+        name = text(work.student)
         if results := graded.get(work.student):
             failed = [c["id"] for c in results["checks"] if c["verdict"] not in ("passed", "not_judged")]
-            first = f"<code>{text(failed[0])}</code>" if failed else ""
-            points = f"{results['score']:g}/{results['max_score']:g}"
-            rows.append(f'<tr><th scope="row">{text(work.student)}</th><td>{points}</td><td>{first}</td></tr>')
+            by_level = [[c for c in results["checks"] if c["level"] == level] for level in levels]
+            name = _report(work.student)
+            cells = [f"<strong>{of(results['score'], results['max_score'])}</strong>"]
+            cells += [of(*(sum(c[key] for c in checks) for key in ("points", "max_points"))) for checks in by_level]
+            cells += [f"<code>{text(failed[0])}</code>" if failed else ""]
+        else:
+            cells = ["–"] * (1 + len(levels)) + [f"not graded: {text(problems.get(work.student, ''))}"]
+        rows.append(f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return "\n".join(rows)
+
+
+def _report(student: str) -> str:
+    """The student's name as a link: whatever the folder is called, no part of it is read as anything but a name."""
+    return f'<a href="{quote(os.fsencode(student))}/report.html">{text(student)}</a>'
+
+
+def of(points: float, most: float) -> str:
+    return f"{points:g}/{most:g}"
 
 
 def check_rows(graded: dict[str, dict[str, Any]]) -> str:
@@ -85,7 +126,7 @@ def check_rows(graded: dict[str, dict[str, Any]]) -> str:
             remark = "tells good work from bad hardly at all"
         cells = [f"{row.passed} of {row.judged}", str(row.not_judged or "–"), r, remark]
         rows.append(
-            f'<tr><th scope="row"><code>{text(row.id)}</code></th>'
+            f'<tr><th scope="row"><code>{text(row.id).replace(".", ".<wbr>")}</code></th>'
             + "".join(f"<td>{text(value)}</td>" for value in cells)
             + "</tr>"
         )
@@ -98,7 +139,8 @@ def mistake_list(graded: dict[str, dict[str, Any]]) -> str:
     for mistake in found[:SHOWN]:
         who = ", ".join(mistake.students[:NAMED])
         more = f" and {len(mistake.students) - NAMED} more" if len(mistake.students) > NAMED else ""
-        says = f"<code>{text(mistake.check)}</code>: {text(mistake.says)}"
+        others = f" and {len(mistake.checks) - 1} more" if len(mistake.checks) > 1 else ""
+        says = f"<code>{text(mistake.checks[0])}</code>{others}: {text(mistake.says)}"
         rows.append(
             f'<li><p><strong>{len(mistake.students)} ×</strong> {says}</p><p class="counts">{text(who + more)}</p></li>'
         )

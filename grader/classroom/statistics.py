@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,9 @@ def _r(pairs: list[tuple[bool, float]]) -> float | None:
 
 @dataclass(frozen=True)
 class Mistake:
-    """The same failure of several students."""
+    """The same failure of several students, in one check or in several."""
 
-    check: str
+    checks: tuple[str, ...]
     says: str  # the first one's words
     students: tuple[str, ...]
 
@@ -67,13 +67,18 @@ def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
         for check in results["checks"]:
             if check["verdict"] not in ("passed", "not_judged"):
                 same[check["id"], _shape(check["message"])].append((student, check["message"]))
-    found = [Mistake(check, who[0][1], tuple(student for student, _ in who)) for (check, _), who in same.items()]
-    return sorted(found, key=lambda m: (-len(m.students), m.check, m.says))
+    together: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = defaultdict(list)  # such as a missing file
+    for (check, shape), who in same.items():
+        together[shape, tuple(student for student, _ in who)].append((check, who[0][1]))
+    found = [
+        Mistake(tuple(check for check, _ in where), where[0][1], students) for (_, students), where in together.items()
+    ]
+    return sorted(found, key=lambda m: (-len(m.students), m.checks, m.says))
 
 
 def _shape(message: str) -> str:
     """A message without what differs from student to student."""
-    return re.sub(r"\S*(?:\.py:)?\d\S*", "#", message)
+    return re.sub(r"\S*[/\d]\S*", "#", message)  # paths and numbers
 
 
 def identical(graded: dict[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
@@ -96,7 +101,3 @@ def scores(graded: dict[str, dict[str, Any]]) -> dict[str, float]:
         "least": min(points),
         "most": max(points),
     }
-
-
-def verdicts(graded: dict[str, dict[str, Any]]) -> Counter[str]:
-    return Counter(check["verdict"] for results in graded.values() for check in results["checks"])

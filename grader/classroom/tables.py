@@ -27,7 +27,7 @@ def write_class(
     files = {
         "class.csv": table(students(handed_in, graded, problems, audited)),
         "checks.csv": table(checks(graded)),
-        "class.html": render(handed_in, graded, problems),
+        "class.html": render(handed_in, graded, problems, audited),
     }
     for name, text in files.items():
         with replacing(output / name) as temporary:
