@@ -39,10 +39,17 @@ grade: env  ## all levels: the contract, then training, then everything else: SU
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 # instructors: from here on not in what students receive
-.PHONY: handout test prove calibrate-checks calibrate-quality reference reference-status features lint bench
+.PHONY: handout gradescope classroom50 test prove calibrate-checks calibrate-quality reference reference-status \
+        features lint bench
 
 handout: env  ## what students receive, as a zip file: TARGET=outputs/handout.zip, or a folder
 	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
+
+gradescope: env  ## the zip to upload to Gradescope, which judges levels 1 and 4 without training: ARGS=…
+	$(PYTHON) -m grader gradescope $(ARGS)
+
+classroom50: env  ## the same for Classroom 50, as a folder: TARGET=CLASSROOM/autograders/ASSIGNMENT
+	$(PYTHON) -m grader classroom50 $(or $(TARGET),outputs/classroom50)
 
 test: env  ## the project's own tests, on all cores
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile

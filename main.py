@@ -12,7 +12,7 @@ from pathlib import Path
 
 # torch, and all that needs it, is imported in run(): a mistyped argument is answered at once, not seconds later
 from assignment.ddpm.config import Config, config_files, load_config
-from assignment.ddpm.errors import RunError, UserError
+from assignment.ddpm.errors import Parser, RunError, UserError
 
 FLAGS = {
     "--solution": "train the reference network instead of assignment/model.py",
@@ -20,14 +20,9 @@ FLAGS = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(message)
-
-
 def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
     """Command line → flags and the resolved configuration. Raises UserError for anything that does not fit."""
-    parser = _Parser(
+    parser = Parser(
         prog="main.py", allow_abbrev=False, description=__doc__.splitlines()[0],
         usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [key.path=value …]",
         epilog="key.path=value sets any key of the YAML file, such as training.epochs=10 or data.limit=6400",

@@ -5,6 +5,7 @@ python -m grader class SUBMISSIONS --output DIR …        many of them
 python -m grader report results.json --format NAME       for a platform, or as a page
 python -m grader replay results.json SUBMISSION          do its verdicts stand?
 python -m grader handout outputs/handout.zip             what students receive
+python -m grader gradescope, python -m grader classroom50   an autograder to upload
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 from assignment.ddpm.config import load_config
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError
 from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
 from grader.grading import load_grading
@@ -24,22 +25,18 @@ from grader.sandbox import KINDS, find_sandbox
 LEVELS = (1, 2, 3, 4)
 EXIT_FAULT = 3
 COMMANDS = {
-    "class": "grader.classroom.command", "handout": "grader.handout.command", "replay": "grader.replay",
-    "report": "grader.report",
+    "class": "grader.classroom.command", "classroom50": "grader.platforms.classroom50.command",
+    "gradescope": "grader.platforms.gradescope.command", "handout": "grader.handout.command",
+    "replay": "grader.replay", "report": "grader.report",
 }  # fmt: skip
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(message)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m grader", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage="python -m grader SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]",
-        epilog="also: class, report, replay, handout, each with its own --help; "
+        epilog="also: class, report, replay, handout, gradescope, classroom50, each with its own --help; "
         "exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
     )  # fmt: skip
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")

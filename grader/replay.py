@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError
 from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
 from grader.reports.reading import load
@@ -20,14 +20,9 @@ RECORD = "audit.json"  # beside results.json, in a class
 CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # where they differ, verdicts may
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(message)
-
-
 def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m grader replay", description=__doc__.splitlines()[0], allow_abbrev=False,
         epilog="exit 0: every verdict stands; 1: one differs; 2: the call or a file is wrong; 3: the grader failed",
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Results in the form in which a platform reads them.
 
-python -m grader report RESULTS.json --format NAME [--output FILE] [--visibility WHEN]
+python -m grader report RESULTS.json --format NAME [--output FILE] [--visibility WHEN] [--prefix FOLDER/]
 """
 
 import argparse
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError
 from assignment.ddpm.files import replacing
 from grader.reports import (
     classroom50,
@@ -43,14 +43,9 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
 EXIT_FAULT = 3
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(message)
-
-
 def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m grader report", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage=__doc__.splitlines()[2],
         epilog="exit 0: written; 2: the call or a file is wrong; 3: the report itself failed",
@@ -63,12 +58,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
         choices=gradescope.VISIBILITIES,
         help="when Gradescope shows the tests to students; default: visible",
     )
+    parser.add_argument(
+        "--prefix", metavar="FOLDER/", help="where the files lie in the student's repository, for github-annotations"
+    )
     args = parser.parse_args(argv)
     if args.format not in FORMATS:
         near = difflib.get_close_matches(args.format, FORMATS, n=1, cutoff=0.0)[0]
         raise UserError(f"--format {args.format}: no such format; did you mean {near}?")
     if args.visibility and args.format != "gradescope":
         raise UserError(f"--visibility {args.visibility}: only --format gradescope has it")
+    if args.prefix is not None and args.format != "github-annotations":
+        raise UserError(f"--prefix {args.prefix}: only --format github-annotations has it")
     return args
 
 
@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
         render = partial(html.render, folder=args.results.parent)
     if args.visibility:
         render = partial(gradescope.render, visibility=args.visibility)
+    if args.prefix:
+        render = partial(github_annotations.render, prefix=args.prefix)
     written = render(results).encode("utf-8", "replace")
     if args.output:
         with replacing(args.output) as temporary:

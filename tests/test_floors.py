@@ -79,6 +79,10 @@ FLOORS = [
     {"grader.classroom.audit", "grader.handout.command"},
     {"grader.classroom.sitting"},
     {"grader.classroom.command"},
+    {f"grader.platforms.{name}" for name in ("so_far", "take", "pack", "log", "measure_pace")},
+    {"grader.platforms.inside", "grader.platforms.apart", "grader.platforms.github.grade"},
+    {"grader.platforms.gradescope.run", "grader.platforms.classroom50.run", "grader.platforms.classroom50.autograder"},
+    {"grader.platforms.gradescope.command", "grader.platforms.classroom50.command"},
     {"grader.__main__", "reference.__main__"},
     {"main"},
 ]

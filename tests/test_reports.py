@@ -22,7 +22,7 @@ from junitparser import Error, Failure, JUnitXml, Properties
 
 from assignment.ddpm.errors import UserError
 from grader import report
-from grader.reports import classroom50, gradescope
+from grader.reports import classroom50, github_annotations, gradescope
 from grader.reports.reading import from_json, load
 from grader.reports.terminal import render as as_text
 from grader.reports.whole_points import whole_points
@@ -272,6 +272,13 @@ def test_annotations_stand_at_the_line_that_failed(sample):
     assert [kind for kind, _, _ in commands] == ["notice", *["error"] * 4, "notice"]
 
 
+def test_annotations_find_the_file_in_the_students_repository(sample, saved, capsys):
+    files = {properties.get("file") for _, properties, _ in parsed(github_annotations.render(sample, "assignment/"))}
+    assert files == {None, "assignment/model.py", "assignment/sampler.py"}
+    assert report.main([str(saved), "--format", "github-annotations", "--prefix", "assignment/"]) == 0
+    assert capsys.readouterr().out == github_annotations.render(sample, "assignment/")
+
+
 def test_an_annotation_says_exactly_what_was_said():
     says = "50 %25, 3:4\n%0A::error::"
     results = graded(checked("level1.a:b,c", "failed", message=says))
@@ -484,6 +491,7 @@ def test_every_format_is_printed_or_written_alike(name, saved, tmp_path, capfdbi
         (["--format", "summary"], "--format summary: no such format; did you mean github-summary?"),
         ([], "required: --format"),
         (["--format", "csv", "--visibility", "hidden"], "--visibility hidden: only --format gradescope has it"),
+        (["--format", "csv", "--prefix", "a/"], "--prefix a/: only --format github-annotations has it"),
         (["--format", "gradescope", "--visibility", "never"], "invalid choice: 'never'"),
         (["--format", "csv", "--output", "/dev/null/r"], "File exists: '/dev/null'"),
     ],

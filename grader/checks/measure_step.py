@@ -11,7 +11,6 @@ Each of the 3 coefficients may be Z = 6 standard errors (2e-9 false alarms) plus
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,7 +29,10 @@ SILENT = 1e-3
 
 @dataclass(frozen=True)
 class Step:
-    """One call of p_sample at one t: what went in, what the network answered, what came out; N scalars each."""
+    """One call of p_sample at one t: what went in, what the network answered, what came out; N scalars each.
+
+    What is computed from them is not kept: it is four times as much, for as long as the step is.
+    """
 
     schedule: Schedule
     t: int
@@ -38,11 +40,11 @@ class Step:
     eps: Tensor
     out: Tensor
 
-    @cached_property
+    @property
     def flat(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.x_t.double().flatten(), self.eps.double().flatten(), self.out.double().flatten()
 
-    @cached_property
+    @property
     def basis(self) -> tuple[Tensor, Tensor]:
         x, eps, _ = self.flat
         return basis(x, eps)

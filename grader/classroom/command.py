@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.config import load_config
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError
 from assignment.ddpm.files import replacing
 from grader import __version__
 from grader.classroom import audit
@@ -28,14 +28,9 @@ LEVELS = (1, 2, 3, 4)
 SETTINGS = "class.json"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(message)
-
-
 def parse(argv: list[str]) -> argparse.Namespace:
     """Raises UserError for anything that does not fit."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
         epilog="exit 0: who handed something in was graded; 1: somebody could not be, or a verdict does not stand; "
         "2: the call or a file is wrong",

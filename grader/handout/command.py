@@ -3,11 +3,10 @@
 python -m grader handout TARGET          a folder, or a zip file where the name ends in .zip      (make handout)
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError
 from grader import ROOT
 from grader.packing import files, for_students, write
 from grader.sources import FILES
@@ -42,12 +41,10 @@ def contents() -> dict[str, bytes]:
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 written, 2 the call or a file is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m grader handout", description=__doc__.splitlines()[0], allow_abbrev=False
-    )
+    parser = Parser(prog="python -m grader handout", description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("target", type=Path, metavar="TARGET", help="a new folder, or a file that ends in .zip")
-    args = parser.parse_args(argv)
     try:
+        args = parser.parse_args(argv)
         handed_out = contents()
         write(args.target, handed_out)
     except (UserError, OSError) as error:

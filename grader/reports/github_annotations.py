@@ -13,19 +13,20 @@ LONGEST = 1000  # characters of a message
 IN_MESSAGES, IN_PROPERTIES = "%\r\n", "%\r\n:,"
 
 
-def render(results: dict[str, Any]) -> str:
+def render(results: dict[str, Any], prefix: str = "") -> str:
+    """`prefix` leads from the top of the student's repository to the files: `assignment/`, or nothing."""
     failed = [check for check in results["checks"] if check["verdict"] not in ("passed", "not_judged")]
     missing = [check for check in results["checks"] if check["verdict"] == "not_judged"]
     says = f"{score_line(results)}; {len(failed)} checks failed, {len(missing)} were not judged"
     commands = [_command("notice", says, title="Score")]
-    commands += [_of_check("error", check) for check in failed[:SHOWN]]
-    commands += [_of_check("notice", check) for check in missing[: SHOWN - 1]]
+    commands += [_of_check("error", check, prefix) for check in failed[:SHOWN]]
+    commands += [_of_check("notice", check, prefix) for check in missing[: SHOWN - 1]]
     return "\n".join(commands) + "\n"
 
 
-def _of_check(kind: str, check: dict[str, Any]) -> str:
+def _of_check(kind: str, check: dict[str, Any], prefix: str) -> str:
     place = re.fullmatch(r"([\w./-]+):([0-9]+)", check["location"])
-    where = {"file": place[1], "line": place[2]} if place else {}
+    where = {"file": prefix + place[1], "line": place[2]} if place else {}
     says = "\n".join(clean(check[key], LONGEST) for key in ("claim", "message", "hint") if check[key])
     return _command(kind, says, **where, title=check["id"])
 

@@ -347,11 +347,31 @@ def classes() -> str:
     return "\n".join([*lines, "", about + where(result)])
 
 
+def container() -> str:
+    """What Gradescope's limits leave room for."""
+    result = load("gradescope.json")
+    if result is None:
+        return "Not yet measured."
+    most = max(run["score"] or 0 for run in result["runs"])
+    said = []
+    for run in result["runs"]:
+        within = f"with {run['mib']} MiB"
+        if run["killed"]:
+            said.append(f"{within} it does not fit: {run['killed']} killed for memory")
+        else:
+            said.append(f"{within} {run['seconds']:.0f} s and {run['score']:g} of {most:g} points")
+    kind = "CUDA" if result["cuda_build"] else "CPUs"
+    return (
+        f"On {result['processor_share']:g} of a processor, for a U-Net of the bank and PyTorch for {kind}: "
+        f"{'; '.join(said)} (`python -m tests.container`; {where(result)})."
+    )
+
+
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
     makers = (
         runs, speed, switches, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained, kinds,
-        paired, attacks, held, wanted, classes,
+        paired, attacks, held, wanted, classes, container,
     )  # fmt: skip
     for make in makers:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"

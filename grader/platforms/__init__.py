@@ -1,0 +1,1 @@
+"""Where submissions come from and results go to: GitHub, Gradescope, Classroom 50."""

@@ -1,0 +1,1 @@
+"""Classroom 50: https://github.com/foundation50/classroom50/wiki/Advanced-Autograding"""

@@ -1,0 +1,1 @@
+"""GitHub Actions: https://docs.github.com/actions"""

@@ -1,0 +1,85 @@
+"""In a workflow of GitHub Actions: grade a student's checkout; the summary page and the student's lines tell the rest.
+
+python -m grader.platforms.github.grade CHECKOUT OUTPUT: the workflow's inputs are in the environment
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grader import ROOT
+from grader.platforms.log import without_commands
+from grader.platforms.take import home_of, take
+from grader.reports import github_annotations, github_summary
+from grader.reports.github import inline
+from grader.reports.reading import load
+from grader.rubric import needs_training
+
+NO_GPU = (
+    "This runner has no GPU: the short training of level 1 is shorter than on one, and samples of trained networks are "
+    "fewer, drawn in fewer steps."
+)
+
+
+def arguments(inputs: Mapping[str, str]) -> list[str]:
+    """What `python -m grader` is given."""
+    words = [word for level in inputs["LEVELS"].split() for word in ("--level", level)]
+    words += ["--sandbox", inputs["SANDBOX"]]
+    if inputs["CONFIG"]:
+        words += ["--config", inputs["CONFIG"]]
+    return [*words, *(["--train"] if inputs["TRAIN"] == "true" else [])]
+
+
+def run_grader(submission: Path, output: Path, words: list[str]) -> int:
+    command = [sys.executable, "-m", "grader", str(submission), "--output", str(output), *words]
+    with without_commands():
+        return subprocess.run(command, cwd=ROOT).returncode
+
+
+def remarks(results: dict[str, Any]) -> list[str]:
+    """What could not be judged here, or less sharply."""
+    said = [NO_GPU] if results["environment"].get("device") == "cpu" else []
+    missing = [c for c in results["checks"] if c["verdict"] == "not_judged" and needs_training(c["id"])]
+    if missing:
+        points = sum(check["max_points"] for check in missing)
+        said.append(
+            f"{len(missing)} checks of a trained network ({points:g} points) were not judged. They need `train: true`, "
+            "which takes minutes on a GPU and hours on a CPU, but for the digits."
+        )
+    return said
+
+
+def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ) -> int:
+    """Exit codes: 0 graded, 1 nothing to grade or below the pass score, else the grader's own."""
+    summary = Path(environment["GITHUB_STEP_SUMMARY"])
+
+    def tell(*paragraphs: str) -> None:
+        with summary.open("a", encoding="utf-8", errors="replace") as file:
+            file.write("\n\n".join(paragraphs) + "\n\n")
+
+    with tempfile.TemporaryDirectory() as folder:
+        submission = Path(folder) / "submission"
+        if problem := take(Path(checkout), submission):
+            tell("## Nothing could be graded", inline(problem))
+            return 1
+        code = run_grader(submission, Path(output), arguments(environment))
+    if code:
+        tell("## Not graded", "The grader itself failed; nothing is said about the submission. The log has the reason.")
+        return code
+    results = load(Path(output) / "results.json")
+    tell(github_summary.render(results), *remarks(results))
+    inside = home_of(Path(checkout)).relative_to(checkout)
+    print(github_annotations.render(results, "" if inside == Path() else f"{inside.as_posix()}/"), end="")
+    wanted = float(environment["PASS_SCORE"])
+    if results["score"] < wanted:
+        print(f"{results['score']:g} points; this workflow wants {wanted:g}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Gradescope: https://gradescope-autograders.readthedocs.io/"""

@@ -1,0 +1,56 @@
+"""A zip file to upload as Gradescope's autograder.
+
+python -m grader gradescope [--output FILE] [--level N]… [--secret-seed FILE] [--visibility WHEN]      (make gradescope)
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from assignment.ddpm.errors import Parser, UserError
+from grader import ROOT, packing
+from grader.platforms.apart import LEVELS
+from grader.platforms.gradescope.run import SECRET, SETTINGS
+from grader.platforms.pack import grader_without_weights
+from grader.reports.gradescope import VISIBILITIES
+from grader.seeds import choose_seed
+
+SCRIPTS = ("setup.sh", "run_autograder")
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Raises UserError for anything that does not fit."""
+    parser = Parser(prog="python -m grader gradescope", description=__doc__.splitlines()[0], allow_abbrev=False)
+    add = parser.add_argument
+    add("--output", type=Path, default=Path("outputs/gradescope.zip"), metavar="FILE", help="default: %(default)s")
+    add("--level", type=int, choices=LEVELS, action="append", help="may be given twice; default: both")
+    add("--secret-seed", type=Path, metavar="FILE", help="a secret that the judge's inputs follow from; else drawn")
+    add("--visibility", choices=VISIBILITIES, default="visible", help="when students see the tests")
+    args = parser.parse_args(argv)
+    if args.output.suffix != ".zip":
+        raise UserError(f"--output {args.output}: expected a name that ends in .zip")
+    return args
+
+
+def contents(args: argparse.Namespace) -> dict[str, bytes]:
+    found = grader_without_weights()
+    found |= {name: (ROOT / "grader" / "platforms" / "gradescope" / name).read_bytes() for name in SCRIPTS}
+    settings = {"levels": sorted(set(args.level or LEVELS)), "visibility": args.visibility}
+    found[SETTINGS] = (json.dumps(settings) + "\n").encode()
+    if args.secret_seed:
+        choose_seed(ROOT / "assignment", None, str(args.secret_seed))  # is it one?
+        found[SECRET] = args.secret_seed.read_bytes()
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 written, 2 the call or a file is wrong."""
+    try:
+        args = parse(argv)
+        packing.write(args.output, contents(args))
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return UserError.exit_code
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, to be uploaded under Configure Autograder")
+    return 0

@@ -1,0 +1,56 @@
+"""On Gradescope, once for each submission: python -m grader.platforms.gradescope.run
+
+Where it fails, it leaves no results.json: Gradescope then says that the autograder has failed, and gives no score.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from grader import ROOT
+from grader.errors import GraderFault
+from grader.platforms.apart import grade_apart
+from grader.platforms.take import take
+from grader.reports import gradescope
+from grader.seeds import DRAW, choose_seed
+
+AUTOGRADER = Path("/autograder")
+SETTINGS, SECRET = "settings.json", "secret"
+MINUTES = 9  # Gradescope stops after 10
+
+
+def grade(settings: dict[str, Any]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # for the user who grades
+        submission = Path(folder) / "submission"
+        if problem := take(AUTOGRADER / "submission", submission):
+            page = {"score": 0, "output": f"Nothing could be graded: {problem}", "output_format": "text", "tests": []}
+            return json.dumps(page | {"visibility": settings["visibility"]})
+        secret = ROOT / SECRET
+        seed, _ = choose_seed(submission, None, str(secret) if secret.exists() else DRAW)
+        results = grade_apart(
+            submission, seed=seed, minutes=MINUTES, levels=settings["levels"], overrides=["runtime.device=cpu"]
+        )
+    return gradescope.render(results, settings["visibility"])
+
+
+def main() -> int:
+    """Exit codes: 0 written, 3 the grader itself failed."""
+    target = AUTOGRADER / "results" / "results.json"
+    target.unlink(missing_ok=True)
+    try:
+        page = grade(json.loads((ROOT / SETTINGS).read_text()))
+    except (UserError, GraderFault) as fault:
+        print(f"the grader failed, nothing is said about the submission: {fault}", file=sys.stderr)
+        return 3
+    with replacing(target) as temporary:
+        temporary.write_bytes(page.encode("utf-8", "replace"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
