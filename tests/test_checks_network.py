@@ -1,10 +1,12 @@
 """The judge's pure functions for level 1: each can pass, and each can fail with the hint for the mistake."""
 
+import math
+
 import pytest
 import torch
 
 from grader.checks import behaviour, conditioning, contract, learning
-from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
 
 Y = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 T = [0, 100, 300, 500, 700, 999]
@@ -204,3 +206,17 @@ def test_squashed():
     learning.check_not_squashed(0.9 * noise, noise)
     assert "tanh" in hint(lambda: learning.check_not_squashed(torch.tanh(2 * noise), noise))
     assert "ReLU" in hint(lambda: learning.check_not_squashed(torch.relu(noise), noise))
+
+
+@pytest.mark.parametrize(
+    ("found", "margin"),
+    [
+        (at_most(0.0, 2.0), 1), (at_most(1.0, 2.0), 0.5), (at_most(2.0, 2.0), 0), (at_most(3.0, 2.0), -0.5),
+        (at_most(math.inf, 2.0), -1), (at_most(math.nan, 2.0), -1), (at_most(0.0, 0.0), None),
+        (at_least(4.0, 2.0), 0.5), (at_least(2.0, 2.0), 0), (at_least(1.0, 2.0), -1), (at_least(0.0, 2.0), -1),
+        (at_least(-3.0, 2.0), -1), (at_least(math.nan, 2.0), -1), (at_least(math.inf, 2.0), 1),
+        (least_margin({"margin": 0.5}, {"margin": -0.25}), -0.25),
+    ],
+)  # fmt: skip
+def test_a_margin_tells_how_far_a_value_is_within_its_limit(found, margin):
+    assert found.get("margin") == margin

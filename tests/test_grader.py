@@ -47,6 +47,10 @@ def test_a_right_submission_gets_full_marks_and_a_whole_results_file(right, tmp_
     assert {check["verdict"] for check in untrained} == {"not_judged"} and len(untrained) == 7
     assert all("train first with `uv run python main.py" in check["message"] for check in untrained)
     assert results["score"] == 20 and results["max_score"] == 24
+    measured = {check["id"]: check["measurements"] for check in results["checks"]}
+    margins = {name: values["margin"] for name, values in measured.items() if "margin" in values}
+    assert len(margins) >= 17 and all(0 < margin <= 1 for margin in margins.values()), margins
+    assert all("margin" in values or values["limit"] == 0 for values in measured.values() if "limit" in values)
     assert [check["id"] for check in results["checks"]] != [] and all(check["claim"] for check in results["checks"])
     assert "20 of 24 points" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed
+from grader.checks.finding import CheckFailed, at_most, least_margin
 from grader.checks.noise import Z
 from grader.checks.sampler_mistakes import (
     RIGHT_SIGMAS,
@@ -115,11 +115,19 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
     return made
 
 
-def agrees(measured: tuple[float, float], expected: tuple[float, float], n: int) -> bool:
-    """Within Z standard errors of n independent pixels, for mean and standard deviation."""
+def distances(
+    measured: tuple[float, float], expected: tuple[float, float], n: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of mean and standard deviation: how far off, and how far off they may be, Z standard errors of n pixels."""
     (m, d), (right_m, right_d) = measured, expected
-    allowed_mean = right_d * (Z / math.sqrt(n) + TOLERANCE)
-    return abs(m - right_m) < allowed_mean and abs(d - right_d) < right_d * (Z / math.sqrt(2 * n) + TOLERANCE)
+    return (
+        (abs(m - right_m), right_d * (Z / math.sqrt(n) + TOLERANCE)),
+        (abs(d - right_d), right_d * (Z / math.sqrt(2 * n) + TOLERANCE)),
+    )
+
+
+def agrees(measured: tuple[float, float], expected: tuple[float, float], n: int) -> bool:
+    return all(off < allowed for off, allowed in distances(measured, expected, n))
 
 
 def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, std: float = STD) -> dict[str, float]:
@@ -134,7 +142,8 @@ def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, s
     numbers = {"n": n, "mean": measured[0], "std": measured[1]}
     for moments in expected.values():
         if agrees(measured, moments, n):
-            return {**numbers, "expected_mean": moments[0], "expected_std": moments[1]}
+            margin = least_margin(*(at_most(*pair) for pair in distances(measured, moments, n)))
+            return {**numbers, "expected_mean": moments[0], "expected_std": moments[1], **margin}
     (tilde_mean, tilde_std), (_, beta_std) = expected["beta-tilde"], expected["beta"]
     # the simulated moments have an error of their own
     joint = 1 / (1 / n + 1 / (1 << 16))

@@ -15,5 +15,24 @@ class CheckFailed(Exception):
         self.message, self.hint, self.measurements = message, hint, measurements
 
 
+def at_most(value: float, limit: float) -> dict[str, float]:
+    """For the measurements: the limit, and how far within it a value is.
+
+    The margin goes from 1, far within, over 0, at the limit, to −1, beyond it by its own size or more. What has to be
+    exact has none.
+    """
+    return {"limit": limit} | ({"margin": max(-1.0, 1 - value / limit)} if limit > 0 else {})
+
+
+def at_least(value: float, limit: float) -> dict[str, float]:
+    """The same for a value that has to be large."""
+    return {"limit": limit, "margin": max(-1.0, 1 - limit / value) if value > 0 else -1.0}
+
+
+def least_margin(*found: dict[str, float]) -> dict[str, float]:
+    """That of several comparisons which comes nearest to a failure."""
+    return {"margin": min(one["margin"] for one in found)}
+
+
 class NotJudged(Exception):
     """The claim could not be looked at, and why; it gives no points."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
 
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
@@ -90,7 +90,7 @@ def check_overfits(loss: float, baseline: float, share: float, steps: int) -> di
     limit = share * baseline
     measured = {
         "loss": loss,
-        "limit": limit,
+        **at_most(loss, limit),
         "loss_of_limit": loss / limit,
         "scaling_x_t": baseline,
         "predicting_zero": 1.0,
@@ -151,7 +151,7 @@ def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alp
             "rest.",
             correlations=[f"{k}: {v:.2f}" for k, v in found.items()],
         )
-    return {"correlation": found["the noise"]}
+    return {"correlation": found["the noise"]} | at_least(found["the noise"], CORRELATED)
 
 
 def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
@@ -160,8 +160,9 @@ def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
     if learnt < CORRELATED or y.std() < 0.3:
         raise NotJudged(f"the network has not learnt enough to tell (correlation with the noise {learnt:.2f})")
     above, below = (side.double().mean().item() for side in (y > 1, y < -1))
+    measured = {"above": above, "below": below} | at_least(min(above, below), BEYOND)
     if above >= BEYOND and below >= BEYOND:
-        return {"above": above, "below": below}
+        return measured
     low, high = y.min().item(), y.max().item()
     hint = "Noise is normally distributed: about 16 % of it lies beyond +1, and as much beyond −1. "
     if low >= -0.3 and low < high:
@@ -171,5 +172,5 @@ def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
     raise CheckFailed(
         f"expected at least {BEYOND:.0%} of the outputs beyond +1 and beyond −1, got {above:.1%} and {below:.1%} "
         f"(they lie in {low:.2f} … {high:.2f})",
-        hint, above=above, below=below,
+        hint, **measured,
     )  # fmt: skip

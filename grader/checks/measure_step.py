@@ -111,8 +111,13 @@ def coefficients(step: Step) -> tuple[float, float]:
     return a, b
 
 
-def sigma_fits(measured: float, n: int, expected: float) -> bool:
+def allowed_sigma(n: int) -> float:
     """A standard deviation from n normal scalars has a relative standard error of sqrt(1 / 2n)."""
+    return Z / math.sqrt(2 * n) + SIGMA_TOLERANCE
+
+
+def sigma_fits(measured: float, n: int, expected: float) -> bool:
+    """Whether a measured standard deviation is the expected one, which may be none."""
     if expected < SILENT:
         return measured < SILENT
-    return abs(measured / expected - 1) < Z / math.sqrt(2 * n) + SIGMA_TOLERANCE
+    return abs(measured / expected - 1) < allowed_sigma(n)

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from grader.checks.finding import at_most, least_margin
+
 Z = 6.0
 
 
@@ -41,13 +43,15 @@ def most_alike(z: Tensor, axes: dict[str, int]) -> tuple[str | None, dict[str, f
     beyond = [name for name, (_, errors) in found.items() if errors > Z]
     # rounded, so that of several perfect repetitions the first one named is taken
     worst = max(beyond, key=lambda name: round(found[name][0], 2), default=None)
-    return worst, {f"correlation_between_{name.replace(' ', '_')}": r for name, (r, _) in found.items()}
+    correlations = {f"correlation_between_{name.replace(' ', '_')}": r for name, (r, _) in found.items()}
+    return worst, correlations | least_margin(*(at_most(errors, Z) for _, errors in found.values()))
 
 
 def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     """What keeps n numbers from looking normal, if anything: 2 comparisons."""
     n, k, s = z.numel(), kurtosis(z), skewness(z)
-    numbers = {"n": n, "kurtosis": k, "skewness": s}
+    off = at_most(abs(k - 3), Z * math.sqrt(24 / n)), at_most(abs(s), Z * math.sqrt(6 / n))
+    numbers = {"n": n, "kurtosis": k, "skewness": s} | least_margin(*off)
     if abs(k - 3) > Z * math.sqrt(24 / n):
         return f"kurtosis {k:.2f} (a normal distribution has 3, a uniform one 1.8)", numbers
     if abs(s) > Z * math.sqrt(6 / n):
@@ -58,7 +62,8 @@ def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
 def scale_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     """What keeps n numbers from having mean 0 and variance 1, if anything: 2 comparisons."""
     n, mean, variance = z.numel(), z.double().mean().item(), torch.var(z.double()).item()
-    numbers = {"n": n, "mean": mean, "variance": variance}
+    off = at_most(abs(mean), Z / math.sqrt(n)), at_most(abs(variance - 1), Z * math.sqrt(2 / n))
+    numbers = {"n": n, "mean": mean, "variance": variance} | least_margin(*off)
     if abs(mean) > Z / math.sqrt(n):
         return f"mean {mean:.3f} instead of 0", numbers
     if abs(variance - 1) > Z * math.sqrt(2 / n):

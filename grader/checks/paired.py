@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed
+from grader.checks.finding import CheckFailed, at_most
 
 MARGIN = 0.001  # of the loss: by less nobody wins; hundreds of times what two machines' rounding differs by
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
@@ -90,7 +90,9 @@ def check_beats(found: Comparison, looks: int, edges: list[int], along: list[dic
     measured = {
         "relative_difference": found.relative, "standard_error": found.error, "interval": [lower, upper],
         "loss": found.student, "loss_of_reference": found.reference, "triples": found.triples,
-        "relative_difference_by_t": [r for r, _ in found.bins],
+        "relative_difference_by_t": [r for r, _ in found.bins], "limit": -MARGIN,
+        # of the interval's width, between its upper end and the limit
+        "margin": max(-1.0, min(1.0, (-MARGIN - upper) / (upper - lower))) if upper > lower else 0.0,
     }  # fmt: skip
     if decide(found, looks) == "wins":
         return measured
@@ -118,8 +120,12 @@ def check_generalises(validation: Comparison, test: Comparison) -> dict[str, flo
     """The lead on the validation images is there on the test images, too, which no training may have seen."""
     gap = test.relative - validation.relative
     error = (validation.error_by_image**2 + test.error_by_image**2) ** 0.5
-    measured = {"on_validation": validation.relative, "on_test": test.relative, "gap": gap, "standard_error": error}
-    if gap > GAP + quantile(1) * error:
+    limit = GAP + quantile(1) * error
+    measured = {
+        "on_validation": validation.relative, "on_test": test.relative, "gap": gap, "standard_error": error,
+        **at_most(gap, limit),
+    }  # fmt: skip
+    if gap > limit:
         raise CheckFailed(
             f"expected the same standing on the test images, got {test.relative:+.1%} there against "
             f"{validation.relative:+.1%} on the validation images (difference {gap:.1%} ± {error:.1%})",

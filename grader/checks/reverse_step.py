@@ -10,8 +10,18 @@ import math
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.measure_step import SILENT, Step, basis, coefficients, excess, fit, sigma_fits, spread
+from grader.checks.finding import CheckFailed, NotJudged, at_most, least_margin
+from grader.checks.measure_step import (
+    SILENT,
+    Step,
+    allowed_sigma,
+    basis,
+    coefficients,
+    excess,
+    fit,
+    sigma_fits,
+    spread,
+)
 from grader.checks.noise import most_alike, shape_problem
 from grader.checks.sampler_mistakes import (
     RIGHT_MEANS,
@@ -65,8 +75,9 @@ def check_mean(inside: list[Step], outside: list[Step]) -> dict[str, float]:
     steps = inside + outside
     worst = {name: max(excess(step, mean) for step in steps) for name, mean in RIGHT_MEANS.items()}
     form = min(worst, key=worst.get)
+    measured = {"worst_of_allowed": worst[form]} | at_most(worst[form], 1)
     if worst[form] <= 1:
-        return {"steps": len(steps), "n": steps[0].x_t.numel(), "worst_of_allowed": worst[form]}
+        return {"steps": len(steps), "n": steps[0].x_t.numel(), **measured}
     step = max(outside, key=lambda s: excess(s, RIGHT_MEANS[form]))
     a, b = coefficients(step)
     right_a, right_b = (RIGHT_MEANS["eps form"](step.schedule, step.t, *_unit(i)).item() for i in (0, 1))
@@ -79,7 +90,7 @@ def check_mean(inside: list[Step], outside: list[Step]) -> dict[str, float]:
         else "Compare your line for the mean with Eq. 11 of Ho et al. 2020 factor by factor: which alpha, which "
         "alpha_bar, which root. Eq. 7 with x_0 clipped to [-1, 1] is right too.",
         mistake=found.name if found else None,
-        expected=[right_a, right_b], measured=[a, b], worst_of_allowed=worst[form],
+        expected=[right_a, right_b], measured=[a, b], **measured,
     )  # fmt: skip
 
 
@@ -95,8 +106,9 @@ def check_variance(inside: list[Step]) -> dict[str, float]:
     for name, sigma in RIGHT_SIGMAS.items():
         right = [(m, n, sigma(step.schedule, step.t)) for step, m, n in measured]
         if all(sigma_fits(*values) for values in right):
-            ratio = max(abs(m / r - 1) for m, _, r in right)
-            return {"steps": len(inside), "n": measured[0][2], "worst_relative_error": ratio, f"is_{name}": 1}
+            n, ratio = measured[0][2], max(abs(m / r - 1) for m, _, r in right)
+            within = at_most(ratio, allowed_sigma(n))
+            return {"steps": len(inside), "n": n, "worst_relative_error": ratio, f"is_{name}": 1, **within}
         distance[name] = [abs(math.log(max(m, 1e-30) / r)) for m, _, r in right]
     # the step that is furthest from both
     off = max(range(len(inside)), key=lambda i: min(d[i] for d in distance.values()))
@@ -121,7 +133,8 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
         z = spread(step)
         if z.std() < SILENT:  # the variance's affair
             continue
-        problem, numbers = shape_problem(z)
+        problem, found = shape_problem(z)
+        numbers = found | (least_margin(numbers, found) if numbers else {})
         if problem:
             raise CheckFailed(
                 f"at {step.where}: expected normally distributed noise, got {problem}",
@@ -151,6 +164,7 @@ def trace_noise(s: Schedule, xs: Tensor, eps: Tensor) -> Tensor:
     return torch.stack(loud or made)
 
 
+LAST = 5e-3  # of a pixel at t = 0, from the mean: float32
 AXES = {"columns": 4, "rows": 3, "channels": 2, "images of a batch": 1, "calls": 0}
 
 
@@ -192,16 +206,17 @@ def check_last_step(s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second
         )  # fmt: skip
     x, e = x_t.double(), eps.double()
     off = min((first.double() - mean(s, 0, x, e)).abs().max().item() for mean in RIGHT_MEANS.values())
-    if off > 5e-3:
+    measured = {"difference": difference, "off": off} | at_most(off, LAST)
+    if off > LAST:
         unchanged = (first.double() - x).abs().max().item() < 1e-6
         raise CheckFailed(
             f"at t = 0: expected the mean without noise, got images up to {off:.3g} away from it",
             "x_t came back unchanged: at t = 0 the noise is left out, but the mean (Eq. 11) is still computed."
             if unchanged
             else "At t = 0 only the noise is left out; the mean is the same formula (Eq. 11) as at every other t.",
-            off=off,
+            **measured,
         )
-    return {"difference": difference, "off": off}
+    return measured
 
 
 def check_mixed_t(s: Schedule, t: list[int], x_t: Tensor, eps: Tensor, out: Tensor) -> dict[str, float]:
@@ -236,4 +251,9 @@ def check_mixed_t(s: Schedule, t: list[int], x_t: Tensor, eps: Tensor, out: Tens
             "t[0] and .all() or .any() speak for the whole batch.",
             row=i, t=row.t, noise=noise[i],
         )  # fmt: skip
-    return {"rows": len(rows), "n": n}
+    margins = [at_most(min(excess(row, mean) for mean in RIGHT_MEANS.values()), 1) for row in rows]
+    for row, sigma in zip(rows, noise, strict=True):
+        if row.t:
+            off = min(abs(sigma / right(s, row.t) - 1) for right in RIGHT_SIGMAS.values())
+            margins.append(at_most(off, allowed_sigma(n)))
+    return {"rows": len(rows), "n": n} | least_margin(*margins)

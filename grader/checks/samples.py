@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed
+from grader.checks.finding import CheckFailed, at_least, at_most
 
+SPREAD = 0.01  # of pixels over the samples, as a standard deviation
 MORE_TRAINING = (
     "Look at the picture. If there is mostly noise, train longer; if training is long done, look at the level 1 checks."
 )
@@ -18,18 +19,19 @@ def check_sound(samples: Tensor) -> dict[str, float]:
             "The network's answers grow along the way: does it see t, and was it trained on all of it?",
         )
     spread = samples.double().std(0).mean().item()
-    if spread < 0.01:
+    measured = {"spread": spread} | at_least(spread, SPREAD)
+    if spread < SPREAD:
         raise CheckFailed(
             f"expected samples that differ, got {len(samples)} that are all alike (they differ by {spread:.3f})",
-            "The network's answer does not depend on x, or its output is nearly constant.", spread=spread,
+            "The network's answer does not depend on x, or its output is nearly constant.", **measured,
         )  # fmt: skip
-    return {"spread": spread}
+    return measured
 
 
 def check_classes(classes: list[float], least: float, missing: int) -> dict[str, object]:
     """Every class of the data set turns up, but for `missing` of them."""
     rare = [i for i, share in enumerate(classes) if share < least]
-    measured = {"classes": classes, "least": min(classes)}
+    measured = {"classes": classes, "least": min(classes)} | at_least(sorted(classes)[missing], least)
     if len(rare) > missing:
         most = max(range(len(classes)), key=classes.__getitem__)
         raise CheckFailed(
@@ -43,7 +45,7 @@ def check_classes(classes: list[float], least: float, missing: int) -> dict[str,
 def check_confidence(confidence: float, of_real: float, share: float) -> dict[str, float]:
     """The classifier is at least `share` as sure on samples as it is on real images."""
     limit = share * of_real
-    measured = {"confidence": confidence, "limit": limit, "of_real_images": of_real}
+    measured = {"confidence": confidence, "of_real_images": of_real} | at_least(confidence, limit)
     if confidence < limit:
         raise CheckFailed(
             f"expected a classifier that is {limit:.0%} sure of what it sees, got {confidence:.0%} "
@@ -56,7 +58,7 @@ def check_confidence(confidence: float, of_real: float, share: float) -> dict[st
 def check_fid(fid: float, of_real: float, of_reference: float, factor: float, provisional: str) -> dict[str, float]:
     """The Fréchet distance to real images is at most `factor` times that of other real images."""
     limit = factor * of_real
-    measured = {"fid": fid, "limit": limit, "of_real_images": of_real, "of_reference": of_reference}
+    measured = {"fid": fid, "of_real_images": of_real, "of_reference": of_reference} | at_most(fid, limit)
     if not fid <= limit:
         about = f"{of_reference:.1f}" + (f" ({provisional})" if provisional else "")
         raise CheckFailed(
@@ -68,7 +70,7 @@ def check_fid(fid: float, of_real: float, of_reference: float, factor: float, pr
 
 def check_new(near: float, limit: float) -> dict[str, float]:
     """Samples are not copies: few lie nearer to a training image than nearly all unseen real images do."""
-    measured = {"near": near, "limit": limit, "of_real_images": 0.05}
+    measured = {"near": near, "of_real_images": 0.05} | at_most(near, limit)
     if near > limit:
         raise CheckFailed(
             f"expected new images, got {near:.0%} that lie nearer to a training image than 95 % of unseen real ones do",

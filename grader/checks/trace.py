@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed
+from grader.checks.finding import CheckFailed, least_margin
 from grader.checks.noise import most_alike, scale_problem, shape_problem
 
 LOOP = "Look at the loop in sample: it visits T−1, T−2, …, 1, 0, and in diffusion.py t = 0 is the least noisy step."
@@ -97,10 +97,11 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
     zero = not x_T.any()
     if problem is None:
         problem, more = shape_problem(x_T)
-        numbers |= more
+        numbers |= more | least_margin(numbers, more)
     axis, correlations = most_alike(
         x_T - x_T.mean(), {"columns": 3, "rows": 2, "channels": 1, "images of the batch": 0}
     )
+    numbers |= correlations | least_margin(numbers, correlations)
     # noise repeated over the batch also has odd moments, as there is less of it: then the repetition is the news
     if axis and not zero:
         problem = f"{axis} that repeat each other"
@@ -109,8 +110,8 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
             f"Draw x_T in the full shape (B, C, H, W): {axis} must not share their noise." if axis and not zero
             else "Algorithm 2, line 1: x_T is drawn from N(0, I). torch.randn is normal, torch.rand uniform."
         )  # fmt: skip
-        raise CheckFailed(f"expected x_T from N(0, I), got {problem}", hint, **numbers, **correlations)
-    return {**numbers, **correlations}
+        raise CheckFailed(f"expected x_T from N(0, I), got {problem}", hint, **numbers)
+    return numbers
 
 
 def check_eval(training: Sequence[bool]) -> dict[str, int]:
