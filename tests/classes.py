@@ -1,10 +1,12 @@
 """Classes of students out of the banks, and what runs while one is graded."""
 
+import json
 import random
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from grader.classroom.jobs import RESULTS
 from tests.bank import BANK, entries
 
 # quick to grade: those that wait for a deadline have a test of their own
@@ -42,6 +44,20 @@ def lay_out(folder: Path, count: int, seed: int = 0) -> dict[str, dict[str, str]
             shutil.rmtree(place)
         expected[student] = verdicts
     return expected
+
+
+def misjudged(output: Path, expected: dict[str, dict[str, str]]) -> list[str]:
+    """Where a verdict is not what the bank says; of what was not judged, such as for want of a training, nothing."""
+    wrong = []
+    for student, verdicts in expected.items():
+        file = output / student / RESULTS
+        checks = json.loads(file.read_text())["checks"] if file.exists() else []
+        for name, verdict in verdicts.items():
+            about = {c["verdict"] for c in checks if c["id"] == name or c["id"].startswith(f"{name}.")}
+            found = about - {"not_judged"}
+            if not found or (found != {"passed"}) == (verdict == "passed"):
+                wrong.append(f"{student}: {name} {sorted(found)}")
+    return wrong
 
 
 def processes(output: Path, *words: str) -> list[int]:

@@ -10,7 +10,9 @@ import pytest
 
 import main
 from grader.__main__ import COMMANDS
+from grader.grading import load_grading
 from grader.pace import FACTOR
+from grader.rubric import needs_training
 from tests.bench.report import PAGES, fill
 from tests.conftest import ROOT
 
@@ -70,6 +72,14 @@ def test_every_option_of_the_grader_is_one_that_it_has(capsys):
 
 def test_the_time_that_a_network_may_take_is_the_one_that_it_gets():
     assert README.count(f" {FACTOR} times ") == 2
+
+
+def test_the_points_without_a_training_are_those_that_the_readme_says():
+    points = load_grading().points
+    untrained = sum(value for name, value in points.items() if not needs_training(name))
+    assert (
+        f"set\nthe points to {untrained:g}." in README and untrained == sum(points.values()) / 2
+    )  # "half of the points"
 
 
 def test_bare_make_lists_every_verb():

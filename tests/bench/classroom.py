@@ -25,7 +25,7 @@ import torch
 from assignment.ddpm.progress import progress_bar
 from grader.classroom.jobs import HISTORY, RESULTS
 from tests.bench.results import load, write
-from tests.classes import gradings, lay_out, processes
+from tests.classes import gradings, lay_out, misjudged, processes
 from tests.conftest import ROOT
 from tests.slurm import slurm, why_not
 
@@ -66,20 +66,6 @@ class Class:
             file.parent.name: [json.loads(line) for line in file.read_text().splitlines()]
             for file in self.output.glob(f"*/{HISTORY}")
         }
-
-    def misjudged(self) -> list[str]:
-        """Where a verdict is not what the bank says."""
-        wrong = []
-        for student, expected in self.expected.items():
-            file = self.output / student / RESULTS
-            checks = json.loads(file.read_text())["checks"] if file.exists() else []
-            for name, verdict in expected.items():
-                about = [c["verdict"] for c in checks if c["id"] == name or c["id"].startswith(f"{name}.")]
-                # what needs a training is not judged here
-                found = {v for v in about if v != "not_judged"}
-                if not found or (found != {"passed"}) == (verdict == "passed"):
-                    wrong.append(f"{student}: {name} {sorted(found)}")
-        return wrong
 
 
 def undisturbed(jobs: list[dict[str, Any]], own: dict[str, float], began: float, until: float) -> dict[str, float]:
@@ -124,7 +110,7 @@ def run(home: Path, count: int, executor: str, environment: dict[str, str], chan
     twice = [student for student, lines in history.items() if sum(job["exit_code"] == 0 for job in lines) > 1]
     return {
         "count": count, "slots": SLOTS, "exit_code": controller.returncode, "wall_seconds": wall, "killed": killed,
-        "graded": len(course.graded()), "graded_twice": twice, "misjudged": course.misjudged(),
+        "graded": len(course.graded()), "graded_twice": twice, "misjudged": misjudged(course.output, course.expected),
         "processes_left": len(gradings(course.output)), "undisturbed": undisturbed(jobs, own, began, half),
     }  # fmt: skip
 
