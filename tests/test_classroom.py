@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from grader.classroom import audit
-from grader.classroom.command import main
+from grader.classroom.command import alone, main
+from grader.classroom.jobs import run_one
 from grader.processes import descendants
 from tests.bank import BANK
 from tests.classes import gradings, lay_out, misjudged
@@ -101,6 +102,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     done = wait_for("result", lambda: list(output.glob("*/results.json")))
     first.kill()
     first.communicate()
+    left = (output / "queue.txt").read_text() if environment["EXECUTOR"] == "slurm" else None
     before = {file: file.stat().st_mtime_ns for file in done}
 
     second = start(handed_in, output, environment)
@@ -109,6 +111,9 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
     assert f"{3 + others} graded, 1 handed nothing in, 1 could not be graded" in out
     assert misjudged(output, expected) == []
+    for file in output.glob("*/jobs.jsonl"):  # not even by what a killed controller left in the queue
+        ended = [json.loads(line)["exit_code"] for line in file.read_text().splitlines()]
+        assert ended.count(0) <= 1, file
     with open(output / "class.csv", newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert {who: row["score"] for who, row in rows.items() if row["score"] and who not in expected} == {
@@ -124,6 +129,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     assert (output / "ann" / "report.html").exists()
     again = audit.chosen([*CLASS, *expected], 0.1)
     forge(output / again[0] / "results.json")
+    assert left is None or left not in (output / "queue.txt").read_text()  # what it had left waiting was cancelled
     third = start(handed_in, output, environment, "--audit", "10%")
     out, err = third.communicate(timeout=300)
     assert third.returncode == 1 and f"{len(again)} graded again: 1 differ" in out, err
@@ -141,6 +147,20 @@ def test_an_audit_takes_at_least_its_share_and_the_same_ones_again():
     assert len(first) == 6 and set(first) <= set(students) and audit.chosen(students[::-1], 0.1) == first
     assert len(audit.chosen(students, 0.101)) == 7 and audit.chosen(students[:1], 0.01) == students[:1]
     assert not audit.chosen([], 0.5)
+
+
+def test_a_job_leaves_alone_what_is_done(tmp_path):
+    class Done:
+        name = "nothing"
+
+        def words(self, folder: Path) -> list[str]:
+            raise AssertionError
+
+        def done(self, folder: Path) -> bool:
+            return folder == tmp_path
+
+    assert run_one(Done(), str(tmp_path), 1) == 0
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
@@ -165,6 +185,12 @@ def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, 
     assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_a_class_is_graded_by_one_command_at_a_time(handed_in, tmp_path, capsys):
+    with alone(tmp_path):
+        assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
+    assert "another command is grading this class" in capsys.readouterr().err
 
 
 def test_without_slurm_it_is_said(handed_in, tmp_path, capsys, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.jobs import RESULTS, Task
+from grader.classroom.jobs import RESULTS
 from grader.replay import RECORD, is_about
 
 
@@ -28,11 +28,16 @@ def chosen(students: list[str], share: float) -> list[str]:
     return by_chance[: math.ceil(share * len(students))]
 
 
-AUDIT = Task(
-    "audit",
-    lambda folder: ["replay", str(folder / RESULTS), str(folder / "submission"), "--output", str(folder / RECORD)],
-    lambda folder: is_about(folder / RECORD, folder / RESULTS),
-)
+class Audit:
+    """A task of jobs.py: `python -m grader replay` on a folder that is graded."""
+
+    name = "audit"
+
+    def words(self, folder: Path) -> list[str]:
+        return ["replay", str(folder / RESULTS), str(folder / "submission"), "--output", str(folder / RECORD)]
+
+    def done(self, folder: Path) -> bool:
+        return is_about(folder / RECORD, folder / RESULTS)
 
 
 def read(folder: Path) -> list[str]:

@@ -4,10 +4,13 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--executor loca
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from assignment.ddpm.errors import Parser, UserError
 from assignment.ddpm.files import replacing
 from grader import __version__
 from grader.classroom import audit
-from grader.classroom.handed_in import find, unpack
+from grader.classroom.handed_in import HandedIn, find, unpack
 from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
@@ -97,12 +100,28 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
 
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Raises UserError where the same class is being graded already."""
+    with open(output / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{output}: another command is grading this class; expected it to end first") from error
+        yield
+
+
 def run(args: argparse.Namespace) -> int:
     check_ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
     handed_in = find(args.submissions, args.roster)
     find_sandbox(args.sandbox)
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
+    with alone(args.output):
+        return grade_class(args, handed_in, check_ids)
+
+
+def grade_class(args: argparse.Namespace, handed_in: list[HandedIn], check_ids: set[str]) -> int:
     arguments = grader_arguments(args)
     keep_settings(args.output, arguments)
     slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))

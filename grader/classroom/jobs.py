@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import submitit
 
@@ -41,13 +41,16 @@ class Resources:
     partition: str = ""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be done with each folder."""
+class Task(Protocol):
+    """What is to be done with each folder; goes along to the job."""
 
     name: str  # of folder/NAME.log, which gets the output
-    words: Callable[[Path], list[str]]  # that follow `python -m grader`
-    done: Callable[[Path], bool]  # whether its results are there, and right
+
+    def words(self, folder: Path) -> list[str]:
+        """Those that follow `python -m grader`."""
+
+    def done(self, folder: Path) -> bool:
+        """Whether its results are there, and right."""
 
 
 @dataclass
@@ -60,9 +63,10 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run_one(folder: str, task: str, words: list[str], cpus: int) -> int:
-    """In the job: run the grader, with all output in folder/TASK.log; returns its exit code.
+def run_one(task: Task, folder: str, cpus: int) -> int:
+    """In the job: run the grader, with all output in folder/NAME.log; returns its exit code.
 
+    Does nothing where it is done already: on Slurm the jobs of a controller that was killed are still in the queue.
     Adds a line to folder/jobs.jsonl: when it began, how long it took, how it ended, where.
     """
     place, began, clock = Path(folder), time.time(), time.monotonic()
@@ -71,32 +75,45 @@ def run_one(folder: str, task: str, words: list[str], cpus: int) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return LOCKED
-        with open(place / f"{task}.log", "wb") as log:
+        if task.done(place):
+            return 0
+        with open(place / f"{task.name}.log", "wb") as log:
             code = subprocess.run(
-                [sys.executable, "-m", "grader", *words],
+                [sys.executable, "-m", "grader", *task.words(place)],
                 cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(cpus)}, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()],
             ).returncode  # fmt: skip
         about = {
-            "task": task, "began": round(began, 3), "seconds": round(time.monotonic() - clock, 3), "exit_code": code,
-            "host": platform.node(),
+            "task": task.name, "began": round(began, 3), "seconds": round(time.monotonic() - clock, 3),
+            "exit_code": code, "host": platform.node(),
         }  # fmt: skip
         with open(place / HISTORY, "a") as history:
             history.write(json.dumps(about) + "\n")
         return code
 
 
-def is_graded(folder: Path, check_ids: set[str]) -> bool:
-    """Whether results.json is there, whole, of these checks, of these files, and of this version of the grader."""
-    try:
-        results = json.loads((folder / RESULTS).read_text())
-        return (
-            results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
-            and {check["id"] for check in results["checks"]} == check_ids
-            and results["environment"]["grader"] == __version__
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+@dataclass(frozen=True)
+class Grading:
+    """`python -m grader` with these arguments, on folder/submission."""
+
+    arguments: tuple[str, ...]
+    check_ids: frozenset[str]
+    name: ClassVar[str] = "grader"
+
+    def words(self, folder: Path) -> list[str]:
+        return [str(folder / "submission"), "--output", str(folder), *self.arguments]
+
+    def done(self, folder: Path) -> bool:
+        """results.json is there, whole, of these checks, of these files, and of this version of the grader."""
+        try:
+            results = json.loads((folder / RESULTS).read_text())
+            return (
+                results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
+                and {check["id"] for check in results["checks"]} == self.check_ids
+                and results["environment"]["grader"] == __version__
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
 
 def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
@@ -114,11 +131,30 @@ def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
     return executor
 
 
+class Queue:
+    """What this and earlier controllers have put into Slurm's queue, kept in a file for the next one."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def note(self, jobs: list[submitit.Job[int]]) -> None:
+        with open(self.file, "a") as file:
+            file.write("".join(f"{number}\n" for number in sorted({job.job_id.split("_")[0] for job in jobs})))
+
+    def clear(self) -> None:
+        """Cancel what a controller that was killed has left waiting; what runs goes on, and keeps its lock."""
+        if self.file.exists():
+            subprocess.run(["scancel", "--quiet", "--state=PENDING", *self.file.read_text().split()])
+            self.file.unlink()
+
+
 class Jobs:
     """Works on folders until each has its results or has failed too often by our own fault."""
 
-    def __init__(self, executor: submitit.Executor, resources: Resources, task: Task) -> None:
-        self.executor, self.resources, self.task = executor, resources, task
+    def __init__(
+        self, executor: submitit.Executor, resources: Resources, task: Task, queue: Queue | None = None
+    ) -> None:
+        self.executor, self.resources, self.task, self.queue = executor, resources, task, queue
         self.attempts: dict[Path, int] = {}
         self.started: dict[Path, float] = {}
         self.not_before: dict[Path, float] = {}
@@ -148,10 +184,9 @@ class Jobs:
         if not folders:
             return
         with self.executor.batch():  # one array on Slurm
-            jobs = [
-                self.executor.submit(run_one, str(f), self.task.name, self.task.words(f), self.resources.cpus)
-                for f in folders
-            ]
+            jobs = [self.executor.submit(run_one, self.task, str(folder), self.resources.cpus) for folder in folders]
+        if self.queue:
+            self.queue.note(jobs)
         for folder, job in zip(folders, jobs, strict=True):
             self.running[folder] = job
             self.started[folder] = time.monotonic()

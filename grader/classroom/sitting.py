@@ -8,7 +8,7 @@ from pathlib import Path
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.progress import progress_bar
 from grader.classroom import audit
-from grader.classroom.jobs import RESULTS, Jobs, Outcome, Resources, Task, executor_for, is_graded
+from grader.classroom.jobs import RESULTS, Grading, Jobs, Outcome, Queue, Resources, Task, executor_for
 
 
 class Sitting:
@@ -21,19 +21,18 @@ class Sitting:
             self.executor = executor_for(resources, output / "jobs")
         except RuntimeError as error:
             raise UserError(f"--executor {resources.executor}: {error}") from error
+        self.queue = Queue(output / "queue.txt") if resources.executor == "slurm" else None
+        if self.queue:
+            self.queue.clear()
 
     def grade(self, students: list[str], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
         """Student → what became of it; `arguments` are the grader's."""
-        task = Task(
-            "grader", lambda folder: [str(folder / "submission"), "--output", str(folder), *arguments],
-            lambda folder: is_graded(folder, check_ids),
-        )  # fmt: skip
-        return self._work(task, students, "grading", _points)
+        return self._work(Grading(tuple(arguments), frozenset(check_ids)), students, "grading", _points)
 
     def audit(self, students: list[str]) -> dict[str, list[str]]:
         """Student → what a second grading found to differ, or why there was none."""
         outcomes = self._work(
-            audit.AUDIT, students, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
+            audit.Audit(), students, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
         )
         return {
             student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
@@ -42,7 +41,7 @@ class Sitting:
 
     def _work(self, task: Task, students: list[str], doing: str, says: Callable[[Path], str]) -> dict[str, Outcome]:
         names = {self.output / student: student for student in students}
-        jobs, outcomes = Jobs(self.executor, self.resources, task), {}
+        jobs, outcomes = Jobs(self.executor, self.resources, task, self.queue), {}
         with progress_bar(len(names), "submissions", doing) as bar:
             try:
                 for outcome in jobs.run(list(names)):
