@@ -39,7 +39,7 @@ grade: env  ## all levels: the contract, then training, then everything else: SU
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 # instructors: from here on not in what students receive
-.PHONY: handout gradescope classroom50 test prove calibrate-checks calibrate-quality reference reference-status \
+.PHONY: handout gradescope classroom50 test test-class prove calibrate-checks calibrate-quality reference reference-status \
         features lint bench
 
 handout: env  ## what students receive, as a zip file: TARGET=outputs/handout.zip, or a folder
@@ -53,6 +53,9 @@ classroom50: env  ## the same for Classroom 50, as a folder: TARGET=CLASSROOM/au
 
 test: env  ## the project's own tests, on all cores
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile
+
+test-class: env  ## … and a class of 33 on a real Slurm: five minutes
+	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/test_classroom.py -k slurm
 
 prove: env  ## is the grader right? the whole bank of right and wrong submissions
 	$(PYTHON) -m tests.prove

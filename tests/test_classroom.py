@@ -55,10 +55,10 @@ def handed_in(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def many(environment, handed_in) -> tuple[Path, dict[str, dict[str, str]]]:
-    """The same, on Slurm with 30 more out of the bank; and what these have to get."""
+    """The same, on Slurm with STUDENTS more out of the bank (`make test-class`); and what these have to get."""
     folder = handed_in.parent / environment["EXECUTOR"] / "handed in"
     shutil.copytree(handed_in.parent, folder.parent, ignore=shutil.ignore_patterns("local", "slurm"))
-    verdicts = lay_out(folder, 30 if environment["EXECUTOR"] == "slurm" else 0)
+    verdicts = lay_out(folder, int(os.environ.get("STUDENTS", 0)) if environment["EXECUTOR"] == "slurm" else 0)
     return folder, {who: {k: v for k, v in of.items() if k.startswith("level4")} for who, of in verdicts.items()}
 
 
