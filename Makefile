@@ -52,7 +52,7 @@ classroom50: env  ## the same for Classroom 50, as a folder: TARGET=CLASSROOM/au
 	$(PYTHON) -m grader classroom50 $(or $(TARGET),outputs/classroom50)
 
 test: env  ## the project's own tests, on all cores
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 test-class: env  ## … and a class of 33 on a real Slurm: five minutes
 	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/test_classroom.py -k slurm

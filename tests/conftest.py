@@ -12,6 +12,21 @@ import pytest
 from tests.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
+# minutes each, in one test or two: begun last, they would leave the other core idle
+LONGEST = (
+    "test_prove",
+    "test_classroom",
+    "test_handout",
+    "test_platforms",
+    "test_kills",
+    "test_levels",
+    "test_hostile",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first; a file's own order stays."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
