@@ -142,6 +142,8 @@ def main(argv: list[str]) -> int:
         try:
             command = importlib.import_module(COMMANDS[argv[0]])
         except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("grader."):
+                raise  # a package that is not installed
             print(f"error: {argv[0]}: only the course's own checkout has it ({error})", file=sys.stderr)
             return UserError.exit_code
         return command.main(argv[1:])

@@ -73,4 +73,4 @@ def processes(output: Path, *words: str) -> list[int]:
 
 def gradings(output: Path) -> list[int]:
     """Pids of the gradings of a class that are under way."""
-    return [pid for pid in processes(output, "grader") if pid not in processes(output, "grader", "class")]
+    return sorted(set(processes(output, "grader")) - set(processes(output, "grader", "class")))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.classroom import audit
+from grader.classroom import audit, jobs
 from grader.classroom.command import alone, main
 from grader.classroom.jobs import run_one
 from grader.processes import descendants
@@ -185,6 +185,21 @@ def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, 
     assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
+    """scancel without numbers cancels everything of its user's."""
+    called = []
+    monkeypatch.setattr(jobs.subprocess, "run", called.append)
+    queue = jobs.Queue(tmp_path / "queue.txt")
+    queue.clear()
+    (tmp_path / "queue.txt").touch()  # killed while it noted
+    queue.clear()
+    assert called == [] and not (tmp_path / "queue.txt").exists()
+    (tmp_path / "queue.txt").write_text("42\n47\n")
+    queue.clear()
+    (words,) = called
+    assert words[0] == "scancel" and "--name=no-confusion" in words and words[-2:] == ["42", "47"]
 
 
 def test_a_class_is_graded_by_one_command_at_a_time(handed_in, tmp_path, capsys):

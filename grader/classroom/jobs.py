@@ -22,6 +22,7 @@ from grader import ROOT, __version__
 from grader.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
+NAME = "no-confusion"  # of the jobs, in Slurm's queue
 LOCKED = 75  # exit code: somebody else is at it (EX_TEMPFAIL of sysexits.h)
 ATTEMPTS = 3  # of a submission whose grading fails by our own fault
 POLL = 0.2  # seconds between two looks at the jobs
@@ -121,7 +122,7 @@ def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
     cluster = {"local": "local", "slurm": "slurm"}[resources.executor]
     executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
     executor.update_parameters(
-        name="no-confusion", timeout_min=resources.minutes, cpus_per_task=resources.cpus,
+        name=NAME, timeout_min=resources.minutes, cpus_per_task=resources.cpus,
         gpus_per_node=resources.gpus, mem_gb=resources.memory_gb,
     )  # fmt: skip
     if resources.executor == "slurm":
@@ -143,9 +144,10 @@ class Queue:
 
     def clear(self) -> None:
         """Cancel what a controller that was killed has left waiting; what runs goes on, and keeps its lock."""
-        if self.file.exists():
-            subprocess.run(["scancel", "--quiet", "--state=PENDING", *self.file.read_text().split()])
-            self.file.unlink()
+        numbers = self.file.read_text().split() if self.file.exists() else []
+        if numbers:  # without any, scancel would take all that its user has waiting
+            subprocess.run(["scancel", "--quiet", "--state=PENDING", f"--name={NAME}", *numbers])
+        self.file.unlink(missing_ok=True)
 
 
 class Jobs:
