@@ -1,17 +1,13 @@
 """Deadlines from the reference's own time on this machine, so that slow hardware is never the student's failure."""
 
-import hashlib
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 
 from assignment.ddpm.config import Config
-from assignment.ddpm.files import replacing
+from assignment.ddpm.measured_once import measured_once
 from grader import ROOT
 from grader.errors import GraderFault, SubmissionFailed
 from grader.submission import Nursery, Submission
@@ -92,26 +88,9 @@ def remembered(config: Config, nursery: Callable[[], Nursery], device: str) -> P
     Args:
         nursery: makes the one to measure in, which lets the reference use its ready-made network
     """
-    key = repr((asdict(config.model), device, torch.get_num_threads(), torch.__version__, _machine()))
-    name = hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
-    file = folder / f"pace-{name}.json"
-    try:
-        found = Pace(**json.loads(file.read_text()))
-        if all(0 < seconds < LONGEST for seconds in asdict(found).values()):
-            return found
-    except (OSError, ValueError, TypeError, RecursionError):
-        pass  # not measured yet, or not readable
-    pace = measure(config, nursery(), device)
-    try:
-        with replacing(file) as temporary:
-            temporary.write_text(json.dumps(asdict(pace)))
-    except OSError:
-        pass  # a home that can't be written to: measured again next time
-    return pace
 
+    def usable(kept: dict) -> bool:
+        return all(0 < seconds < LONGEST for seconds in asdict(Pace(**kept)).values())
 
-def _machine() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{torch.backends.cpu.get_cpu_capability()} {os.cpu_count()}"
+    about = asdict(config.model), device
+    return Pace(**measured_once("pace", about, lambda: asdict(measure(config, nursery(), device)), usable))

@@ -11,7 +11,11 @@ from assignment.ddpm.config import load_config
 from reference.sampler import DDPMSampler
 from tests.networks import DiffusionModel
 
-QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "training.epochs=3", "runtime.device=cpu")
+# nothing to measure: every run is the same
+PLAIN = ("runtime.precision=float32", "runtime.channels_last=false", "runtime.attention=fused", "runtime.compile=false",
+         "runtime.threads=1")  # fmt: skip
+QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "training.epochs=3", "runtime.device=cpu",
+         *PLAIN)  # fmt: skip
 
 
 def run(folder: Path, *overrides: str, network=DiffusionModel) -> Path:

@@ -1,14 +1,12 @@
-"""Choices of the machine: each has a reason, and an optimisation that a network does not run with is left out."""
+"""What the machine offers, each choice with its reason."""
 
 import pytest
 import torch
 
-from assignment.ddpm.config import load_config
-from assignment.ddpm.device import Runner, choose_device, choose_precision, choose_switch, is_out_of_memory, trial_step
+from assignment.ddpm.device import choose_device, half_precision, is_out_of_memory
 from assignment.ddpm.errors import UserError
-from tests.networks import DiffusionModel
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 
 
 def test_the_best_device_that_is_there_is_chosen(monkeypatch):
@@ -27,46 +25,18 @@ def test_the_best_device_that_is_there_is_chosen(monkeypatch):
         choose_device("cuda:2")
 
 
-@pytest.mark.parametrize(("native", "chosen"), [(True, torch.bfloat16), (False, torch.float16)])
-def test_a_gpu_without_native_bfloat16_gets_float16(native, chosen, monkeypatch):
+@pytest.mark.parametrize(("native", "half"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_gpu_without_native_bfloat16_has_float16(native, half, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
-    assert choose_precision("auto", CUDA).value == chosen
+    assert half_precision(CUDA).value == half
 
 
-@pytest.mark.parametrize(("has_instructions", "chosen"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_a_cpu_gets_bfloat16_only_with_instructions_for_it(has_instructions, chosen, monkeypatch):
+@pytest.mark.parametrize(("has_instructions", "half"), [(True, torch.bfloat16), (False, None)])
+def test_a_cpu_has_bfloat16_only_with_instructions_for_it(has_instructions, half, monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert choose_precision("auto", CPU).value == chosen
-    assert choose_precision("float16", CPU).value == torch.float16
-
-
-def test_auto_means_on_a_gpu_and_only_if_a_trial_goes_through():
-    def fails():
-        raise RuntimeError("view size is not compatible\nwith a long story")
-
-    assert choose_switch(True, CPU, fails).value is True
-    assert choose_switch(False, CUDA, lambda: None).value is False
-    assert choose_switch("auto", CPU, fails).value is False
-    assert choose_switch("auto", CUDA, lambda: None).value is True
-    refused = choose_switch("auto", CUDA, fails)
-    assert refused.value is False and refused.reason == "this network does not run with it: view size is not compatible"
-
-
-class UsesView(DiffusionModel):
-    """Right in the usual memory layout; fails in channels-last, where the pixels of a channel are not neighbours."""
-
-    def forward(self, x, t):
-        h = self.first(x)
-        return super().forward(x, t) + h.view(len(h), -1).mean()
-
-
-def test_the_trial_finds_a_network_that_needs_the_usual_layout():
-    model = UsesView(load_config("configs/digits.yaml").model)
-    trial_step(Runner(model, precision=torch.float32), (2, 1, 8, 8), CPU)
-    with pytest.raises(RuntimeError, match="view"):
-        trial_step(Runner(model, precision=torch.float32, channels_last=True), (2, 1, 8, 8), CPU)
-    assert all(p.grad is None for p in model.parameters())
+    assert half_precision(CPU).value == half
+    assert half_precision(MPS).value is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ import pytest
 import torch
 
 from assignment.ddpm import training
+from assignment.ddpm.config import load_config
+from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.runner import Runner, Setting
+from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import validation_loss
 from tests.networks import DiffusionModel, Dropout
 from tests.running import read_log, run, same_weights
@@ -58,6 +62,19 @@ def test_out_of_time_within_an_epoch_leaves_weights_and_resuming_is_exact(tmp_pa
     assert (parts / "weights.safetensors").exists()
     parts = run(tmp_path / "parts", "training.resume=true")
     assert read_log(parts) == read_log(run(tmp_path / "whole"))
+
+
+def test_a_run_goes_on_in_another_memory_layout(tmp_path):
+    """The fused optimiser wants its moments in the layout of the weights; on a GPU it refused a checkpoint's."""
+    run(tmp_path, "training.epochs=1")
+    run(tmp_path, "training.epochs=2", "training.resume=true", "runtime.channels_last=true")
+    trainer = Trainer(
+        Runner(DiffusionModel(load_config("configs/digits.yaml").model), Setting(channels_last=True)),
+        GaussianDiffusion(50), learning_rate=1e-3, ema_decay=0.9, fused=True,
+    )  # fmt: skip
+    trainer.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True))
+    for parameter, moments in trainer.optimizer.state.items():
+        assert moments["exp_avg"].stride() == parameter.stride() == moments["exp_avg_sq"].stride()
 
 
 def test_a_crash_while_an_epoch_is_judged_loses_no_row(tmp_path, monkeypatch):

@@ -13,7 +13,6 @@ from assignment.ddpm import data, exercise
 from assignment.ddpm.checkpoint import load_weights
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images
-from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.sampler import DDPMSampler
@@ -147,14 +146,3 @@ def test_validation_is_paired_and_stratified():
     torch.manual_seed(5)  # nothing in it is random
     assert validation_loss(Zero(), diffusion, triples, 64) == loss
     assert validation_loss(Zero(), diffusion, triples, 7) == pytest.approx(loss, rel=1e-5)
-
-
-@pytest.mark.parametrize("options", [{"channels_last": True}, {"precision": torch.bfloat16}])
-def test_a_runner_answers_as_the_network_does(options):
-    torch.manual_seed(0)
-    model = DiffusionModel(load_config("configs/digits.yaml").model)
-    x, t = torch.randn(4, 1, 8, 8), torch.arange(4)
-    expected = model(x, t)
-    answer = Runner(model, **{"precision": torch.float32, **options})(x, t)
-    assert answer.dtype == torch.float32
-    torch.testing.assert_close(answer, expected, rtol=0, atol=1e-5 if "channels_last" in options else 0.02)

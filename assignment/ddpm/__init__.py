@@ -1,1 +1,7 @@
 """The given part of the exercise: configuration, data, diffusion, training, sampling, figures."""
+
+import os
+
+# Read once, when torch is imported, so this comes before. Threads that wait by spinning take the cores from those that
+# work: where other programs run, training is then several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -119,12 +119,14 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass
 class RuntimeConfig:
-    """Where and how fast: `auto` asks the machine, and the choice is printed with its reason."""
+    """Where and how fast: `auto` measures on this machine (ddpm/autotune.py), and prints what it chose and why."""
 
     device: str = "auto"
     precision: str = "auto"
     channels_last: bool | str = "auto"
+    attention: str = "auto"  # fused: the kernel that torch picks; math: plain matrix products
     compile: bool | str = "auto"
+    threads: int | str = "auto"  # of a CPU
 
     def check(self) -> None:
         devices = "one of auto, cpu, mps, cuda, cuda:N"
@@ -133,6 +135,12 @@ class RuntimeConfig:
         for key in ("channels_last", "compile"):
             value = getattr(self, key)
             _check(isinstance(value, bool) or value == "auto", f"runtime.{key}", value, "true, false or auto")
+        attention, threads = self.attention, self.threads
+        _check(attention in ("auto", "fused", "math"), "runtime.attention", attention, "fused, math or auto")
+        _check(
+            threads == "auto" or (isinstance(threads, int) and threads >= 1),
+            "runtime.threads", threads, "at least 1, or auto",
+        )  # fmt: skip
 
 
 @dataclass

@@ -1,12 +1,10 @@
-"""Choices that the machine makes, each with its reason: device, precision, memory layout, compilation."""
+"""What the machine offers, each choice with its reason: device, half precision, memory."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from assignment.ddpm.errors import UserError
 
@@ -34,20 +32,17 @@ def choose_device(wanted: str) -> Choice:
     return Choice(device, "as configured")
 
 
-def choose_precision(wanted: str, device: torch.device) -> Choice:
-    """The dtype of matrix products under autocast; weights, optimiser and diffusion stay float32."""
-    if wanted != "auto":
-        return Choice(getattr(torch, wanted), "as configured")
+def half_precision(device: torch.device) -> Choice:
+    """The half precision that the device has instructions for; None where there is none, or none was tried."""
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Choice(torch.bfloat16, "native on this GPU")
         return Choice(torch.float16, "with loss scaling; this GPU has no native bfloat16")
-    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
-        return Choice(torch.bfloat16, "this CPU has bfloat16 instructions")
-    reason = (
-        "this CPU has no bfloat16 instructions" if device.type == "cpu" else "half precision is not measured here yet"
-    )
-    return Choice(torch.float32, reason)
+    if device.type == "cpu":
+        if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+            return Choice(torch.bfloat16, "this CPU has bfloat16 instructions")
+        return Choice(None, "this CPU has no bfloat16 instructions")
+    return Choice(None, "half precision is not measured here yet")
 
 
 def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
@@ -57,59 +52,6 @@ def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
     if device.type == "cpu":
         return Choice(16, "on a CPU; sampling.num_images=64 draws more")
     return Choice(64, f"on {device.type.upper()}")
-
-
-def choose_switch(wanted: bool | str, device: torch.device, works: Callable[[], None]) -> Choice:
-    """`auto` turns a GPU optimisation on where there is a CUDA device and a trial run with it goes through."""
-    if wanted != "auto":
-        return Choice(bool(wanted), "as configured")
-    if device.type != "cuda":
-        return Choice(False, "no gain measured on a CPU" if device.type == "cpu" else "not measured here yet")
-    try:
-        works()
-    except Exception as error:  # nearly anything: a network for which the optimisation fails is trained without it
-        if is_out_of_memory(error):
-            raise
-        first_line = (str(error) or repr(error)).splitlines()[0]
-        return Choice(False, f"this network does not run with it: {first_line}")
-    return Choice(True, "CUDA device, and a trial step went through")
-
-
-class Runner(nn.Module):
-    """A network as it is run: under autocast, in its memory layout, compiled or not. Always answers in float32.
-
-    Owns nothing new: `runner.model` is the network itself, so training the runner trains the network.
-    """
-
-    def __init__(
-        self, model: nn.Module, *, precision: torch.dtype, channels_last: bool = False, compile: bool = False
-    ) -> None:
-        super().__init__()
-        self.model = model.to(memory_format=torch.channels_last) if channels_last else model
-        self.precision, self.channels_last = precision, channels_last
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self._call = torch.compile(model, dynamic=False) if compile else model
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
-        x = x.contiguous(memory_format=self.memory_format)
-        if self.precision == torch.float32:
-            return self._call(x, t)
-        with torch.autocast(x.device.type, self.precision):
-            return self._call(x, t).float()
-
-
-def trial_step(runner: Runner, shape: tuple[int, int, int, int], device: torch.device) -> None:
-    """One forward and backward pass on noise, leaving nothing behind; raises what the network raises."""
-    buffers = [buffer.clone() for buffer in runner.buffers()]
-    t = torch.zeros(shape[0], dtype=torch.long, device=device)
-    try:
-        runner.train()
-        runner(torch.randn(shape, device=device), t).square().mean().backward()
-    finally:
-        runner.zero_grad(set_to_none=True)
-        for buffer, before in zip(runner.buffers(), buffers, strict=True):
-            buffer.copy_(before)  # the running statistics of a BatchNorm
 
 
 def memory_available(device: torch.device) -> int:

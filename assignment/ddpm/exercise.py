@@ -15,24 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm.autotune import tune
 from assignment.ddpm.config import Config, ModelConfig, identity, to_yaml
-from assignment.ddpm.data import Images, load_images, to_float
-from assignment.ddpm.device import (
-    Runner,
-    choose_device,
-    choose_num_images,
-    choose_precision,
-    choose_switch,
-    is_out_of_memory,
-    trial_step,
-)  # fmt: skip
+from assignment.ddpm.data import Images, load_images, num_batches, to_float
+from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_memory
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import replacing
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
 from assignment.ddpm.trainer import Trainer
-from assignment.ddpm.training import fit, resume
+from assignment.ddpm.training import Start, fit, resume
 
 PREVIEW_IMAGES = 16  # in the grids drawn while training
 STRIP_STEPS = 9  # columns of the picture of the forward process
@@ -44,11 +38,13 @@ def run(
     make_sampler: Callable[[GaussianDiffusion, torch.device], Sampler],
     run_dir: Path,
     *,
+    start: Start | None = None,
     on_epoch: Callable[[int, nn.Module], None] = lambda epoch, averaged: None,
 ) -> None:
     """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
 
-    `on_epoch` is called after each epoch with its number and the averaged network.
+    A new run begins with the weights of `start`, if given. `on_epoch` is called after each epoch with its number and
+    the averaged network.
     """
     device = choose_device(config.runtime.device)
     shape = (config.model.image_channels, config.model.image_size, config.model.image_size)
@@ -66,7 +62,10 @@ def run(
     print(f"device: {device}")
     batch = min(config.data.batch_size, len(images.train))
     with naming_the_batch_size(batch):
-        runner = make_runner(model, config, (batch, *shape), device.value)
+        steps = config.training.epochs * num_batches(images.train, batch)
+        runner = make_runner(
+            model, config, (batch, *shape), device.value, steps=steps, code=code_hash(network)
+        )  # fmt: skip
     num_images = choose_num_images(config.sampling.num_images, device.value)
     print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
     print(f"data: {config.data.name}, {images}")
@@ -79,11 +78,11 @@ def run(
         )  # fmt: skip
 
     code = {"code": code_hash(network)}
-    train(runner, images, diffusion, config, run_dir, draw, about=code, on_epoch=on_epoch)
+    train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
     about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
-    save_grid(draw(runner, num_images.value), samples)
+    save_grid(draw(runner.uncompiled(), num_images.value), samples)
     print(f"samples: {samples}\nrun: {run_dir}")
 
 
@@ -96,6 +95,7 @@ def train(
     draw: Callable[[nn.Module, int], Tensor],
     *,
     about: dict[str, str],
+    start: Start | None,
     on_epoch: Callable[[int, nn.Module], None],
 ) -> None:
     """Start or resume the run, and leave its best weights in `run_dir`, with the facts of `about`."""
@@ -107,10 +107,14 @@ def train(
     if config.training.resume and checkpoint.exists():
         resume(trainer, checkpoint, identity(config))
         print(f"resuming from {checkpoint}")
-    elif config.training.resume:
-        print(f"no checkpoint in {run_dir}: starting anew")
     else:
-        make_room(run_dir)
+        if not config.training.resume:
+            make_room(run_dir)
+        elif start is None:
+            print(f"no checkpoint in {run_dir}: starting anew")
+        if start is not None:
+            start.put_into(trainer, num_batches(images.train, config.data.batch_size))
+            print(f"starting with the weights of {start.file}, epoch {start.epochs}")
     if config.training.max_minutes != 0:  # only sampling again: the record of the training stays
         with replacing(run_dir / ckpt.CONFIG) as temporary:
             temporary.write_text(to_yaml(config))
@@ -163,27 +167,28 @@ def check_network(model: nn.Module, shape: tuple[int, int, int], diffusion: Gaus
         raise RunError("DiffusionModel has no trainable parameters: are its layers attributes of the module?")
 
 
-def make_runner(model: nn.Module, config: Config, shape: tuple[int, int, int, int], device: torch.device) -> Runner:
-    """The network with precision, memory layout and compilation chosen, each printed with its reason.
+def make_runner(
+    model: nn.Module, config: Config, shape: tuple[int, int, int, int], device: torch.device, *, steps: int, code: str
+) -> Runner:
+    """The network in the setting that is configured or measured as the fastest; prints which, and why.
 
-    `shape` (B, C, H, W) is a training batch: what is compiled for the trial is what trains.
+    Args:
+        shape: (B, C, H, W) of a training batch
+        steps: that the whole run takes
+        code: hash of the network's code
     """
-    warnings.filterwarnings("ignore", module=r"torch\._dynamo")  # the compiler's notes on its own inner life
-    precision = choose_precision(config.runtime.precision, device)
-
-    def try_channels_last() -> None:
-        trial_step(Runner(model, precision=precision.value, channels_last=True), shape, device)
-
-    channels_last = choose_switch(config.runtime.channels_last, device, try_channels_last)
-    if not channels_last.value:
-        model.to(memory_format=torch.contiguous_format)  # a failed trial has changed the layout
-    plain, compiled = (
-        Runner(model, precision=precision.value, channels_last=channels_last.value, compile=c) for c in (False, True)
-    )
-    compiling = choose_switch(config.runtime.compile, device, lambda: trial_step(compiled, shape, device))
-    for name, choice in (("precision", precision), ("channels_last", channels_last), ("compile", compiling)):
-        print(f"{name}: {choice}")
-    return compiled if compiling.value else plain
+    warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor)")  # the compiler's notes on its inner life
+    minutes = config.training.max_minutes
+    tuned = tune(
+        model, config.runtime, shape, device, steps=steps, seconds=None if minutes is None else 60 * minutes,
+        about=(code, vars(config.model)) if code else None,
+    )  # fmt: skip
+    print(f"speed: {tuned}")
+    for setting, says in tuned.measured.items():
+        print(f"  {setting}: {says}")
+    if tuned.setting.threads:
+        torch.set_num_threads(tuned.setting.threads)
+    return Runner(model, tuned.setting)
 
 
 def code_hash(network: Callable) -> str:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.seeds import derive_seed
 
 
@@ -41,7 +41,7 @@ class Trainer:
         self.diffusion = diffusion
         self.average = MovingAverage(runner.model, ema_decay)
         self.optimizer = torch.optim.Adam(runner.model.parameters(), lr=learning_rate, fused=fused)
-        self.scaler = torch.amp.GradScaler(diffusion.device.type, enabled=runner.precision == torch.float16)
+        self.scaler = torch.amp.GradScaler(diffusion.device.type, enabled=runner.setting.precision == torch.float16)
 
         self.step_count = 0
         self.seconds = 0.0  # spent training, over all sittings
@@ -63,7 +63,7 @@ class Trainer:
 
     def averaged_runner(self) -> Runner:
         """The averaged network, run as the network itself is run."""
-        return Runner(self.average.model, precision=self.runner.precision, channels_last=self.runner.channels_last)
+        return self.runner.uncompiled(self.average.model)
 
     def mean_loss(self) -> float:
         """Mean over the epoch so far; waits for the device."""
@@ -82,6 +82,10 @@ class Trainer:
         self.runner.model.load_state_dict(state["model"])
         self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if value.shape == parameter.shape:  # in the memory layout of this run, as the fused optimiser wants it
+                    moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
         self.scaler.load_state_dict(state["scaler"])
         self.step_count, self.seconds, self.best = state["step_count"], state["seconds"], state["best"]
         self.log = state["log"]

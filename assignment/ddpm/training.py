@@ -7,6 +7,7 @@ continues exactly, and on a CPU the loss curve of a resumed run is the same to t
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -62,6 +63,11 @@ class _Sitting:
     @property
     def unfinished(self) -> bool:
         return self.trainer.step_count < self.epochs * self.steps_per_epoch
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return self.trainer.step_count // self.steps_per_epoch
 
     @property
     def within_epoch(self) -> bool:
@@ -188,7 +194,7 @@ def fit(
                 trainer.epoch_losses = []
                 sitting.draw_curve(trainer.log, at_once=False)
                 sitting.save_if_due()
-                on_epoch(len(trainer.log), sitting.averaged)
+                on_epoch(sitting.epoch, sitting.averaged)
         if trainer.step_count > sitting.first_step:
             sitting.save()
         if stop.made:
@@ -198,6 +204,20 @@ def fit(
         # out of time within an epoch: a last row, of which the checkpoint knows nothing, so that resuming stays exact
         rows = [*trainer.log, sitting.judge()] if trainer.epoch_losses else trainer.log
         sitting.draw_curve(rows, at_once=True)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights of an earlier training, to go on from where its checkpoint is gone: the optimiser begins anew."""
+
+    file: Path
+    epochs: int  # that they have been trained for
+
+    def put_into(self, trainer: Trainer, steps_per_epoch: int) -> None:
+        """Raises UserError where the weights are of another network."""
+        for model in (trainer.runner.model, trainer.average.model):
+            ckpt.load_weights(model, self.file)
+        trainer.step_count = self.epochs * steps_per_epoch
 
 
 def resume(trainer: Trainer, path: Path, identity: dict) -> None:

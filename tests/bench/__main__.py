@@ -1,19 +1,22 @@
 """Training and sampling speed beside a plain baseline, in one run: `make bench`.
 
-    uv run python -m tests.bench --config configs/digits.yaml [--steps 12] [--sampling-steps 1000] [key.path=value …]
+    uv run python -m tests.bench --config configs/digits.yaml [--steps 12] [--sampling-steps 1000] [--beside 4] […]
 
-Both train the same network on the same images, in processes of their own (for their peak memory), turn by turn, so that
-a machine that slows down slows both. Writes tests/bench/results/<config>-<device>.json and prints a table.
+With `--beside 4` four other processes want the cores, too, as on a shared server. Both ways train the same network
+on the same images, in processes of their own (for their peak memory), turn by turn, so that a machine that slows down
+slows both. Writes tests/bench/results/<config>-<device>.json, or busy-<config>-…, and prints a table.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -24,7 +27,7 @@ from assignment.ddpm.data import load_images, place, shuffled_batches
 from assignment.ddpm.device import choose_device
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
-from assignment.ddpm.exercise import make_runner
+from assignment.ddpm.exercise import code_hash, make_runner
 from assignment.ddpm.sampling import draw_samples
 from assignment.ddpm.trainer import Trainer
 from reference.model import DiffusionModel
@@ -33,8 +36,11 @@ from tests.bench import baseline
 from tests.bench.results import write
 
 ROUNDS = 3
+LONG_RUN = 10**6  # steps: worth measuring, and compiling, for
 WARM_UP = 3  # steps that are not timed: compilation, caches, workers
 NUM_IMAGES = 64  # sampled
+SPINNING = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default, which the plain way has, against our sleeping threads
+BUSY_BEFORE = 45  # seconds that a machine has been busy when the first round begins: its load average tells
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
@@ -67,14 +73,16 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
 
     choices = {}
     if variant == "ours":
-        runner = make_runner(model, config, (batch, *shape), device)
-        choices = {"precision": str(runner.precision), "channels_last": runner.channels_last}
+        runner = make_runner(model, config, (batch, *shape), device, steps=LONG_RUN, code=code_hash(DiffusionModel))
+        choices = {"setting": str(runner.setting)}
         trainer = Trainer(runner, diffusion, learning_rate=1e-3, ema_decay=0.999, fused=config.training.fused_optimizer)
         training = our_training_steps(trainer, images, batch, device)
 
         def sample() -> None:
             sampler = DDPMSampler(short, device)
-            draw_samples(sampler, runner, NUM_IMAGES, shape, num_timesteps=sampling_steps, device=device, seed=0)
+            draw_samples(
+                sampler, runner.uncompiled(), NUM_IMAGES, shape, num_timesteps=sampling_steps, device=device, seed=0
+            )
     else:
         training = baseline.training_steps(model, images, batch, device)
 
@@ -96,6 +104,20 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
         "peak_memory_mib": peak / 2**20,
         **choices,
     }
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Within it so many other processes compute all the time."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    if busy:
+        time.sleep(BUSY_BEFORE)
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def peak_memory(device: torch.device) -> int:
@@ -128,6 +150,8 @@ def main() -> None:
     parser.add_argument("--config", default="configs/digits.yaml")
     parser.add_argument("--steps", type=int, default=12, help="timed training steps a round")
     parser.add_argument("--sampling-steps", type=int, default=1000, help="of the 1000; each costs the same")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes, which want the cores, too")
     parser.add_argument("--variant", choices=("baseline", "ours"), help=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", metavar="key.path=value")
     args = parser.parse_args()
@@ -137,12 +161,14 @@ def main() -> None:
         return
 
     rounds: dict[str, list[dict]] = {"baseline": [], "ours": []}
-    for i in range(ROUNDS):
-        for variant, results in rounds.items():
-            print(f"round {i + 1} of {ROUNDS}: {variant}", file=sys.stderr, flush=True)
-            command = [sys.executable, "-m", "tests.bench", *sys.argv[1:], "--variant", variant]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            results.append(json.loads(out.splitlines()[-1]))
+    with busy_processes(args.beside):
+        for i in range(args.rounds):
+            for variant, results in rounds.items():
+                print(f"round {i + 1} of {args.rounds}: {variant}", file=sys.stderr, flush=True)
+                command = [sys.executable, "-m", "tests.bench", *sys.argv[1:], "--variant", variant]
+                env = os.environ | (SPINNING if variant == "baseline" else {})
+                out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
+                results.append(json.loads(out.splitlines()[-1]))
 
     device = choose_device(config.runtime.device).value
     middle = {
@@ -151,18 +177,22 @@ def main() -> None:
         }
         for variant, results in rounds.items()
     }
-    precision = getattr(torch, rounds["ours"][0]["precision"].removeprefix("torch."))
-    ceiling, flops = matmul_rate(device, precision), forward_flops(config)
+    chosen = {result["setting"] for result in rounds["ours"]}
+    precision = next(iter(chosen)).split(",")[0]
+    ceiling, flops = matmul_rate(device, getattr(torch, precision)), forward_flops(config)
     for variant in middle.values():
         # a backward pass costs two forward passes
         variant["share_of_matmul_rate"] = 3 * flops * variant["images_per_second"] / ceiling
     ratio = {key: middle["ours"][key] / middle["baseline"][key] for key in middle["ours"]}
     figures = {
-        "config": Path(args.config).stem, "batch_size": config.data.batch_size, "steps": args.steps, "rounds": ROUNDS,
-        "sampling_steps": args.sampling_steps, "matmul_gflops": ceiling / 1e9, "forward_gflop_per_image": flops / 1e9,
+        "config": Path(args.config).stem, "batch_size": config.data.batch_size, "steps": args.steps,
+        "rounds": args.rounds, "beside": args.beside,
+        "sampling_steps": args.sampling_steps, "setting": sorted(chosen),
+        "matmul_precision": precision, "matmul_gflops": ceiling / 1e9, "forward_gflop_per_image": flops / 1e9,
         **middle, "ratio": ratio, "all_rounds": rounds,
     }  # fmt: skip
-    path = write(f"{figures['config']}-{device.type}.json", device, figures)
+    busy = "busy-" if args.beside else ""
+    path = write(f"{busy}{figures['config']}-{device.type}.json", device, figures)
     print(table(figures))
     print(f"written to {path}")
 
@@ -174,7 +204,7 @@ def table(figures: dict) -> str:
         "images_per_second": ("training, images/s", ",.1f"),
         "sampling_steps_per_second": (f"sampling {NUM_IMAGES} images, {part}, images × steps/s", ",.1f"),
         "peak_memory_mib": ("peak memory while training, MiB", ",.0f"),
-        "share_of_matmul_rate": ("share of the machine's matmul rate", ".0%"),
+        "share_of_matmul_rate": (f"share of the machine's {figures['matmul_precision']} matmul rate", ".0%"),
     }
     lines = [
         f"| {figures['config']}, batch {figures['batch_size']} | plain baseline | ours | ratio |",

@@ -12,8 +12,9 @@ import torch
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images, shuffled_batches
-from assignment.ddpm.device import Runner, choose_device, choose_precision
+from assignment.ddpm.device import choose_device, half_precision
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.runner import Runner, Setting
 from assignment.ddpm.seeds import derive_seed
 from assignment.ddpm.trainer import MovingAverage, Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
@@ -29,9 +30,9 @@ def train_once(config, seed: int, device: torch.device) -> dict[float, float]:
     c, size = config.model.image_channels, config.model.image_size
     images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=(c, size, size))
     diffusion = GaussianDiffusion(device=device)
-    precision = choose_precision("auto", device).value
+    setting = Setting(half_precision(device).value or torch.float32)
     torch.manual_seed(seed)
-    runner = Runner(DiffusionModel(config.model).to(device), precision=precision)
+    runner = Runner(DiffusionModel(config.model).to(device), setting)
     trainer = Trainer(runner, diffusion, learning_rate=config.training.learning_rate, ema_decay=0.0, fused=True)
     averages = {decay: MovingAverage(runner.model, decay) for decay in DECAYS}
 
@@ -43,7 +44,7 @@ def train_once(config, seed: int, device: torch.device) -> dict[float, float]:
                 average.update(trainer.step_count)
     triples = freeze_triples(images.validation, 1000, device)
     return {
-        decay: validation_loss(Runner(average.model, precision=precision), diffusion, triples, 128)
+        decay: validation_loss(Runner(average.model, setting), diffusion, triples, 128)
         for decay, average in averages.items()
     }
 

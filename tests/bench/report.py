@@ -9,10 +9,11 @@ from grader.grading import load_grading
 from grader.metrics import classifier
 from grader.metrics.record import load_record
 from tests.bench.__main__ import table
-from tests.bench.results import RESULTS, load
+from tests.bench.evidence import cifar_sets, exceptions, false_fails, fashion_sets, gaps, verdicts
+from tests.bench.results import load, where
 from tests.bench.runs import LARGE, T4
 
-PAGES = (Path("README.md"), Path("DECISIONS.md"))
+PAGES = (Path("README.md"), Path("DECISIONS.md"), Path("docs/evidence.md"))
 CONFIGS = ("digits", "fashion_mnist", "cifar10")
 DEVICES = ("cpu", "cuda")
 MIB_OF_NOISE = 8  # by which a judge may grow in one grading without a submission's doing
@@ -23,12 +24,6 @@ def each(kind: str) -> list[tuple[str, dict]]:
     """The result files of a kind, by configuration and device, that are there."""
     names = [(config, f"{kind}{config}-{device}.json") for config in CONFIGS for device in DEVICES]
     return [(config, result) for config, name in names if (result := load(name))]
-
-
-def where(result: dict) -> str:
-    m = result["machine"]
-    device = f"{m['device']}, {m['threads']} threads" if m["type"] == "cpu" else m["device"]
-    return f"{device}, torch {m['torch']}, {m['date']}"
 
 
 def runs() -> str:
@@ -54,26 +49,35 @@ def runs() -> str:
 
 
 def speed() -> str:
-    parts = [
-        f"{table(result)}\n\n{where(result)}; median of {result['rounds']} rounds of {result['steps']} training steps"
-        for _, result in each("")
-    ]
-    if not any(RESULTS.glob("*-cuda.json")):
+    """Beside the plain way, on an idle machine and on a busy one."""
+    parts = []
+    for config, result in each("") + each("busy-"):
+        busy = f"beside {result['beside']} busy processes; " if result["beside"] else ""
+        about = f"{' or '.join(result['setting'])}; median of {result['rounds']} rounds of {result['steps']} training steps"
+        parts.append(f"{table(result)}\n\n{busy}{where(result)}; {about}")
+    if not any(result["machine"]["type"] == "cuda" for _, result in each("")):
         parts.append("GPU: not yet measured.")
     return "\n\n".join(parts)
 
 
-def switches() -> str:
-    parts = []
-    for config, result in each("switches-"):
-        lines = [f"| {config}, batch {result['batch_size']} | training, images/s | forward, images/s | first step |"]
-        lines.append("|---|---:|---:|---:|")
-        plain = result["images_per_second"]["plain"]
-        for name, r in result["images_per_second"].items():
-            cells = [f"{r[key]:,.0f} (×{r[key] / plain[key]:.2f})" for key in ("training", "forward")]
-            lines.append(f"| {name} | {' | '.join(cells)} | {r['first_step_seconds']:.1f} s |")
-        parts.append("\n".join([*lines, "", where(result)]))
-    return "\n\n".join(parts)
+def settings() -> str:
+    lines = ["| configuration | machine | `auto` chose | what it measured, beside the plain way |", "|---|---|---|---|"]
+    for config, result in each("settings-"):
+        tried = "; ".join(f"{setting}: {says}" for setting, says in result["measured"].items())
+        lines.append(f"| {config} | {where(result)} | {result['chosen']} ({result['reason']}) | {tried} |")
+    return "\n".join(lines)
+
+
+def stages() -> str:
+    result = load("stages-cuda.json")
+    if result is None:
+        return "Not yet run on a GPU."
+    lines = ["| stage of `python -m tests.gpu` | how it ended | seconds | |", "|---|---|---:|---|"]
+    for stage in result["stages"]:
+        seconds = "" if stage["seconds"] is None else f"{stage['seconds']:.0f}"
+        lines.append(f"| {stage['stage']} | {stage['end']} | {seconds} | {stage.get('note', '')} |")
+    m = result["machine"]
+    return "\n".join([*lines, "", f"{m['device']}, torch {m['torch']}, Python {m['python']}, {m['date']}"])
 
 
 def ema() -> str:
@@ -173,16 +177,16 @@ def quality() -> str:
             done = f"**provisional** ({record.provisional})"
         trained = f"{done}, {seeds} seed{'s' if seeds > 1 else ''}; {m['device']}, {m['date']}"
         for drawn in f["samples"].values():
-            fid, kid, floor = (
-                [row[key] for row in drawn[of]]
-                for of, key in (("reference", "fid"), ("reference", "kid"), ("floor", "fid"))
-            )
-            cells = [f"{drawn['images']} in {drawn['steps']} steps", interval(fid), interval(kid, 3), interval(floor)]
+            fid, kid = ([row[key] for row in drawn["reference"]] for key in ("fid", "kid"))
+            of_real = f"{drawn['floor']['fid']['mean']:.2f} ± {drawn['floor']['fid']['sd']:.2f}"
+            cells = [f"{drawn['images']} in {drawn['steps']} steps", interval(fid), interval(kid, 3), of_real]
             lines.append(f"| {config} | {' | '.join(losses)} | {' | '.join(cells)} | {trained} |")
     return "\n".join(lines)
 
 
 def interval(values: list[float], digits: int = 1) -> str:
+    if not values:
+        return "–"
     low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
     return low if low == high else f"{low} … {high}"
 
@@ -218,13 +222,13 @@ def kinds() -> str:
     result = load("quality-digits-cpu.json") or {"kinds": {}}
     lines = [
         "| kind | samples should pass | misjudged | loss should win | misjudged "
-        "| FID | confidence | rarest class | near | loss against the reference's |",
-        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|",
+        "| FID | confidence | rarest class | damaged | copies | loss against the reference's |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, k in result["kinds"].items():
         cells = [
-            between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["near"]),
-            between(k["relative_loss"], "+.1%"),
+            between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["damaged"]),
+            between(k["copies"]), between(k["relative_loss"], "+.1%"),
         ]  # fmt: skip
         lines.append(
             f"| {name} | {WORDS[k['samples_should_pass']]} | {k['samples_misjudged']} of {k['samples_judged']} "
@@ -306,16 +310,16 @@ def held() -> str:
 def wanted() -> str:
     """What samples have to show, as configs/grading.yaml says it."""
     lines = [
-        "| samples of | drawn on a CPU | on a GPU | FID at most | classifier's confidence at least "
-        "| in each class at least | near a training image at most |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| samples of | drawn on a CPU | on a GPU | FID above real images' at most | classifier's confidence at least "
+        "| in each class at least | in one class at most | damaged at most | copies at most |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, of in load_grading().samples.items():
         but = f", {of.missing_classes} excepted" if of.missing_classes else ""
         lines.append(
             f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
-            f"{of.fid:g} × real images' | {of.confidence:.0%} of that on real images | {of.class_share:.0%}{but} | "
-            f"{of.near:.0%} |"
+            f"{of.above_real:g} | {of.confidence:.0%} of that on real images | {of.rarest_class:.0%}{but} | "
+            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} |"
         )
     return "\n".join(lines)
 
@@ -370,8 +374,9 @@ def container() -> str:
 def fill(text: str) -> str:
     """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
     makers = (
-        runs, speed, switches, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained, kinds,
-        paired, attacks, held, wanted, classes, container,
+        runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
+        kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
+        classes, container,
     )  # fmt: skip
     for make in makers:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"

@@ -20,3 +20,10 @@ def write(name: str, device: torch.device, figures: dict) -> Path:
 def load(name: str) -> dict | None:
     path = RESULTS / name
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def where(result: dict) -> str:
+    """The machine of a result, in a few words."""
+    m = result["machine"]
+    device = f"{m['device']}, {m['threads']} threads" if m["type"] == "cpu" else m["device"]
+    return f"{device}, torch {m['torch']}, {m['date']}"

@@ -1,0 +1,179 @@
+"""Settings of a network's runs raced against each other: who gives the plain answer fastest?
+
+Training steps on copies of the network, turn by turn: a machine that slows down meanwhile slows all of them.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from assignment.ddpm.device import is_out_of_memory
+from assignment.ddpm.runner import Runner, Setting
+
+STEP_SECONDS = 0.3  # that a timed step takes in the plain way on a CPU, about; a GPU is measured on whole batches
+ROUNDS = 5
+GAIN = 1.05  # a setting is taken if it is at least so many times as fast as the best so far: less may be luck
+ROUNDING = 16  # of the precision's machine epsilons, the largest error that passes; a U-Net's bfloat16 errs by 2 to 4
+JOLT = 0.02  # noise on the weights of the copies, so that layers initialised with zeros show what they do
+
+
+class Race:
+    """Settings against each other, on copies of one network."""
+
+    def __init__(
+        self, model: nn.Module, plain: Setting, shape: tuple[int, int, int, int], device: torch.device
+    ) -> None:
+        self.device, self.plain = device, plain
+        self.model = copy.deepcopy(model)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for parameter in self.model.parameters():
+                parameter.add_(JOLT * torch.randn(parameter.shape, generator=generator).to(parameter))
+        self.batch = [torch.randn(shape, generator=generator).to(device) for _ in range(2)]  # x_t, and what weighs y
+        self.speed: dict[Setting, float] = {plain: 1.0}
+        self.says: dict[Setting, str] = {}
+
+        self.images, self.seconds = 0, 0.0
+        self.fit(plain)
+
+    def fit(self, setting: Setting) -> None:
+        """Take as many images as make a step in this setting long enough to be timed; a GPU takes whole batches."""
+        most, runner = len(self.batch[0]), self.runner(setting)
+        self.images = min(2, most) if self.device.type == "cpu" else most  # a GPU is idle for most of a small batch
+        for _ in range(2):  # caches, workers
+            self.seconds = self._timed(runner)
+        if self.device.type == "cpu":
+            self.images = min(most, max(2, round(self.images * STEP_SECONDS / self.seconds)))
+            self.seconds = self._timed(runner)
+        vars(self).pop("expected", None)
+
+    @cached_property
+    def attends(self) -> bool:
+        """Whether the network uses torch's attention."""
+        with _Watched() as watched, torch.no_grad():
+            self.runner(self.plain)(*self._inputs())
+        return watched.attention
+
+    @cached_property
+    def random(self) -> bool:
+        """Whether the answer in train mode is drawn anew each time, as with dropout."""
+        first, second = (self._answer(self.runner(self.plain), seed=seed) for seed in (0, 1))
+        return self._difference(first, second) > 0
+
+    @cached_property
+    def expected(self) -> tuple[Tensor, Tensor]:
+        """The plain answer."""
+        return self._answer(self.runner(self.plain), train=not self.random)
+
+    def runner(self, setting: Setting) -> Runner:
+        return Runner(copy.deepcopy(self.model), setting).train()
+
+    def of(self, settings: Iterable[Setting]) -> Setting:
+        """The fastest of them; the first, whose speed is known, if none is clearly faster."""
+        first, *others = settings
+        running = {first: self.runner(first)}
+        for setting in others:
+            try:
+                running[setting] = self._tried(setting)
+            except Refused as refused:
+                self.says[setting] = str(refused)
+        if len(running) == 1:
+            return first
+        self._timed(running[first])
+        rounds = [{setting: self._timed(runner) for setting, runner in running.items()} for _ in range(ROUNDS)]
+        for setting in running.keys() - {first}:
+            ratio = statistics.median(seconds[first] / seconds[setting] for seconds in rounds)
+            self.speed[setting] = self.speed[first] * ratio
+            self.says[setting] = f"{self.speed[setting]:.2f} ×"
+        fastest = max(running, key=self.speed.__getitem__)
+        return fastest if self.speed[fastest] >= GAIN * self.speed[first] else first
+
+    def _tried(self, setting: Setting) -> Runner:
+        """A runner that has made its first step. Raises Refused where the network is not to be run in this setting."""
+        try:
+            runner = self.runner(setting)
+            # in eval mode where dropout draws: how it draws depends on the memory layout
+            error = self._difference(self._answer(runner, train=not self.random), self.expected)
+            self._timed(runner.train())
+        except Exception as error:  # nearly anything: a network that a setting does not suit is run without it
+            why = "out of memory" if is_out_of_memory(error) else (str(error) or repr(error)).splitlines()[0]
+            raise Refused(f"does not run: {why}") from error
+        if not error <= ROUNDING * _epsilon(setting.precision):  # not a number either
+            raise Refused(f"left out, as its answer differs by {error:.1%}")
+        return runner
+
+    def _inputs(self) -> tuple[Tensor, Tensor]:
+        x = self.batch[0][: self.images]
+        return x, torch.zeros(len(x), dtype=torch.long, device=self.device)
+
+    def _step(self, runner: Runner) -> Tensor:
+        y = runner(*self._inputs())
+        (y * self.batch[1][: self.images]).sum().backward()
+        return y.detach()
+
+    def _answer(self, runner: Runner, *, seed: int = 0, train: bool = True) -> tuple[Tensor, Tensor]:
+        """Predicted noise, and the gradients of all parameters in one vector."""
+        torch.manual_seed(seed)
+        with _threads(runner.setting.threads):
+            y = self._step(runner.train(train))
+        gradients = [p.grad.flatten() for p in runner.parameters() if p.grad is not None]
+        runner.zero_grad(set_to_none=True)
+        return y, torch.cat(gradients)
+
+    def _timed(self, runner: Runner) -> float:
+        """Seconds of a training step."""
+        with _threads(runner.setting.threads):
+            self._synchronize()
+            start = time.perf_counter()
+            self._step(runner)
+            self._synchronize()
+            seconds = time.perf_counter() - start
+        runner.zero_grad(set_to_none=True)
+        return seconds
+
+    def _synchronize(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    @staticmethod
+    def _difference(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> float:
+        """The larger relative error, of the answer or of the gradients."""
+        return max(((a - b).norm() / b.norm().clamp(min=1e-12)).item() for a, b in zip(found, expected, strict=True))
+
+
+class Refused(Exception):
+    """Why a setting is left out."""
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Within it torch computes with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Watched(TorchFunctionMode):
+    """Notices whether a network uses torch's attention."""
+
+    attention = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.attention |= func in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
+        return func(*args, **(kwargs or {}))
+
+
+def _epsilon(precision: torch.dtype) -> float:
+    """Of a precision; torch may compute float32 products in TF32, which rounds as float16 does."""
+    return torch.finfo(torch.float16 if precision == torch.float32 else precision).eps

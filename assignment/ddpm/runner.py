@@ -1,0 +1,62 @@
+"""A network as it is run: precision, memory layout, attention kernel, compilation. What it computes stays the same."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is run. The defaults are the plain way."""
+
+    precision: torch.dtype = torch.float32  # of matrix products, under autocast; weights and optimiser stay float32
+    channels_last: bool = False
+    attention: str = "fused"  # the kernel that torch picks; `math` computes the same by plain matrix products
+    compile: bool = False
+    threads: int | None = None  # of a CPU; None: as torch has it
+
+    def __str__(self) -> str:
+        words = [str(self.precision).removeprefix("torch.")]
+        words += ["channels last"] if self.channels_last else []
+        words += ["math attention"] if self.attention == "math" else []
+        words += ["compiled"] if self.compile else []
+        words += [f"{self.threads} thread{'s' if self.threads > 1 else ''}"] if self.threads else []
+        return ", ".join(words)
+
+
+PLAIN = Setting()
+
+
+class Runner(nn.Module):
+    """Runs a network in a setting, and always answers in float32.
+
+    Owns nothing new: `runner.model` is the network itself, so training the runner trains the network. The number of
+    threads belongs to the whole process: whoever chooses it sets it.
+    """
+
+    def __init__(self, model: nn.Module, setting: Setting = PLAIN) -> None:
+        super().__init__()
+        self.setting = setting
+        self.memory_format = torch.channels_last if setting.channels_last else torch.contiguous_format
+        self.model = model.to(memory_format=torch.channels_last) if setting.channels_last else model
+        self._call = torch.compile(model, dynamic=False) if setting.compile else model
+
+    def uncompiled(self, model: nn.Module | None = None) -> "Runner":
+        """The same setting without compilation, for what runs too short to compile for; of another model, if given."""
+        return Runner(model or self.model, replace(self.setting, compile=False))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
+        x = x.contiguous(memory_format=self.memory_format)
+        with self._attention(), self._autocast(x.device.type):
+            return self._call(x, t).float()
+
+    def _attention(self):
+        return sdpa_kernel(SDPBackend.MATH) if self.setting.attention == "math" else nullcontext()
+
+    def _autocast(self, device_type: str):
+        half = self.setting.precision != torch.float32
+        return torch.autocast(device_type, self.setting.precision) if half else nullcontext()
