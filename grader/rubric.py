@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from grader import ROOT
+
+LEVEL_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist"}
+
 check = pytest.mark.check  # @check("level1.timestep.uses_every_t"): the id of the claim that a test judges
 
 
@@ -19,3 +23,8 @@ def check_ids() -> tuple[str, ...]:
 def needs_training(check_id: str) -> bool:
     """Whether a claim is about trained weights."""
     return check_id.split(".")[1] in ("trained", "samples", "loss")
+
+
+def config_file(level: int, given: Path | None) -> Path:
+    """The configuration that a level is graded on: the one given, or the level's own."""
+    return given or ROOT / "configs" / f"{LEVEL_CONFIGS[level]}.yaml"

@@ -1,0 +1,265 @@
+"""What levels 1 to 3 compare with: a reference's losses on frozen triples and along its way, and its samples."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+
+from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.data import Images, load_images
+from assignment.ddpm.device import choose_device, half_precision
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.runner import Runner, Setting
+from grader import ROOT
+from grader.checks.paired import stratified
+from grader.grading import Drawing, load_grading
+from grader.machine import machine
+from grader.metrics import classifier, damage
+from grader.metrics import record as rec
+from grader.metrics.draw import draw, to_bytes
+from grader.metrics.floor import real_images
+from grader.metrics.quality import assess
+from grader.metrics.record import Record, load_record, save_record
+from grader.metrics.triples import draw_triples, losses, widths
+from grader.recording.training import RUN, estimate, read_sittings, sit
+from reference.model import DiffusionModel
+
+SHIPPED = 15 << 20  # bytes of weights, at most, that go into the repository
+BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}
+
+
+class Training(NamedTuple):
+    """One training, measured."""
+
+    figures: dict
+    runner: Runner
+    losses: torch.Tensor  # of the first look
+
+
+class Reference:
+    """The reference of one configuration: its trainings, and what is measured of them."""
+
+    def __init__(self, config_file: Path, overrides: list[str]) -> None:
+        self.name, self.config_file, self.overrides = config_file.stem, config_file, overrides
+        config = load_config(config_file, overrides)
+        self.config, self.device = config, choose_device(config.runtime.device).value
+        self.epochs_wanted = load_config(config_file).training.epochs  # as shipped, whatever this call overrides
+        m = config.model
+        self.shape = (m.image_channels, m.image_size, m.image_size)
+        self.images: Images = load_images(config.data.name, config.data.root, limit=None, shape=self.shape)
+        self.diffusion = make_diffusion(config, torch.device("cpu"))
+
+    def folder(self, seed: int) -> Path:
+        return Path("outputs") / "reference" / f"{self.name}-seed{seed}"
+
+    def configured(self, seed: int) -> Config:
+        mine = [f"training.seed={seed}", "training.resume=true", f"output_dir={self.folder(seed)}"]
+        return load_config(self.config_file, [*self.overrides, *mine])
+
+    def train(self, seed: int, *, anew: bool) -> None:
+        """Train to the end, or for this sitting."""
+        sit(self.name, self.configured(seed), self.folder(seed), anew=anew)
+
+    def recorded_seeds(self) -> list[int]:
+        """Of the trainings that are recorded; one where none is."""
+        record = load_record(self.name)
+        return [seed["seed"] for seed in record.figures["seeds"]] if record else [0]
+
+    def about_the_training_ahead(self) -> str:
+        """How long the first seed's training still takes on this machine, in words."""
+        return estimate(self.name, self.configured(0), self.folder(0), len(self.images.train))
+
+    def load(self, file: Path) -> tuple[Runner, dict[str, str]]:
+        """Weights as they are shipped, rounded to bfloat16; run in float32, as a student's are judged."""
+        model = DiffusionModel(self.config.model)
+        about = ckpt.load_weights(model, file)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(parameter.bfloat16().float())
+        return Runner(model.to(self.device).eval().requires_grad_(False)), about
+
+    @torch.no_grad()
+    def predict(self, runner: Runner, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return runner(x_t.to(self.device), t.to(self.device)).cpu()
+
+    def losses(self, runner: Runner, part: str, look: int, what: str) -> torch.Tensor:
+        triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
+        with progress_bar(len(triples.t), "triples", f"loss, {what}") as bar:
+            return losses(
+                lambda x, t: self.predict(runner, x, t), self.diffusion, triples,
+                batch_size=BATCH[self.device.type], progress=bar.update,
+            )  # fmt: skip
+
+    def summary(self, values: torch.Tensor, part: str, look: int) -> dict:
+        """The loss of a look with its standard error, and by bins of t."""
+        triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
+        mean = stratified(values, triples.bins, widths())
+        return {"loss": mean.value, "standard_error": mean.error, "by_bin": mean.bins.tolist()}
+
+    def measure(self, seed: int) -> Training:
+        """One training: its losses along the way and at the end."""
+        rows = ckpt.read_log(self.folder(seed) / RUN / ckpt.LOG)
+        runner, about = self.load(self.folder(seed) / RUN / ckpt.WEIGHTS)
+        values = self.losses(runner, "validation", 0, f"seed {seed}")
+        figures = {
+            "seed": seed, "epochs": rows[-1]["epoch"], "epochs_wanted": self.epochs_wanted,
+            "kept_epoch": float(about["epoch"]), "training_seconds": rows[-1]["seconds"],
+            "sittings": read_sittings(self.folder(seed)),
+            "logged_validation_loss": float(about["val_loss"]), **self.summary(values, "validation", 0),
+            "milestones": self.milestones(seed),
+        }  # fmt: skip
+        return Training(figures, runner, values)
+
+    def milestones(self, seed: int) -> list[dict]:
+        """The losses along the way, each measured once and noted: a large network's early weights may be gone later."""
+        file = self.folder(seed) / "milestones.json"
+        found = json.loads(file.read_text()) if file.exists() else self.earlier_milestones(seed)
+        for weights in sorted(self.folder(seed).glob("epoch-*.safetensors")):
+            epoch = int(weights.stem.removeprefix("epoch-"))
+            if epoch not in {row["epoch"] for row in found}:
+                losses = self.losses(self.load(weights)[0], "validation", 0, f"seed {seed}, epoch {epoch}")
+                found.append({"epoch": epoch, **self.summary(losses, "validation", 0)})
+                with replacing(file) as temporary:
+                    temporary.write_text(json.dumps(found, indent=1) + "\n")
+        return found
+
+    def earlier_milestones(self, seed: int) -> list[dict]:
+        """Those of the recorded training, where this one went on from its shipped weights."""
+        record = load_record(self.name)
+        if record is None or record.chosen["sittings"][0] not in read_sittings(self.folder(seed)):
+            return []
+        return record.chosen["milestones"]
+
+    def drawing(self, kind: str) -> Drawing:
+        return load_grading().samples[self.config.data.name].setting(kind)
+
+    @torch.no_grad()
+    def draw(self, runner: Runner, drawing: Drawing, seed: int) -> torch.Tensor:
+        """uint8 (N, C, H, W), in the precision that a student's samples are drawn in; all of it on the device."""
+        if half_precision(self.device).value == torch.bfloat16:
+            runner = Runner(runner.model, Setting(torch.bfloat16))
+        diffusion = make_diffusion(self.config, self.device)
+        return to_bytes(draw(
+            runner, diffusion, drawing.images, self.shape,
+            steps=drawing.steps, seed=seed, batch_size=BATCH[self.device.type],
+        ))  # fmt: skip
+
+    def samples_file(self, seed: int, steps: int) -> Path:
+        return self.folder(seed) / f"samples-{steps}.safetensors"
+
+    def samples(self, seed: int, drawing: Drawing, weights: Path | None = None) -> torch.Tensor:
+        """Samples of a training, uint8 (N, C, H, W), drawn as the grader does; kept beside the weights they are of."""
+        file, weights = self.samples_file(seed, drawing.steps), weights or self.folder(seed) / RUN / ckpt.WEIGHTS
+        runner, _ = self.load(weights)
+        of = fingerprint(runner.model)
+        if file.exists():
+            with safetensors.safe_open(file, framework="pt") as opened:
+                kept = opened.get_tensor("images")
+                if opened.metadata()["weights"] == of and len(kept) >= drawing.images:
+                    return kept[: drawing.images]
+        samples = self.draw(runner, drawing, seed)
+        with replacing(file) as temporary:
+            safetensors.torch.save_file({"images": samples}, temporary, metadata={"weights": of})
+        return samples
+
+    def kinds(self, seeds: list[int]) -> tuple[str, ...]:
+        """The settings that samples are recorded in: who has a GPU can do both, or whose GPU has drawn them already."""
+        drawn = all(self.samples_file(seed, self.drawing("gpu").steps).exists() for seed in seeds)
+        return ("cpu", "gpu") if self.device.type != "cpu" or drawn else ("cpu",)
+
+    def record(self, seeds: list[int], looks: int) -> Path:
+        """Measure all trainings that there are, and write what the grader reads."""
+        trainings = [self.measure(seed) for seed in seeds]
+        best = min(trainings, key=lambda training: training.figures["loss"])
+        kept = {"validation.0": best.losses, "test.0": self.losses(best.runner, "test", 0, "test images")}
+        for look in range(1, looks):
+            kept[f"validation.{look}"] = self.losses(best.runner, "validation", look, f"look {look + 1}")
+        fingerprints = {}
+        for name in kept:
+            part, look = name.split(".")
+            triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, int(look), part=part)
+            fingerprints[name] = triples.fingerprint()
+
+        drawn = {kind: [self.samples(seed, self.drawing(kind)) for seed in seeds] for kind in self.kinds(seeds)}
+        of_seeds = [training.figures for training in trainings]
+        figures = {
+            "config": self.name, "provisional": self.why_provisional(of_seeds),
+            "machine": machine(self.device), "overrides": self.overrides,
+            "parameters": sum(p.numel() for p in best.runner.parameters()), "chosen_seed": best.figures["seed"],
+            "weights": self.save_weights(best.runner), "fingerprints": fingerprints,
+            "test": self.summary(kept["test.0"], "test", 0), "seeds": of_seeds, **self.assess(drawn),
+        }  # fmt: skip
+        return save_record(self.name, Record(figures, kept))
+
+    def assess(self, drawn: dict[str, list[torch.Tensor]]) -> dict:
+        """What is measured of samples, by the setting that they were drawn in, and of as many real images."""
+        data, train = self.config.data.name, self.images.train
+        held_out = torch.cat([self.images.validation, self.images.test])
+        floors = real_images(data, held_out, train, [self.drawing(kind).images for kind in drawn])
+        samples = {
+            kind: asdict(self.drawing(kind))
+            | {"reference": [assess(images, data, train).to_json() for images in sets], "floor": floor}
+            for (kind, sets), floor in zip(drawn.items(), floors, strict=True)
+        }
+        return {"classifier": classifier.load(data).name, "damage": damage.load(data).name, "samples": samples}
+
+    def record_samples(self) -> Path:
+        """Measure samples and real images anew, as after a change of grading.yaml, and leave the losses as they are.
+
+        The weights are those that the record names; where they are gone, only samples that were kept can be measured.
+        """
+        record = load_record(self.name)
+        if record is None:
+            raise UserError(f"nothing is recorded of {self.name} yet: leave --only away")
+        weights, seed = ROOT / record.figures["weights"], record.figures["chosen_seed"]
+        drawn = {}
+        for kind in self.kinds([seed]):
+            drawing, kept = self.drawing(kind), self.samples_file(seed, self.drawing(kind).steps)
+            if weights.exists():
+                drawn[kind] = [self.samples(seed, drawing, weights)]
+            elif kept.exists():
+                drawn[kind] = [safetensors.torch.load_file(kept)["images"][: drawing.images]]
+            else:
+                drawn[kind] = []
+        return save_record(self.name, Record(record.figures | self.assess(drawn), record.losses))
+
+    def save_weights(self, runner: Runner) -> str:
+        """Ship the weights where they are small enough; returns where they are, from the root of the project."""
+        file = rec.WEIGHTS / f"{self.name}.safetensors"
+        state = {k: v.bfloat16().cpu().contiguous() for k, v in runner.model.state_dict().items()}
+        if sum(v.nbytes for v in state.values()) > SHIPPED:
+            file = Path("outputs") / "reference" / f"{self.name}.safetensors"
+        with replacing(file) as temporary:
+            safetensors.torch.save_file(state, temporary)
+        return str(file.resolve().relative_to(ROOT)) if file.is_absolute() else str(file)
+
+    def why_provisional(self, seeds: list[dict]) -> str:
+        """In a few words; empty where the figures are final."""
+        done, wanted = min(s["epochs"] for s in seeds), self.epochs_wanted
+        trained_on = seeds[0]["sittings"][-1]["machine"]["type"]
+        limited = f", {self.config.data.limit:,} images" if self.config.data.limit else ""
+        if done < wanted or limited:
+            return f"{trained_on}: {done:.3g} of {wanted} epochs{limited}"
+        return ""
+
+
+def make_diffusion(config: Config, device: torch.device) -> GaussianDiffusion:
+    d = config.diffusion
+    return GaussianDiffusion(config.model.num_timesteps, d.beta_start, d.beta_end, device)
+
+
+def fingerprint(model: torch.nn.Module) -> str:
+    """SHA-256 of a network's weights as they are shipped."""
+    digest = hashlib.sha256()
+    for _, tensor in sorted(model.state_dict().items()):
+        digest.update(tensor.bfloat16().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,87 @@
+"""Training the reference in sittings: each goes on where the one before stopped, and notes what it did."""
+
+import json
+import time
+from pathlib import Path
+
+from torch import nn
+
+from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm import exercise
+from assignment.ddpm.autotune import tune
+from assignment.ddpm.config import Config
+from assignment.ddpm.device import choose_device
+from assignment.ddpm.files import replacing
+from assignment.ddpm.training import Start
+from grader import ROOT
+from grader.machine import machine
+from grader.metrics.record import load_record
+from reference.model import DiffusionModel
+from reference.sampler import DDPMSampler
+
+MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200)  # epochs after which the weights are kept, to be judged later
+RUN, SITTINGS = "run", "sittings.json"
+
+
+def sit(name: str, config: Config, folder: Path, *, anew: bool) -> None:
+    """Train to the end, or for this sitting; keeps the weights of the milestones.
+
+    From the run's own checkpoint in `folder`, else from the weights that are shipped, else, or with `anew`, from random
+    ones. Every epoch is noted when it is done, so a sitting that is killed is recorded as far as it came.
+    """
+    start = None
+    if (folder / RUN / ckpt.CHECKPOINT).exists():
+        earlier = read_sittings(folder)
+    else:
+        start, earlier = (None, []) if anew else _shipped(name, config)
+    done = earlier[-1]["to_epoch"] if earlier else 0
+    started, about = time.monotonic(), machine(choose_device(config.runtime.device).value)
+
+    def after(epoch: int, averaged: nn.Module) -> None:
+        if epoch in MILESTONES:
+            ckpt.save_weights(averaged.model, folder / f"epoch-{epoch:04d}.safetensors", epoch=epoch)
+        sitting = {
+            "from_epoch": done,
+            "to_epoch": epoch,
+            "seconds": round(time.monotonic() - started),
+            "machine": about,
+        }
+        with replacing(folder / SITTINGS) as temporary:
+            temporary.write_text(json.dumps([*earlier, sitting], indent=1) + "\n")
+
+    exercise.run(config, DiffusionModel, DDPMSampler, folder / RUN, start=start, on_epoch=after)
+
+
+def estimate(name: str, config: Config, folder: Path, images: int) -> str:
+    """How many epochs lie ahead, and about how many minutes they take on this machine."""
+    begun_before = (folder / RUN / ckpt.CHECKPOINT).exists()
+    earlier = read_sittings(folder) if begun_before else _shipped(name, config)[1]
+    epochs = config.training.epochs - (earlier[-1]["to_epoch"] if earlier else 0)
+    batch = min(config.data.batch_size, images)
+    m, steps = config.model, images // batch
+    device = choose_device(config.runtime.device).value
+    tuned = tune(
+        DiffusionModel(m).to(device), config.runtime, (batch, m.image_channels, m.image_size, m.image_size), device,
+        steps=config.training.epochs * steps, about=(exercise.code_hash(DiffusionModel), vars(m)),
+    )  # fmt: skip
+    if tuned.step_seconds is None:
+        return f"{epochs} epochs to train"
+    return f"{epochs} epochs to train, about {max(1, epochs * steps * tuned.step_seconds / 60):.0f} min on this machine"
+
+
+def read_sittings(folder: Path) -> list[dict]:
+    """The sittings so far, from first to last; none where none was noted."""
+    file = folder / SITTINGS
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def _shipped(name: str, config: Config) -> tuple[Start | None, list[dict]]:
+    """The shipped weights of an unfinished training with this seed, and its sittings; else nothing to start from."""
+    record = load_record(name)
+    if record is None or record.chosen["seed"] != config.training.seed:
+        return None, []
+    file, epochs = ROOT / record.figures["weights"], int(record.chosen["kept_epoch"])
+    if not file.is_file() or not 0 < epochs < config.training.epochs:
+        return None, []
+    *before, last = [sitting for sitting in record.chosen["sittings"] if sitting["from_epoch"] < epochs]
+    return Start(file, epochs), [*before, {**last, "to_epoch": epochs}]
