@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import safetensors
@@ -18,17 +19,17 @@ from torch import Tensor
 from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.config import Config
 from assignment.ddpm.data import Images, load_images, to_float
-from assignment.ddpm.device import choose_precision
+from assignment.ddpm.device import half_precision
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.paired import Comparison, compare, decide
-from grader.checks.samples import check_fid, mean_of
+from grader.checks.samples import check_classes, check_clean, check_confidence, check_fid, check_new
 from grader.grading import Drawing, Samples, load_grading
 from grader.metrics.draw import draw, to_bytes
-from grader.metrics.quality import Quality, Real, assess, inception_fid
+from grader.metrics.quality import Quality, assess, inception_fid
 from grader.metrics.record import Record, load_record
 from grader.metrics.triples import EDGES, draw_triples, losses, widths
 from grader.network import Network
@@ -155,7 +156,7 @@ class Finished:
         """Drawn with the reference sampler: (N, C, H, W) in [-1, 1]."""
         network, drawing = self.network(), self.drawing
         # in the precision that this machine trains in
-        fast = choose_precision("auto", torch.device(self.submission.device)).value == torch.bfloat16
+        fast = half_precision(torch.device(self.submission.device)).value == torch.bfloat16
         try:
             return draw(
                 lambda x, t: network(x, t, autocast=fast), self.diffusion, drawing.images, self.shape,
@@ -165,23 +166,16 @@ class Finished:
             raise CheckFailed(f"expected samples that can be looked at, got none: {error}", "") from error
 
     @once_property
-    def real(self) -> Real:
-        try:
-            return Real.of(self.settings.data.name, self.images)
-        except UserError as error:
-            raise NotJudged(str(error)) from error
-
-    @once_property
     def quality(self) -> Quality:
         try:
-            return assess(to_bytes(self.samples), self.real)
+            return assess(to_bytes(self.samples), self.settings.data.name, self.images.train)
         except UserError as error:
             raise NotJudged(str(error)) from error
 
     def inception_fid(self, weights: str) -> float:
         """The customary FID, by Inception-v3 from a file or `download`. Raises NotJudged where it can't be had."""
         try:
-            return inception_fid(to_bytes(self.samples), self.real, weights)
+            return inception_fid(to_bytes(self.samples), self.images.train, weights)
         except UserError as error:
             raise NotJudged(str(error)) from error
 
@@ -200,14 +194,25 @@ class Finished:
 
     @property
     def reference_curve(self) -> list[tuple[float, float]]:
-        """The reference's validation loss after so many epochs, where that is recorded."""
+        """The reference's validation loss after so many epochs, where that is recorded and worth comparing with."""
         try:
-            chosen = self.record.chosen
+            chosen = self.record.chosen if self.reference_has_learnt else None
         except (NotJudged, UserError):
+            return []
+        if chosen is None:
             return []
         return [
             (row["epoch"], row["loss"]) for row in (*chosen["milestones"], chosen | {"epoch": chosen["kept_epoch"]})
         ]
+
+    @property
+    def reference_has_learnt(self) -> bool:
+        """Whether the reference's own samples keep to the limit of FID: else there is nothing to compare with."""
+        recorded = self.record.figures["samples"].values()
+        return any(row["fid"] <= self.fid_limit(of["floor"]) for of in recorded for row in of["reference"])
+
+    def fid_limit(self, of_real_images: dict[str, Any]) -> float:
+        return of_real_images["fid"]["mean"] + self.wanted.above_real
 
     @property
     def samples_record(self) -> dict[str, Any]:
@@ -220,13 +225,51 @@ class Finished:
             )
         return found
 
+    @property
+    def of_real_images(self) -> dict[str, Any]:
+        """What is measured of as many real images that no training has seen: mean and spread over many draws."""
+        return self.samples_record["floor"]
+
+    @property
+    def reference_fids(self) -> list[float]:
+        """Of the reference's samples; none where it has not learnt enough to be compared with."""
+        return [row["fid"] for row in self.samples_record["reference"]] if self.reference_has_learnt else []
+
+    @property
+    def reference_in_words(self) -> str:
+        """The reference's FID, to be said behind that of real images."""
+        fids = self.reference_fids
+        return f", the reference's {mean(fids):.1f}{self.record.caveat}" if fids else ""
+
+    def check_classes(self) -> dict[str, object]:
+        of = self.wanted
+        return check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
+
+    def check_confidence(self) -> dict[str, float]:
+        """The claim about the classifier's confidence. Raises NotJudged where classes are missing."""
+        try:
+            self.check_classes()
+        except CheckFailed as error:
+            raise NotJudged(f"waits for samples.classes: {error.message}") from error
+        return check_confidence(
+            self.quality.confidence, self.of_real_images["confidence"]["mean"], self.wanted.confidence
+        )
+
+    def check_clean(self) -> dict[str, float]:
+        found = self.quality
+        return check_clean(found.damaged, found.damage, self.of_real_images["damaged"]["mean"], self.wanted.damaged)
+
     def check_fid(self) -> dict[str, float]:
-        """The claim about FID, with the figures that it is compared with."""
-        floor, reference = (mean_of(self.samples_record[of], "fid") for of in ("floor", "reference"))
-        return check_fid(self.quality.fid, floor, reference, self.wanted.fid, self.record.provisional)
+        of_real = self.of_real_images["fid"]["mean"]
+        return check_fid(self.quality.fid, of_real, self.wanted.above_real, self.reference_in_words)
+
+    def check_new(self) -> dict[str, float]:
+        return check_new(self.quality.copies, self.of_real_images["copies"], self.wanted.copies)
 
     def look(self, network: Network, part: str, look: int) -> tuple[Tensor, ...]:
         """A look at a part of the data: losses of the student and of the reference (N,), bins of t, which image."""
+        if not self.reference_has_learnt:
+            raise NotJudged(f"the recorded reference has learnt too little: make reference CONFIG={self.config_shown}")
         triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
         reference = self.record.look(part, look, triples)
         if reference is None:

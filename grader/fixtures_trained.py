@@ -8,7 +8,6 @@ import pytest
 from assignment.ddpm.errors import UserError
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.samples import mean_of
 from grader.conftest import Judge, Trainings
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.finished import Finished
@@ -101,16 +100,16 @@ def say_fid(judge: Judge, figures: Path, aloud: Callable, request: pytest.Fixtur
     """Tell the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
 
     def say(finished: Finished, level: int) -> None:
-        quality, record = finished.quality, finished.samples_record
-        picture = save_bands(quality.fid, record, finished.wanted.fid, figures / f"level{level}-fid.png")
-        limit = finished.wanted.fid * mean_of(record["floor"], "fid")
+        quality, drawing, reference = finished.quality, finished.drawing, finished.reference_fids
+        real, limit = finished.of_real_images["fid"], finished.fid_limit(finished.of_real_images)
+        picture = save_bands(quality.fid, real, reference, limit, drawing, figures / f"level{level}-fid.png")
+        beside = "real images, of the reference" if reference else "real images"
         judge.show(
             picture, f"FID of level {level}",
-            f"A line with the FID of the samples, {quality.fid:.1f}, beside that of real images, of the reference, and "
-            f"the limit, {limit:.1f}",
+            f"A line with the FID of the samples, {quality.fid:.1f}, that of {beside}, and the limit, {limit:.1f}",
         )  # fmt: skip
-        reference = f"the reference's {mean_of(record['reference'], 'fid'):.2f}{finished.record.caveat}"
-        judge.inform(f"FID of level {level}", f"{quality.fid:.2f} ({reference}), KID {quality.kid:.3f}, see {picture}")
+        told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{finished.reference_in_words}"
+        judge.inform(f"FID of level {level}", f"{told}; KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:
             with aloud():
                 judge.inform(f"Inception FID of level {level}", f"{finished.inception_fid(weights):.2f}, no points")

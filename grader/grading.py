@@ -40,11 +40,13 @@ class Samples:
 
     cpu: Drawing
     gpu: Drawing
-    fid: float  # at most so many times that of real images no training has seen
+    above_real: float  # FID, at most, above that of as many real images that no training has seen
     confidence: float  # at least this part of what the classifier has on real images
-    class_share: float  # of the samples, at least, in each class but `missing_classes`
+    rarest_class: float  # share of the samples, at least, in each class but `missing_classes`
+    commonest_class: float  # … and at most in any
     missing_classes: int
-    near: float  # share of samples, at most, nearer to a training image than 95 % of held-out images are
+    damaged: float  # share of the samples, at most, that look damaged
+    copies: float  # share of the samples, at most, that show a training image again
 
     def setting(self, kind: str) -> Drawing:
         return getattr(self, kind)
@@ -65,13 +67,16 @@ def load_grading(path: Path = GRADING) -> Grading:
         points = {str(k): float(v) for k, v in values["points"].items()}
         overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
         samples = {
-            str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **v) for k, v in values["samples"].items()
+            str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **{name: n + 0 for name, n in v.items()})
+            for k, v in values["samples"].items()
         }
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
         counts = [n for of in (*overfit.values(), *(s.setting(k) for s in samples.values() for k in ("cpu", "gpu")))
                   for n in (of.images, of.steps)]  # fmt: skip
         if not all(isinstance(n, int) and n > 0 for n in counts):
             raise ValueError("images and steps are whole numbers above 0")
+        if not all(s.missing_classes in range(10) for s in samples.values()):
+            raise ValueError("missing_classes is a whole number below 10")
     except (KeyError, *UNREADABLE, OSError) as error:
         raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
     if unknown := [k for k in points if k not in check_ids()]:

@@ -64,6 +64,9 @@ def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weight
         was = before[check.id]
         if check.verdict != was["verdict"]:
             lines.append(f"{check.id}: was {was['verdict']}, is {check.verdict}: {check.message or was['message']}")
+            limit_was, limit = (kept["measurements"].get("limit") for kept in (was, check.to_json()))
+            if limit is not None and limit_was is not None and limit != limit_was:
+                lines.append(f"{check.id}: its limit was {limit_was}, is {limit}")
     if lines:
         now = results.environment
         lines += [f"{k} was {about[k]}, is {now[k]}" for k in CIRCUMSTANCES if about.get(k) != now[k]]

@@ -18,7 +18,7 @@ from grader.metrics.draw import Respaced, draw, to_bytes
 from grader.metrics.record import RESULTS, load_record
 from grader.metrics.train_classifier import RECIPES, augment
 from grader.metrics.triples import EDGES, LOOKS, SHARES, draw_triples, losses, widths
-from reference.__main__ import status
+from grader.recording.status import status
 
 T = 1000
 
@@ -26,11 +26,6 @@ T = 1000
 @pytest.fixture(scope="module")
 def digits():
     return load_images("digits", "unused", limit=None, shape=(1, 8, 8))
-
-
-@pytest.fixture(scope="module")
-def real(digits):
-    return quality.Real.of("digits", digits)
 
 
 # ---- classifiers
@@ -89,19 +84,20 @@ def test_augmentation_moves_and_mirrors_whole_images():
 # ---- FID and its kin
 
 
-def test_real_images_are_near_noise_and_one_class_are_far(digits, real):
-    good = quality.assess(digits.test[:256], real)
-    noise = quality.assess(torch.randint(0, 256, (256, 1, 8, 8), dtype=torch.uint8), real)
+def test_real_images_are_near_noise_and_one_class_are_far(digits):
+    good = quality.assess(digits.test[:256], "digits", digits.train)
+    noise = quality.assess(torch.randint(0, 256, (256, 1, 8, 8), dtype=torch.uint8), "digits", digits.train)
     label = classifier.probabilities(classifier.load("digits").network, digits.train).argmax(1)
-    ones = quality.assess(digits.train[label == 1][:128], real)
+    ones = quality.assess(digits.train[label == 1][:128], "digits", digits.train)
     assert good.fid < 5 < 50 < min(noise.fid, ones.fid)
     assert good.precision > 0.5 and good.recall > 0.5 and noise.precision < 0.05
     assert good.kid < 0.1 < noise.kid
     assert min(good.classes) > 0.05 and max(ones.classes) == 1
-    assert good.near < 0.15 < 0.99 < ones.near  # training images are their own nearest neighbours
+    assert good.damaged < 0.05 and noise.damaged > 0.99 and noise.damage == "noise"
+    assert good.copies < 0.15 and ones.copies == 1  # training images are copies of themselves
 
 
-def test_fid_is_that_of_the_formula(digits, real):
+def test_fid_is_that_of_the_formula(digits):
     """Of Heusel et al. 2017, computed by scipy instead."""
     from scipy.linalg import sqrtm
 
@@ -118,7 +114,7 @@ def cov(features):
     return np.cov(features, rowvar=False)
 
 
-def test_inception_is_an_option(digits, real, tmp_path, monkeypatch):
+def test_inception_is_an_option(digits, tmp_path, monkeypatch):
     """With a file of weights, here random ones: the way to the number is real, the number means nothing."""
     from torch_fidelity import feature_extractor_inceptionv3 as inception
 
@@ -127,7 +123,7 @@ def test_inception_is_an_option(digits, real, tmp_path, monkeypatch):
         patch.setattr(inception.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         network = inception.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     torch.save(network.state_dict(), tmp_path / "inception.pth")
-    few = quality.Real("digits", digits.train[:24], real.near)
+    few = digits.train[:24]
     assert quality.inception_fid(digits.test[:24], few, str(tmp_path / "inception.pth")) > 0
     with pytest.raises(UserError, match=r"--inception nowhere\.pth: no Inception weights to be had"):
         quality.inception_fid(digits.test[:4], few, "nowhere.pth")
@@ -273,11 +269,13 @@ def test_a_loser_is_told_where_and_how_far():
         (samples.check_sound, (torch.zeros(8, 1, 4, 4),)),
         (samples.check_sound, (torch.full((8, 1, 4, 4), float("nan")),)),
         (samples.check_sound, (2 * torch.randn(8, 1, 4, 4).sign(),)),
-        (samples.check_classes, ([0.5, 0.5, 0.0], 0.02, 0)),
+        (samples.check_classes, ([0.5, 0.5, 0.0], 0.02, 0.6, 0)),
+        (samples.check_classes, ([0.6, 0.2, 0.2], 0.02, 0.5, 0)),
         (samples.check_confidence, (0.5, 0.9, 0.8)),
-        (samples.check_fid, (100.0, 2.0, 5.0, 10, "")),
-        (samples.check_fid, (float("nan"), 2.0, 5.0, 10, "")),
-        (samples.check_new, (0.9, 0.5)),
+        (samples.check_clean, (0.2, "blur", 0.01, 0.15)),
+        (samples.check_fid, (100.0, 2.0, 18, "")),
+        (samples.check_fid, (float("nan"), 2.0, 18, "")),
+        (samples.check_new, (0.9, 0.04, 0.5)),
     ],
 )
 def test_a_claim_about_samples_can_fail(claim, arguments):

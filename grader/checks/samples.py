@@ -1,9 +1,8 @@
 """Levels 1 and 3: can one recognise what the samples show, are they varied, are they the network's own?"""
 
-import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_least, at_most
+from grader.checks.finding import CheckFailed, at_least, at_most, least_margin
 
 SPREAD = 0.01  # of pixels over the samples, as a standard deviation
 MORE_TRAINING = (
@@ -28,16 +27,25 @@ def check_sound(samples: Tensor) -> dict[str, float]:
     return measured
 
 
-def check_classes(classes: list[float], least: float, missing: int) -> dict[str, object]:
-    """Every class of the data set turns up, but for `missing` of them."""
+def check_classes(classes: list[float], least: float, most: float, missing: int) -> dict[str, object]:
+    """Every class of the data set turns up, but for `missing` of them, and none takes more than its share."""
     rare = [i for i, share in enumerate(classes) if share < least]
-    measured = {"classes": classes, "least": min(classes)} | at_least(sorted(classes)[missing], least)
+    common = max(range(len(classes)), key=classes.__getitem__)
+    enough, bounded = at_least(sorted(classes)[missing], least), at_most(classes[common], most)
+    measured = {
+        "classes": classes, "least": min(classes), "most": classes[common], "limit": least, "limit_of_most": most,
+        **least_margin(enough, bounded),
+    }  # fmt: skip
     if len(rare) > missing:
-        most = max(range(len(classes)), key=classes.__getitem__)
         raise CheckFailed(
             f"expected every class in at least {least:.0%} of the samples{f', {missing} excepted' if missing else ''}, "
-            f"got too few of {', '.join(map(str, rare))}; most often class {most} ({classes[most]:.0%})",
+            f"got too few of {', '.join(map(str, rare))}; most often class {common} ({classes[common]:.0%})",
             "Samples are not varied enough, or too blurred to be told apart. " + MORE_TRAINING, **measured,
+        )  # fmt: skip
+    if classes[common] > most:
+        raise CheckFailed(
+            f"expected no class in more than {most:.0%} of the samples, got class {common} in {classes[common]:.0%}",
+            "Most samples show the same thing. Was the network trained on all images, in shuffled batches?", **measured,
         )  # fmt: skip
     return measured
 
@@ -55,30 +63,50 @@ def check_confidence(confidence: float, of_real: float, share: float) -> dict[st
     return measured
 
 
-def check_fid(fid: float, of_real: float, of_reference: float, factor: float, provisional: str) -> dict[str, float]:
-    """The Fréchet distance to real images is at most `factor` times that of other real images."""
-    limit = factor * of_real
-    measured = {"fid": fid, "of_real_images": of_real, "of_reference": of_reference} | at_most(fid, limit)
-    if not fid <= limit:
-        about = f"{of_reference:.1f}" + (f" ({provisional})" if provisional else "")
+DAMAGE_HINTS = {
+    "noise": "Noise is left in them: does the network see t, was it trained on small t too, and long enough?",
+    "two images in one": "Shapes lie over each other, as in a network that has not yet learnt to decide for one.",
+    "blur": "They are blurred, as after a short training or with too small a network.",
+    "blocks": "They fall into blocks: look at how the network goes down and up again (nearest or strided layers).",
+    "parts that don't belong together": "Their parts don't fit: can a pixel at the bottom see the top? Go down once "
+    "more, or add attention at the lowest level.",
+}
+
+
+def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict[str, float]:
+    """Few samples look damaged: noisy, blurred, blocky, two images in one, parts that don't belong together."""
+    measured = {"damaged": damaged, "damage": kind, "of_real_images": of_real} | at_most(damaged, limit)
+    if damaged > limit:
         raise CheckFailed(
-            f"expected an FID of at most {limit:.1f}, got {fid:.1f} (real images {of_real:.1f}, the reference {about})",
+            f"expected at most {limit:.0%} damaged samples, got {damaged:.0%}; what is seen most often: {kind}",
+            f"{DAMAGE_HINTS[kind]} {MORE_TRAINING}", **measured,
+        )  # fmt: skip
+    return measured
+
+
+def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> dict[str, float]:
+    """The Fréchet distance to real images is at most `above` more than that of as many other real images.
+
+    Args:
+        of_reference: what is known of the reference's, in words; empty where nothing is
+    """
+    limit = of_real + above
+    measured = {"fid": fid, "of_real_images": of_real, "above_real": above} | at_most(fid, limit)
+    if not fid <= limit:
+        raise CheckFailed(
+            f"expected an FID of at most {limit:.1f}, got {fid:.1f} (as many real images {of_real:.1f}{of_reference})",
             "As a crowd the samples don't look like the data. " + MORE_TRAINING, **measured,
         )  # fmt: skip
     return measured
 
 
-def check_new(near: float, limit: float) -> dict[str, float]:
-    """Samples are not copies: few lie nearer to a training image than nearly all unseen real images do."""
-    measured = {"near": near, "of_real_images": 0.05} | at_most(near, limit)
-    if near > limit:
+def check_new(copies: float, of_real: float, limit: float) -> dict[str, float]:
+    """Samples are not copies: few show a training image again, be it mirrored, moved, resized or in another light."""
+    measured = {"copies": copies, "of_real_images": of_real} | at_most(copies, limit)
+    if copies > limit:
         raise CheckFailed(
-            f"expected new images, got {near:.0%} that lie nearer to a training image than 95 % of unseen real ones do",
+            f"expected new images, got {copies:.0%} that show a training image again (of unseen real images "
+            f"{of_real:.0%} do)",
             "The network replays images that it has stored. It has to learn what they have in common.", **measured,
         )  # fmt: skip
     return measured
-
-
-def mean_of(records: list[dict], key: str) -> float:
-    """Of a figure over several draws."""
-    return torch.tensor([record[key] for record in records], dtype=torch.float64).mean().item()

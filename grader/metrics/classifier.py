@@ -58,6 +58,15 @@ class Classifier(nn.Module):
         """uint8 (B, C, H, W) → (B, FEATURES)."""
         return self.normalise(self.body(to_float(images)).float())
 
+    def layers(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) → mean and standard deviation over the image of each convolution's channels, (B, L)."""
+        x, found = to_float(images), []
+        for layer in self.body:
+            x = layer(x)
+            if x.dim() == 4 and x.shape[-1] > 1:
+                found += [x.mean((2, 3)), x.std((2, 3))]
+        return torch.cat(found, dim=1)
+
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (B, C, H, W) → logits (B, CLASSES)."""
         return self.head(self.features(images))

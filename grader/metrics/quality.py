@@ -1,4 +1,4 @@
-"""Sample quality: FID, KID, precision and recall by torch-fidelity on our own features; classes; nearest neighbours."""
+"""Sample quality: FID, KID, precision and recall by torch-fidelity on our own features; classes; damage; copies."""
 
 import contextlib
 import io
@@ -6,19 +6,20 @@ import pickle
 import warnings
 from dataclasses import asdict, dataclass
 from functools import cache
+from statistics import mode
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from assignment.ddpm.data import Images
 from assignment.ddpm.errors import UserError
-from grader.metrics import classifier
+from grader.metrics import classifier, damage
 from grader.metrics.classifier import FEATURES, probabilities
+from grader.metrics.copies import copied
 
 KID_SUBSETS = 50
 REAL = 4096  # training images, at most, that samples are compared with
-NEAR = 0.05  # of the held-out images: what lies as near to a training image as these do counts as near
+LOOKED_UP = 256  # samples, at most, that copies are looked for among
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Quality:
     recall: float  # share of real images that lie among the samples
     classes: list[float]  # share of the samples that the classifier puts into each class
     confidence: float  # mean probability of the class that the classifier decides for
-    near: float  # share that lies nearer to a training image than 95 % of held-out images do
+    damaged: float  # share that looks more damaged than nearly all real images
+    damage: str  # the kind that is most frequent among those
+    copies: float  # share that shows a training image again
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -102,28 +105,7 @@ def fidelity(samples: Tensor, real: Tensor, data: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def nearest(images: Tensor, among: Tensor, batch_size: int = 256) -> Tensor:
-    """Distance of each of (N, C, H, W) to its nearest neighbour among (M, C, H, W), in pixels of [0, 1]: (N,)."""
-    others = among.flatten(1).float() / 255
-    parts = images.flatten(1).float().div(255).split(batch_size)
-    return torch.cat([torch.cdist(part, others).amin(1) for part in parts])
-
-
-@dataclass(frozen=True)
-class Real:
-    """The images that samples are compared with."""
-
-    data: str
-    train: Tensor  # what a network may have learnt by heart: (M, C, H, W)
-    near: float  # nearer than this to a training image lie 5 % of the held-out ones
-
-    @classmethod
-    def of(cls, data: str, images: Images) -> "Real":
-        held_out = torch.cat([images.validation, images.test])[:REAL]
-        return cls(data, images.train, nearest(held_out, images.train).quantile(NEAR).item())
-
-
-def inception_fid(samples: Tensor, real: Real, weights: str) -> float:
+def inception_fid(samples: Tensor, train: Tensor, weights: str) -> float:
     """The customary FID of uint8 samples (N, C, H, W), by Inception-v3, which knows photographs and nothing small.
 
     Args:
@@ -134,7 +116,7 @@ def inception_fid(samples: Tensor, real: Real, weights: str) -> float:
     from torch_fidelity import calculate_metrics
 
     path = None if weights == "download" else weights
-    three = [images.expand(-1, 3, -1, -1) for images in (samples, real.train[:REAL])]
+    three = [images.expand(-1, 3, -1, -1) for images in (samples, train[:REAL])]
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             found = calculate_metrics(
@@ -148,12 +130,14 @@ def inception_fid(samples: Tensor, real: Real, weights: str) -> float:
     return found["frechet_inception_distance"]
 
 
-def assess(samples: Tensor, real: Real) -> Quality:
-    """All that is measured of uint8 samples (N, C, H, W)."""
-    p = probabilities(classifier.load(real.data).network, samples)
+def assess(samples: Tensor, data: str, train: Tensor) -> Quality:
+    """All that is measured of uint8 samples (N, C, H, W), beside the training images (M, C, H, W)."""
+    p = probabilities(classifier.load(data).network, samples)
     counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
+    damaged, kinds = damage.damaged(data, samples)
     return Quality(
-        **fidelity(samples, real.train[:REAL], real.data),
+        **fidelity(samples, train[:REAL], data),
         classes=(counts / len(samples)).tolist(), confidence=p.amax(1).mean().item(),
-        near=(nearest(samples, real.train) < real.near).double().mean().item(),
+        damaged=damaged.double().mean().item(), damage=mode(kinds) if kinds else "",
+        copies=copied(samples[:LOOKED_UP], train).double().mean().item(),
     )  # fmt: skip

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from assignment.ddpm.data import DATASETS, split
-from assignment.ddpm.device import choose_device, choose_precision
+from assignment.ddpm.device import choose_device, half_precision
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
@@ -60,7 +60,7 @@ def train(data: str, root: Path, folder: Path, seed: int) -> dict:
     """Train one, write its weights, and return what is known about it."""
     recipe = RECIPES[data]
     device = choose_device("auto").value
-    precision = choose_precision("auto", device).value
+    precision = half_precision(device).value or torch.float32
     (images, labels), (test_images, test_labels) = DATASETS[data](root)
     chosen, _ = split(len(images))
     images, labels = images[chosen].to(device), labels[chosen].to(device)

@@ -1,0 +1,94 @@
+"""Train the readout that tells clean images from damaged ones: python -m grader.metrics.train_damage [DATA SET]…
+
+Training images, as they are and damaged in every way of `damage.DAMAGES`, go through the shipped classifier; a logistic
+regression on what its layers answer learns which is which. The limit is that of real images it never saw.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from assignment.ddpm.data import DATASETS, split
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.files import replacing
+from assignment.ddpm.progress import progress_bar
+from grader.machine import machine
+from grader.metrics import classifier
+from grader.metrics.damage import DAMAGES, FAR, HARMLESS, RARE, WEIGHTS, layers
+
+PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images as they are, harmlessly changed, with each kind of damage
+PENALTY = 0.01  # scikit-learn's C: small, as the layers answer much the same
+
+
+def train(data: str, root: Path) -> dict:
+    """Train one, write its weights, and return what is known about it."""
+    start = time.monotonic()
+    (images, _), (test, _) = DATASETS[data](root)
+    learnt, unseen = split(len(images))
+    network, generator = classifier.load(data).network, torch.Generator().manual_seed(0)
+
+    def some(count: int) -> Tensor:
+        return images[learnt[torch.randint(len(learnt), (count,), generator=generator)]]
+
+    seen = []
+    with progress_bar(PLAIN + CHANGED + EACH * len(DAMAGES), "images", data) as bar:
+        for kind, count in (("as they are", PLAIN), ("changed", CHANGED), *((kind, EACH) for kind in DAMAGES)):
+            batch = some(count)
+            if kind != "as they are":
+                few = torch.arange(count) < (count if kind == "changed" else count // 3)
+                order = torch.randperm(count, generator=generator)
+                batch = torch.cat([HARMLESS(batch[few], generator), batch[~few]])[order]
+            if kind in DAMAGES:
+                batch = DAMAGES[kind](batch, generator)
+            seen.append(layers(network, batch))
+            bar.update(count)
+    x = torch.cat(seen)
+    y = torch.tensor([0] * (PLAIN + CHANGED) + [k + 1 for k in range(len(DAMAGES)) for _ in range(EACH)])
+    mean, scale = x[y == 0].mean(0), x[y == 0].std(0).clamp_min(1e-4)
+    fitted = LogisticRegression(C=PENALTY, max_iter=1000, tol=1e-3).fit(
+        ((x - mean) / scale).clamp(-FAR, FAR).numpy(), y.numpy()
+    )
+    weight, bias = (
+        torch.from_numpy(values[1:] - values[0]).float().contiguous() for values in (fitted.coef_, fitted.intercept_)
+    )
+    state = {"mean": mean, "scale": scale, "weight": weight, "bias": bias}
+
+    real = layers(network, torch.cat([images[unseen], test]))
+    scores = (((real - mean) / scale).clamp(-FAR, FAR) @ weight.T + bias).logsumexp(1)
+    about = {
+        "data": data, "classifier": classifier.load(data).name, "kinds": list(DAMAGES),
+        "limit": scores.quantile(1 - RARE[data]).item(), "rare": RARE[data], "real_images": len(real),
+        "images": len(x), "seconds": round(time.monotonic() - start, 1), "machine": machine(torch.device("cpu")),
+    }  # fmt: skip
+    WEIGHTS.mkdir(exist_ok=True)
+    with replacing(WEIGHTS / f"{data}.safetensors") as temporary:
+        safetensors.torch.save_file(state, temporary, metadata={"about": json.dumps(about)})
+    return about
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m grader.metrics.train_damage", description=__doc__.split(":")[0])
+    parser.add_argument("data", nargs="*", default=list(classifier.WIDTHS), metavar="DATA_SET")
+    parser.add_argument("--root", type=Path, default=Path("data"), help="where the images are, or are downloaded to")
+    args = parser.parse_args(argv)
+    try:
+        for data in args.data:
+            about = train(data, args.root)
+            print(
+                f"{data}: {about['images']:,} images in {about['seconds'] / 60:.1f} min, {WEIGHTS / data}.safetensors"
+            )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
