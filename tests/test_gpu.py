@@ -1,4 +1,4 @@
-"""The same exercise on a CUDA GPU, with all that `auto` chooses there. Skipped where there is none."""
+"""The same exercise on a CUDA GPU, compiled and in half precision. Skipped where there is none."""
 
 import shutil
 from contextlib import nullcontext
@@ -9,9 +9,9 @@ import torch
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images
-from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from grader.errors import TimedOut
 from grader.grade import grade
@@ -22,13 +22,22 @@ from tests.running import read_log, run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
-GPU = ("runtime.device=cuda", "data.limit=1024", "data.batch_size=128")
+GPU = ("runtime.device=cuda", "data.limit=1024", "data.batch_size=128", "runtime.precision=bfloat16",
+       "runtime.channels_last=true", "runtime.compile=true")  # fmt: skip
 
 
-def test_training_on_a_gpu_learns_and_resumes(tmp_path, capsys):
-    whole = run(tmp_path / "whole", *GPU, "training.epochs=6")
+def test_what_auto_measures_on_a_gpu_is_what_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("assignment.ddpm.autotune.SHORT", 0)
+    auto = [f"runtime.{key}=auto" for key in ("precision", "channels_last", "compile", "attention", "threads")]
+    run(tmp_path, *GPU, *auto, "training.epochs=1")
     out = capsys.readouterr().out
-    assert "compile: True" in out and "channels_last: True" in out
+    assert "speed: " in out and "channels last" in out and "float16: " in out
+    assert list(tmp_path.rglob("speed-*.json"))
+
+
+def test_training_on_a_gpu_learns_and_resumes(tmp_path):
+    whole = run(tmp_path / "whole", *GPU, "training.epochs=6")
     losses = [float(row["val_loss"]) for row in read_log(whole)]
     assert losses[-1] < 0.9 * losses[0]
 
@@ -46,7 +55,7 @@ def test_the_validation_loss_is_that_of_the_cpu():
     losses = []
     for name in ("cpu", "cuda"):
         device = torch.device(name)
-        runner = Runner(model.to(device), precision=torch.float32)
+        runner = Runner(model.to(device))
         losses.append(
             validation_loss(runner, GaussianDiffusion(device=device), freeze_triples(images, 1000, device), 64)
         )
