@@ -39,8 +39,8 @@ grade: env  ## all levels: the contract, then training, then everything else: SU
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 # instructors: from here on not in what students receive
-.PHONY: handout gradescope classroom50 test test-class prove calibrate-checks calibrate-quality reference reference-status \
-        features lint bench
+.PHONY: handout gradescope classroom50 test test-class prove calibrate-checks calibrate-quality reference reference-all \
+        reference-status features lint bench
 
 handout: env  ## what students receive, as a zip file: TARGET=outputs/handout.zip, or a folder
 	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
@@ -67,19 +67,23 @@ calibrate-quality: env  ## the same for trained networks on digits; half an hour
 	$(PYTHON) -m tests.calibrate_quality
 
 reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
-	$(PYTHON) -m reference --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
+	$(PYTHON) -m grader.recording --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
+
+reference-all: env  ## finish every reference that is provisional, on this machine; says beforehand how long it takes
+	$(PYTHON) -m grader.recording --all $(ARGS)
 
 reference-status: env  ## what is recorded of the reference, and what of it is provisional
-	$(PYTHON) -m reference --status
+	$(PYTHON) -m grader.recording --status
 
-features: env  ## train the classifiers that samples are judged by: ARGS=digits
+features: env  ## train what samples are judged by, classifiers and what tells damaged images: ARGS=digits
 	$(PYTHON) -m grader.metrics.train_classifier $(ARGS)
+	$(PYTHON) -m grader.metrics.train_damage $(ARGS)
 
 lint: env  ## style and formatting
 	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
 
-bench: env  ## speed beside a plain baseline: CONFIG=…
-	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml)
+bench: env  ## speed beside a plain baseline: CONFIG=…, ARGS='--beside 4'
+	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
 
 # /instructors
 

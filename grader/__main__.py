@@ -20,6 +20,7 @@ from grader.errors import GraderFault
 from grader.grading import load_grading
 from grader.reports import html
 from grader.reports.reading import load
+from grader.rubric import config_file
 from grader.sandbox import KINDS, find_sandbox
 
 LEVELS = (1, 2, 3, 4)
@@ -93,15 +94,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> Path:
     """Grade, and write results.json; returns its path."""
-    from grader.conftest import config_file  # imports torch: not before the call is known to be right
-    from grader.grade import grade
+    from grader.grade import grade  # imports torch: not before the call is known to be right
     from grader.seeds import DRAW, choose_seed
 
     sandbox = find_sandbox(args.sandbox)
     load_grading()
     if args.secret_seed:
         choose_seed(args.submission, args.seed, args.secret_seed)
-    files = {level: config_file(args, level) for level in args.level}
+    files = {level: config_file(level, args.config) for level in args.level}
     for file in sorted(set(files.values())):
         load_config(file, args.overrides)
     args.output.mkdir(parents=True, exist_ok=True)

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from assignment.ddpm.errors import UserError
-from grader import ROOT
 from grader.errors import GraderFault
 from grader.grading import load_grading
 from grader.limits import describe
 from grader.nursery import Nursery
 from grader.once import Once
-from grader.rubric import needs_training
+from grader.provisional import notes
+from grader.rubric import config_file, needs_training
 from grader.sandbox import find_sandbox
 
 
@@ -125,6 +125,7 @@ class Judge:
             claim = " ".join(item.function.__doc__.strip().split("\n\n")[0].split())
             self.checks[item.nodeid] = Check(check_id, claim, points[check_id])
         self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
+        self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
@@ -195,19 +196,11 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     return request.config.pluginmanager.get_plugin("judge")
 
 
-DEFAULT_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist"}
-
-
-def config_file(options: Any, level: int) -> Path:
-    """The configuration that a level is graded on: the one given, or the level's own."""
-    return options.config or ROOT / "configs" / f"{DEFAULT_CONFIGS[level]}.yaml"
-
-
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Any:
     from assignment.ddpm.config import load_config
 
-    return load_config(config_file(request.config.option, 1), request.config.option.set)
+    return load_config(config_file(1, request.config.option.config), request.config.option.set)
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +237,7 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed_is,
         "config": ", ".join(
-            sorted({config_file(request.config.option, check.level).stem for check in judge.results.checks})
+            sorted({config_file(check.level, request.config.option.config).stem for check in judge.results.checks})
         ),
         "guards": judge.guards(device),
         "config_file": str(request.config.option.config or ""), "overrides": request.config.option.set,
@@ -271,7 +264,7 @@ class Trainings:
         self.found: dict[Path, Any] = {}
 
     def of(self, level: int) -> Any:
-        file = config_file(self.options, level)
+        file = config_file(level, self.options.config)
         if file not in self.found:
             self.found[file] = self._find(file)
         return self.found[file]

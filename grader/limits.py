@@ -47,7 +47,8 @@ def apply(limits: Limits, running: int, device: str) -> None:
     if device.startswith("cuda"):  # an address-space limit breaks CUDA
         import torch
 
-        torch.cuda.set_per_process_memory_fraction(GPU_SHARE, torch.device(device))
+        index = torch.device(device).index  # none in "cuda", which torch does not take here
+        torch.cuda.set_per_process_memory_fraction(GPU_SHARE, 0 if index is None else index)
     elif size := _address_space():
         _set(resource.RLIMIT_AS, int(size + limits.memory_gib * GIB + (os.cpu_count() or 1) * PER_CORE))
 

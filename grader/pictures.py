@@ -15,6 +15,7 @@ from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import replacing
 from grader.checks.paired import Comparison
 from grader.checks.step_errors import StepError
+from grader.grading import Drawing
 from grader.training_log import Epoch
 
 SHOWN = 40  # samples, and as many real images
@@ -43,16 +44,18 @@ def label_log(axis: Any) -> None:
     axis.set_major_formatter("{x:g}")
 
 
-def save_bands(fid: float, record: dict, factor: float, path: Path) -> Path:
-    """The FID of a submission on a line with that of real images, of the reference, and the limit."""
+def save_bands(
+    fid: float, real: dict[str, float], reference: Sequence[float], limit: float, drawing: Drawing, path: Path
+) -> Path:
+    """The FID of a submission on a line with that of real images (`mean`, `sd`), of the reference, and the limit."""
     from matplotlib.figure import Figure
 
-    floor, reference = ([row["fid"] for row in record[of]] for of in ("floor", "reference"))
-    limit = factor * sum(floor) / len(floor)
     figure = Figure(figsize=(SIZE[0], 2.1), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel=f"FID of {record['images']} images in {record['steps']} steps", xscale="log")
-    axes.axvspan(min(floor), max(floor), color="tab:green", alpha=0.35, label="real images")
-    axes.axvspan(min(reference), max(reference) * 1.005, color="tab:blue", alpha=0.45, label="the reference")
+    axes = figure.add_subplot(xlabel=f"FID of {drawing.images} images in {drawing.steps} steps", xscale="log")
+    low, high = max(real["mean"] - 2 * real["sd"], real["mean"] / 2), real["mean"] + 2 * real["sd"]
+    axes.axvspan(low, high, color="tab:green", alpha=0.35, label="real images")
+    if reference:
+        axes.axvspan(min(reference), max(reference) * 1.02, color="tab:blue", alpha=0.45, label="the reference")
     axes.axvline(limit, color="tab:red", label=f"limit {limit:.1f}")
     axes.plot([fid], [0.5], "*", color="black", markersize=14, label=f"this submission {fid:.1f}")
     axes.set_ylim(0, 1)

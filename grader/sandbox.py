@@ -82,6 +82,11 @@ class Sandbox:
         size = ["--size", str(scratch_mib << 20)] if self.version >= (0, 7) else []
         words += [*size, "--perms", "1777", "--tmpfs", str(SCRATCH), "--remount-ro", "/", "--chdir", str(at)]
         words += ["--setenv", "HOME", str(SCRATCH), "--setenv", "TMPDIR", str(SCRATCH)]
+        words += [
+            "--setenv",
+            "LOGNAME",
+            "submission",
+        ]  # torch.compile asks; no list of users is there
         return [*words, "--", *command]
 
 

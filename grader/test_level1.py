@@ -299,16 +299,20 @@ def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, jud
 
 @check("level1.samples.classes")
 def test_samples_show_every_class(sampled: Finished, measured: Measured) -> None:
-    """The samples are varied: a classifier finds every class of the data set among them."""
-    wanted = sampled.wanted
-    measured.update(samples.check_classes(sampled.quality.classes, wanted.class_share, wanted.missing_classes))
+    """The samples are varied: a classifier finds every class of the data set among them, and none too often."""
+    measured.update(sampled.check_classes())
 
 
 @check("level1.samples.recognizable")
 def test_samples_are_recognizable(sampled: Finished, measured: Measured) -> None:
     """One can tell what the samples show: a classifier is sure enough of their classes."""
-    of_real = samples.mean_of(sampled.samples_record["floor"], "confidence")
-    measured.update(samples.check_confidence(sampled.quality.confidence, of_real, sampled.wanted.confidence))
+    measured.update(sampled.check_confidence())
+
+
+@check("level1.samples.clean")
+def test_samples_are_clean(sampled: Finished, measured: Measured) -> None:
+    """The samples are clean, one by one: few are noisy, blurred, blocky, or made of two images."""
+    measured.update(sampled.check_clean())
 
 
 @check("level1.samples.fid")
@@ -322,7 +326,7 @@ def test_samples_are_like_the_data(sampled: Finished, say_fid: Callable, measure
 @check("level1.samples.new")
 def test_samples_are_new(sampled: Finished, measured: Measured) -> None:
     """The samples are new images, not copies of training images."""
-    measured.update(samples.check_new(sampled.quality.near, sampled.wanted.near))
+    measured.update(sampled.check_new())
 
 
 def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:

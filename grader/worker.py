@@ -123,6 +123,8 @@ def become_worker(output: int, request: dict[str, Any]) -> None:
     sys.argv = [""]
     assignment.__path__[:] = [str(folder / "assignment")]
     assignment.ddpm.__path__[:] = [str(folder / "assignment" / "ddpm")]
+    # TF32, a GPU's default for convolutions, rounds by the batch's size: 1e-3, as much as some faults make
+    torch.backends.cudnn.allow_tf32 = False
     limits.apply(Limits(**request["limits"]), request["running"], request["device"])
     own_user(request["user"])
     die_with_parent()  # a new user's process has forgotten it

@@ -72,7 +72,7 @@ def summary(rows: list[dict]) -> dict:
             "samples_judged": len(mine), "samples_misjudged": len(wrong),
             "loss_judged": len(with_loss), "loss_misjudged": len(wrong_loss),
             "fid": spread(q.get("fid") for q in quality), "confidence": spread(q.get("confidence") for q in quality),
-            "near": spread(q.get("near") for q in quality),
+            "damaged": spread(q.get("damaged") for q in quality), "copies": spread(q.get("copies") for q in quality),
             "least_class": spread(min(q["classes"]) for q in quality if "classes" in q),
             "relative_loss": spread(m.get("relative_difference") for m in loss),
             "standard_error": spread(m.get("standard_error") for m in loss),

@@ -7,7 +7,9 @@ import pytest
 
 FLOORS = [
     {f"assignment.ddpm.{name}" for name in ("errors", "seeds", "files", "interrupts", "progress")},
-    {"assignment.ddpm.config", "assignment.ddpm.device"},
+    {"assignment.ddpm.config", "assignment.ddpm.device", "assignment.ddpm.measured_once", "assignment.ddpm.runner"},
+    {"assignment.ddpm.race"},
+    {"assignment.ddpm.autotune"},
     {f"assignment.ddpm.{name}" for name in ("diffusion", "embeddings", "data", "figures")},
     {"assignment.ddpm.validation", "assignment.ddpm.checkpoint"},
     {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler", "grader.handout.sampler"},
@@ -33,12 +35,14 @@ FLOORS = [
         )
     },
     {"grader.sandbox", "grader.seeds", "grader.packing"},
-    {"grader.options"},
+    {"grader.options", "grader.provisional"},
     {f"grader.checks.{name}" for name in ("contract", "conditioning", "learning", "noise", "schedule")},
     {"grader.checks.samples", "grader.checks.paired"},
     {"grader.metrics"},
     {"grader.metrics.classifier", "grader.metrics.draw", "grader.metrics.triples"},
-    {"grader.metrics.quality", "grader.metrics.record", "grader.metrics.train_classifier"},
+    {"grader.metrics.copies", "grader.metrics.damage", "grader.metrics.record", "grader.metrics.train_classifier"},
+    {"grader.metrics.quality", "grader.metrics.train_damage"},
+    {"grader.metrics.floor"},
     {
         "grader.checks.behaviour",
         "grader.checks.sampler_checks",
@@ -83,15 +87,20 @@ FLOORS = [
     {"grader.platforms.inside", "grader.platforms.apart", "grader.platforms.github.grade"},
     {"grader.platforms.gradescope.run", "grader.platforms.classroom50.run", "grader.platforms.classroom50.autograder"},
     {"grader.platforms.gradescope.command", "grader.platforms.classroom50.command"},
-    {"grader.__main__", "reference.__main__"},
+    {"grader.recording.training"},
+    {"grader.recording.measure"},
+    {"grader.recording.status"},
+    {"grader.__main__", "grader.recording.__main__"},
     {"main"},
 ]
 LEVEL = {module: level for level, modules in enumerate(FLOORS) for module in modules}
 # what receives networks and samplers as arguments, and what judges them, must not import them
 STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}
 KNOWN = {
-    "grader.metrics.draw": {"reference.sampler"}
-}  # samples of trained networks are drawn with it, and nothing else
+    "grader.metrics.draw": {"reference.sampler"},  # samples of trained networks are drawn with it, and nothing else
+    "grader.recording.training": {"reference.model", "reference.sampler"},  # what is recorded is the reference's
+    "grader.recording.measure": {"reference.model"},
+}
 
 
 def imports(source: str) -> set[str]:

@@ -18,9 +18,9 @@ from torch import nn
 from assignment.ddpm import data as datasets
 from assignment.ddpm.checkpoint import load_weights, read_log
 from assignment.ddpm.config import Config, load_config, to_yaml
-from assignment.ddpm.device import Runner
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import resume
 from grader import pace
@@ -145,7 +145,7 @@ def test_any_log_has_rows_of_numbers_or_is_refused(file, content):
 
 def train(identity: dict) -> tuple[Trainer, dict]:
     trainer = Trainer(
-        Runner(nn.Linear(2, 1), precision=torch.float32),
+        Runner(nn.Linear(2, 1)),
         GaussianDiffusion(5, 0.01, 0.4),
         learning_rate=1e-3,
         ema_decay=0.9,

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from grader import limits
 from grader.__main__ import main
 from grader.conftest import shared_nursery
 from grader.errors import GraderFault, OutOfMemory, Raised
@@ -18,7 +20,7 @@ from grader.grading import load_grading
 from grader.limits import MIB, Limits
 from grader.nursery import Nursery
 from grader.processes import descendants
-from grader.sandbox import Sandbox, find_sandbox, ready_made
+from grader.sandbox import Sandbox, clean_environment, find_sandbox, ready_made
 from grader.seeds import choose_seed
 from grader.submission import Submission
 from grader.temporary import Home
@@ -60,6 +62,17 @@ found = {{name: os.path.exists(os.path.join({str(ROOT)!r}, name))
     assert [name for name, is_there in there.items() if is_there] == ["assignment/ddpm"]
     assert asked(tmp_path, "import os\nfound = sorted(os.listdir('/'))").count("home") == 0
     assert asked(tmp_path, "import os\nfound = os.listdir('.') + os.listdir(os.environ['HOME'])") == []
+
+
+@with_sandbox
+def test_inside_the_user_has_a_name(tmp_path):
+    """The compiler asks for it; training with runtime.compile=true once ended there."""
+    command = find_sandbox("auto").wrap(
+        [sys.executable, "-c", "import getpass; print(getpass.getuser())"], at=tmp_path, readable=[tmp_path],
+        scratch_mib=1,
+    )  # fmt: skip
+    said = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), check=True).stdout
+    assert said == "submission\n"
 
 
 @with_sandbox
@@ -201,6 +214,19 @@ except RuntimeError:
             assert asked(tmp_path, code, nursery) == "held"
     finally:
         nursery.close()
+
+
+@pytest.mark.parametrize(("device", "index"), [("cuda", 0), ("cuda:1", 1)])
+def test_the_memory_of_a_gpu_is_limited_by_its_number(device, index, monkeypatch):
+    """torch takes no device without a number here; on the first real GPU no worker started."""
+    limited = {}
+    monkeypatch.setattr(limits, "_set", lambda what, most: None)
+    monkeypatch.setattr(limits.Path, "write_text", lambda *args: None)  # this process is not to be killed first
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, which: limited.update({which: share})
+    )
+    limits.apply(Limits(), 0, device)
+    assert limited == {index: limits.GPU_SHARE} and type(next(iter(limited))) is int
 
 
 def test_limits_are_read_from_grading_yaml(tmp_path):

@@ -25,6 +25,7 @@ from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
 from grader.grading import GRADING, load_grading
+from grader.provisional import notes
 from grader.sandbox import KINDS, find_sandbox
 
 LEVELS = (1, 2, 3, 4)
@@ -124,6 +125,8 @@ def run(args: argparse.Namespace) -> int:
 def grade_class(args: argparse.Namespace, handed_in: list[HandedIn], check_ids: set[str]) -> int:
     arguments = grader_arguments(args)
     keep_settings(args.output, arguments)
+    for reference, note in notes(args.level, args.config).items():
+        print(f"{reference}: {note}", file=sys.stderr)
     slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))
     sitting = Sitting(args.output, Resources(
         args.executor, slots, args.minutes, args.cpus, args.gpus, args.memory_gb, args.partition

@@ -22,7 +22,14 @@ NAMES = (
     "grader",
     "reference",
 )
-LEFT_OUT = ("grader/handout/", "grader/packing.py", "grader/classroom/", "grader/platforms/", "reference/weights/")
+LEFT_OUT = (
+    "grader/handout/",
+    "grader/packing.py",
+    "grader/classroom/",
+    "grader/platforms/",
+    "grader/recording/",
+    "reference/weights/",
+)
 CUT = ("README.md", "Makefile", "pyproject.toml")  # what instructors need in them
 IGNORED = b".venv/\n.tools/\nuv.lock\n__pycache__/\n.pytest_cache/\n/outputs\n/data\n"
 STUB = b"raise NotImplementedError("

@@ -7,7 +7,7 @@ NAMES = (
     "pyproject.toml", "assignment/__init__.py", "assignment/ddpm", "configs/digits.yaml", "configs/grading.yaml",
     "grader", "reference/__init__.py", "reference/model.py",
 )  # fmt: skip
-LEFT_OUT = ("grader/handout/", "grader/metrics/weights/", "grader/platforms/github/")
+LEFT_OUT = ("grader/handout/", "grader/metrics/weights/", "grader/platforms/github/", "grader/recording/")
 
 
 def grader_without_weights() -> dict[str, bytes]:
