@@ -55,16 +55,16 @@ test: env  ## the project's own tests, on all cores
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
 
 test-class: env  ## … and a class of 33 on a real Slurm: five minutes
-	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/test_classroom.py -k slurm
+	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
 
 prove: env  ## is the grader right? the whole bank of right and wrong submissions
-	$(PYTHON) -m tests.prove
+	$(PYTHON) -m tests.proof.prove
 
 calibrate-checks: env  ## how often does a right submission fail by chance? an hour; goes on where it was stopped
-	$(PYTHON) -m tests.calibrate
+	$(PYTHON) -m tests.proof.calibrate
 
 calibrate-quality: env  ## the same for trained networks on digits; half an hour; goes on where it was stopped
-	$(PYTHON) -m tests.calibrate_quality
+	$(PYTHON) -m tests.proof.calibrate_quality
 
 reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
 	$(PYTHON) -m grader.recording --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)

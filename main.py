@@ -12,7 +12,7 @@ from pathlib import Path
 
 # torch, and all that needs it, is imported in run(): a mistyped argument is answered at once, not seconds later
 from assignment.ddpm.config import Config, config_files, load_config
-from assignment.ddpm.errors import Parser, RunError, UserError
+from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 
 FLAGS = {
     "--solution": "train the reference network instead of assignment/model.py",
@@ -66,17 +66,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 done, 1 the run cannot go on, 2 the call is wrong, 130 interrupted."""
-    try:
-        args, config = parse(argv)
-        run(args, config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
-        print(f"\ninterrupted; go on with: uv run python main.py {shlex.join(resume)}", file=sys.stderr)
-        return 130
-    return 0
+    resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
+    return run_command(
+        lambda: run(*parse(argv)), interrupted=f"resume with: uv run python main.py {shlex.join(resume)}"
+    )
 
 
 if __name__ == "__main__":

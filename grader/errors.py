@@ -1,8 +1,13 @@
 """In which ways a submission can fail to answer, and the grader to judge."""
 
+from assignment.ddpm.errors import CommandError
 
-class GraderFault(Exception):
+
+class GraderFault(CommandError):
     """Our own machinery failed; nothing is said about the submission."""
+
+    exit_code = 3
+    opening = "the grader failed, nothing is said about the submission"
 
 
 class SubmissionFailed(Exception):

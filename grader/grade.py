@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from grader import ROOT
-from grader.conftest import Judge
 from grader.errors import GraderFault
 from grader.results import Results
+from grader.suite.judge import Judge
 
 
 class _Keeper:
@@ -24,13 +24,14 @@ class _Keeper:
 
 def grade(
     submission: Path, *, levels: Sequence[int], config: Path | None, overrides: Sequence[str] = (),
-    seed: int | None = None, quiet: bool = False, options: Sequence[str] = (),
+    seed: int | None = None, quiet: bool = False, options: Sequence[str] = (), plugins: Sequence[object] = (),
 ) -> Results:  # fmt: skip
     """Judge `submission` on the levels given.
 
     Args:
         config: what it is graded on; None for each level's own
         options: more of pytest's own, such as -k or --junitxml
+        plugins: more of pytest's, beside the grader's own
     Raises:
         GraderFault: the grader itself failed; nothing is said about the submission
         KeyboardInterrupt: after Ctrl-C, once the worker is gone
@@ -52,7 +53,7 @@ def grade(
             stack.enter_context(redirect_stdout(unheard))
             stack.enter_context(redirect_stderr(unheard))
         try:
-            code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper])
+            code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper, *plugins])
         except Exception as error:
             raise GraderFault(f"pytest failed: {type(error).__name__}: {error}") from error
     if code == pytest.ExitCode.INTERRUPTED:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grader import ROOT
-from grader.rubric import config_file
+from grader.check_ids import config_file
 
 COMPARED = (2, 3)  # levels whose reports compare a student with the reference
 

@@ -6,15 +6,13 @@ python -m grader replay results.json SUBMISSION [--check ID]… [--output FILE]
 import argparse
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from assignment.ddpm.errors import Parser, UserError
+from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
-from grader.errors import GraderFault
 from grader.reports.reading import load
-from grader.sources import read_sources, sha256
+from grader.submission.sources import read_sources, sha256
 
 RECORD = "audit.json"  # beside results.json, in a class
 CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # where they differ, verdicts may
@@ -92,22 +90,16 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def main(argv: list[str]) -> int:
-    """Exit codes: 0 every verdict stands, 1 one differs, 2 the call or a file is wrong, 3 the grader failed."""
-    try:
-        args = parse(argv)
-        recorded = load(args.results)
-        lines = replay(recorded, args.submission, args.check, args.weights)
-        count = len(set(args.check)) or len(recorded["checks"])
-        if args.output:
-            save(args.output, args.results, count, lines)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except GraderFault as error:
-        print(f"the grader failed: {error}", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        return 130
+def run(args: argparse.Namespace) -> int:
+    recorded = load(args.results)
+    lines = replay(recorded, args.submission, args.check, args.weights)
+    count = len(set(args.check)) or len(recorded["checks"])
+    if args.output:
+        save(args.output, args.results, count, lines)
     print("\n".join(lines) or f"every verdict stands ({count} {'check' if count == 1 else 'checks'})")
     return 1 if lines else 0
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 every verdict stands, 1 one differs, 2 the call or a file is wrong, 3 the grader failed."""
+    return run_command(lambda: run(parse(argv)))

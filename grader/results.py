@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,17 @@ from assignment.ddpm.files import replacing
 
 SCHEMA = "no-confusion-diffusion/results/v1"
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
+
+
+def level_of(check_id: str) -> int:
+    """level1.timestep.uses_every_t → 1"""
+    return int(check_id.partition(".")[0].removeprefix("level"))
+
+
+def to_look_at(verdicts: Sequence[str]) -> list[int]:
+    """Which of the checks a student looks at, the first one first: those that failed; else the first not judged."""
+    failed = [i for i, verdict in enumerate(verdicts) if verdict not in ("passed", "not_judged")]
+    return failed or [i for i, verdict in enumerate(verdicts) if verdict == "not_judged"][:1]
 
 
 @dataclass
@@ -28,7 +40,7 @@ class Check:
 
     @property
     def level(self) -> int:
-        return int(self.id.removeprefix("level").split(".")[0])
+        return level_of(self.id)
 
     @property
     def points(self) -> float:

@@ -8,18 +8,19 @@ import torch
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
-from grader import overfit
-from grader.checks import behaviour, conditioning, contract, learning, samples
+from grader.check_ids import check
+from grader.checks import behaviour, conditioning, learning, output_contract, samples
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.conftest import Judge, unless_a_stub
-from grader.finished import Finished
-from grader.grading import load_grading
-from grader.guards import scan
-from grader.network import Network
-from grader.once import Once
-from grader.pictures import SAMPLES_ALT, save_samples
-from grader.rubric import check
-from grader.submission import Submission
+from grader.checks.own_work import check_own_work, scan
+from grader.grading_config import load_grading
+from grader.student import overfit
+from grader.student.network import Network
+from grader.student.once import Once
+from grader.student.trained_network import TrainedNetwork
+from grader.submission.process import Submission
+from grader.suite.fixtures import unless_a_stub
+from grader.suite.judge import Judge
+from grader.suite.pictures import SAMPLES_ALT, save_samples
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 48  # of the whole range
@@ -41,7 +42,7 @@ def test_own_work(model_file: bytes, contract_kept: Once, submission: Submission
         offences = scan(model_file)
     except (SyntaxError, ValueError) as error:
         raise NotJudged(f"model.py can't be read as Python: {error}") from error
-    contract.check_own_work(offences, "model.py")
+    check_own_work(offences, "model.py")
 
 
 @check("level1.contract.builds")
@@ -65,7 +66,7 @@ def test_shapes(build: Any, config: ModelConfig) -> None:
     for batch in BATCHES:
         x, t = network.noise(batch, "shapes")
         reply = network.reply(x, t)
-        contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
+        output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
 
 
 @check("level1.contract.other_shapes")
@@ -75,7 +76,7 @@ def test_shapes_of_another_configuration(build: Any, other_config: ModelConfig) 
     for batch in BATCHES:
         x, t = network.noise(batch, "other shapes")
         reply = network.reply(x, t)
-        contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
+        output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
 
 
 @check("level1.contract.output")
@@ -94,7 +95,7 @@ def test_finite(network: Network, config: ModelConfig, measured: Measured) -> No
             x, _ = network.noise(4, "finite", scale=scale)
             t = torch.tensor([0, 1, last - 1, last]).clamp(0, last)
             where = f"at t = {t.tolist()}, x of size {scale:g}, {when}"
-            measured.update(contract.check_finite(network(x, t, where=where), where))
+            measured.update(output_contract.check_finite(network(x, t, where=where), where))
         if when == "before training":
             few_steps(network)
 
@@ -273,24 +274,26 @@ def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge
 
 
 @check("level1.trained.weights")
-def test_weights(finished: Finished, judge: Judge, show_training: Callable) -> None:
+def test_weights(trained_network: TrainedNetwork, judge: Judge, show_training: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
-    network = finished.network()
+    network = trained_network.network()
     network(*network.noise(2, "trained"))
-    judge.inform("weights of level 1", finished.weights.describe())
-    show_training(finished)
+    judge.inform("weights of level 1", trained_network.weights.describe())
+    show_training(trained_network)
 
 
 @check("level1.trained.uses_t")
-def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
+def test_trained_network_uses_t(loaded: TrainedNetwork, measured: Measured) -> None:
     """The trained network looks at t: a noisy image gets another answer at another t."""
     measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
 
 
 @check("level1.samples.sound")
-def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, judge: Judge, measured: Measured) -> None:
+def test_samples_are_sound(
+    loaded: TrainedNetwork, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
+) -> None:
     """From the trained network samples can be drawn: finite images, not all alike."""
-    with aloud():
+    with with_progress():
         measured.update(samples.check_sound(loaded.samples))
     picture = save_samples(loaded.samples, loaded.images.train, figures / "level1-samples.png")
     judge.show(picture, "Samples of level 1", SAMPLES_ALT)
@@ -298,25 +301,25 @@ def test_samples_are_sound(loaded: Finished, aloud: Callable, figures: Path, jud
 
 
 @check("level1.samples.classes")
-def test_samples_show_every_class(sampled: Finished, measured: Measured) -> None:
+def test_samples_show_every_class(sampled: TrainedNetwork, measured: Measured) -> None:
     """The samples are varied: a classifier finds every class of the data set among them, and none too often."""
     measured.update(sampled.check_classes())
 
 
 @check("level1.samples.recognizable")
-def test_samples_are_recognizable(sampled: Finished, measured: Measured) -> None:
+def test_samples_are_recognizable(sampled: TrainedNetwork, measured: Measured) -> None:
     """One can tell what the samples show: a classifier is sure enough of their classes."""
     measured.update(sampled.check_confidence())
 
 
 @check("level1.samples.clean")
-def test_samples_are_clean(sampled: Finished, measured: Measured) -> None:
+def test_samples_are_clean(sampled: TrainedNetwork, measured: Measured) -> None:
     """The samples are clean, one by one: few are noisy, blurred, blocky, or made of two images."""
     measured.update(sampled.check_clean())
 
 
 @check("level1.samples.fid")
-def test_samples_are_like_the_data(sampled: Finished, say_fid: Callable, measured: Measured) -> None:
+def test_samples_are_like_the_data(sampled: TrainedNetwork, say_fid: Callable, measured: Measured) -> None:
     """As a crowd the samples look like the data: their Fréchet distance to it is small."""
     say_fid(sampled, level=1)
     measured.update(sampled.quality.to_json())
@@ -324,7 +327,7 @@ def test_samples_are_like_the_data(sampled: Finished, say_fid: Callable, measure
 
 
 @check("level1.samples.new")
-def test_samples_are_new(sampled: Finished, measured: Measured) -> None:
+def test_samples_are_new(sampled: TrainedNetwork, measured: Measured) -> None:
     """The samples are new images, not copies of training images."""
     measured.update(sampled.check_new())
 

@@ -4,37 +4,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grader.checks import conditioning, paired
+from grader.check_ids import check
+from grader.checks import beats_reference, conditioning
 from grader.checks.finding import NotJudged
-from grader.conftest import Judge
-from grader.finished import Finished
-from grader.pictures import save_loss_by_t
-from grader.rubric import check
+from grader.student.trained_network import TrainedNetwork
+from grader.suite.judge import Judge
+from grader.suite.pictures import save_loss_by_t
 
 Measured = dict[str, Any]
 
 
 @check("level2.trained.weights")
-def test_weights(finished: Finished, judge: Judge, show_training: Callable) -> None:
+def test_weights(trained_network: TrainedNetwork, judge: Judge, show_training: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
-    network = finished.network()
+    network = trained_network.network()
     network(*network.noise(2, "trained"))
-    judge.inform("weights of level 2", finished.weights.describe())
-    show_training(finished)
+    judge.inform("weights of level 2", trained_network.weights.describe())
+    show_training(trained_network)
 
 
 @check("level2.trained.uses_t")
-def test_trained_network_uses_t(loaded: Finished, measured: Measured) -> None:
+def test_trained_network_uses_t(loaded: TrainedNetwork, measured: Measured) -> None:
     """The trained network looks at t: a noisy image gets another answer at another t."""
     measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
 
 
 @check("level2.loss.beats_reference")
 def test_beats_the_reference(
-    conditioned: Finished, aloud: Callable, figures: Path, judge: Judge, measured: Measured
+    conditioned: TrainedNetwork, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
 ) -> None:
     """The loss on the validation images is lower than the reference's, beyond what chance can do."""
-    with aloud():
+    with with_progress():
         found = conditioned.on_validation
     picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
     judge.show(
@@ -45,15 +45,15 @@ def test_beats_the_reference(
     record = conditioned.record
     judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}{record.caveat}, see {picture}")
     along = record.chosen["milestones"]
-    measured.update(paired.check_beats(found, record.looks, conditioned.edges, along, record.provisional))
+    measured.update(beats_reference.check_beats(found, record.looks, conditioned.edges, along, record.provisional))
 
 
 @check("level2.loss.generalises")
-def test_generalises(conditioned: Finished, aloud: Callable, measured: Measured) -> None:
+def test_generalises(conditioned: TrainedNetwork, with_progress: Callable, measured: Measured) -> None:
     """The lead is there on the test images, too, which no training may see."""
-    with aloud():
+    with with_progress():
         found = conditioned.on_validation
-    if paired.decide(found, conditioned.record.looks) != "wins":
+    if beats_reference.decide(found, conditioned.record.looks) != "wins":
         raise NotJudged("waits for loss.beats_reference: there is no lead to confirm")
-    with aloud():
-        measured.update(paired.check_generalises(conditioned.on_validation, conditioned.on_test))
+    with with_progress():
+        measured.update(beats_reference.check_generalises(conditioned.on_validation, conditioned.on_test))

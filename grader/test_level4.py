@@ -6,145 +6,33 @@ The judge answers in the network's place: it sees each call, and knows the noise
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 
-from assignment.ddpm.config import Config
 from assignment.ddpm.seeds import derive_seed
-from grader.checks import contract, end_to_end, reverse_step
-from grader.checks import trace as traces
+from grader.check_ids import check
+from grader.checks import end_to_end, output_contract, reverse_step
+from grader.checks import sampler_calls as traces
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.measure_step import Step, inside_inputs, outside_inputs
-from grader.checks.sampler_checks import check_left_alone, check_not_repeated, check_range, check_reproducible
+from grader.checks.measure_step import Step, inside_inputs
+from grader.checks.own_work import check_own_work, scan
+from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.schedule import Schedule
 from grader.checks.step_errors import in_words, step_errors, steps_of
-from grader.conftest import Once, unless_a_stub
-from grader.errors import NotImplementedYet, SubmissionFailed
-from grader.guards import scan
-from grader.pace import Pace
-from grader.pictures import save_step_errors
-from grader.rubric import check
-from grader.sampler import Sampler, Trace
-from grader.sources import why_missing
-from grader.submission import Submission
+from grader.student.once import Once
+from grader.student.sampler import Trace
+from grader.submission.process import Submission
+from grader.suite.fixtures import unless_a_stub
+from grader.suite.fixtures_sampler import TRACE_SHAPE, silence
+from grader.suite.pictures import save_step_errors
 
 STEEP = end_to_end.STEEP
-STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each step that is measured
 END_SHAPE = (32, 1, 64, 64)  # 2**17 pixels of samples
-TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
 NOISE_SHAPE = (8, 3, 16, 16)
 OTHER_SIZES = ((7, (1, 1, 8, 8)), (20, (3, 2, 12, 20)), (50, (5, 3, 9, 9)))  # T, shape
 STEPS_TITLE = f"Your sampler's steps: error by t, on a steep schedule of {STEEP.T} steps"
 
 Measured = dict[str, Any]
-
-
-@pytest.fixture(scope="session")
-def sampler_file(submission: Submission) -> bytes:
-    """The source of sampler.py."""
-    if why := why_missing(submission.path / "sampler.py"):
-        raise CheckFailed(why, "Hand in a Python file under exactly this name.")
-    return submission.sources["sampler.py"]
-
-
-@pytest.fixture(scope="session")
-def long(settings: Config) -> Schedule:
-    """The configuration's own schedule."""
-    return Schedule(settings.model.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
-
-
-@pytest.fixture(scope="session")
-def build(submission: Submission, pace: Pace, seed: int, sampler_file: bytes) -> Any:
-    def build(schedule: Schedule) -> Sampler:
-        return Sampler(submission, pace, schedule, seed=seed)
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def contract_kept(build: Any) -> Once:
-    """The least that the later checks of whole samplings need: sample answers in the shape that was asked for."""
-
-    def look() -> None:
-        build(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
-
-    return Once(look)
-
-
-@pytest.fixture(scope="session")
-def step_kept(build: Any) -> Once:
-    """The least that the checks of single steps need: p_sample answers in the shape of x_t."""
-
-    def look() -> None:
-        x = torch.zeros(2, 1, 8, 8)
-        build(STEEP).p_sample(x, 3, x, seed=0)
-
-    return Once(look)
-
-
-def waiting_for(once: Once, what: str) -> None:
-    try:
-        once()
-    except NotImplementedYet:
-        raise
-    except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for {what} to keep the contract: {error.message}") from error
-
-
-@pytest.fixture
-def whole(build: Any, contract_kept: Once) -> Any:
-    """Builds samplers of which sample answers in the right shape."""
-    waiting_for(contract_kept, "sample")
-    return build
-
-
-@pytest.fixture
-def single(build: Any, step_kept: Once) -> Any:
-    """Builds samplers of which p_sample answers in the right shape."""
-    waiting_for(step_kept, "p_sample")
-    return build
-
-
-@pytest.fixture(scope="session")
-def long_trace_once(build: Any, long: Schedule, seed: int) -> Once:
-    return Once(lambda: build(long).trace(silence, TRACE_SHAPE, seed=derive_seed("trace", seed)))
-
-
-@pytest.fixture
-def long_trace(whole: Any, long_trace_once: Once) -> Trace:
-    """One sampling over all steps of the configuration, recorded; several checks look at it."""
-    return long_trace_once()
-
-
-@pytest.fixture(scope="session")
-def measured_steps(build: Any, long: Schedule, seed: int) -> Once:
-    """Single reverse steps at t in {1, 2, T/2, T−1} of two schedules: inside and outside inputs (measure_step.py)."""
-
-    def measure() -> tuple[list[Step], list[Step]]:
-        inside, outside = [], []
-        for schedule in (long, STEEP):
-            sampler = build(schedule)
-            for t in sorted({1, 2, schedule.T // 2, schedule.T - 1}):
-                generator = torch.Generator().manual_seed(derive_seed("step", seed, schedule.T, t))
-                for steps, inputs in (
-                    (inside, inside_inputs(schedule, t, STEP_SHAPE, generator)),
-                    (outside, outside_inputs(STEP_SHAPE, generator)),
-                ):
-                    steps.append(sampler.step(t, inputs, seed=derive_seed("z", seed, schedule.T, t, len(steps))))
-        return inside, outside
-
-    return Once(measure)
-
-
-@pytest.fixture
-def steps(single: Any, measured_steps: Once) -> tuple[list[Step], list[Step]]:
-    return measured_steps()
-
-
-def silence(x: Tensor, t: Tensor) -> Tensor:
-    """A network that sees no noise."""
-    return torch.zeros_like(x)
 
 
 @check("level4.own_work")
@@ -157,26 +45,26 @@ def test_own_work(sampler_file: bytes, step_kept: Once, submission: Submission) 
         raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
-    contract.check_own_work(offences, "sampler.py")
+    check_own_work(offences, "sampler.py")
 
 
 @check("level4.contract.builds")
-def test_builds(build: Any, long: Schedule, step_kept: Once) -> None:
+def test_builds(build_sampler: Any, long: Schedule, step_kept: Once) -> None:
     """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
     unless_a_stub(step_kept)
-    build(long)
-    build(STEEP)
+    build_sampler(long)
+    build_sampler(STEEP)
 
 
 @check("level4.contract.shapes")
-def test_shapes(build: Any, submission: Submission) -> None:
+def test_shapes(build_sampler: Any, submission: Submission) -> None:
     """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
-    sampler = build(STEEP)
+    sampler = build_sampler(STEEP)
     x = torch.linspace(-1, 1, 2 * 8 * 8).view(2, 1, 8, 8)
     reply = sampler.reply(x, torch.tensor([3, 3]), torch.zeros_like(x), seed=1)
-    contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, submission.device)
+    output_contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, submission.device)
     reply = sampler.trace(silence, (3, 1, 8, 8), seed=1).result
-    contract.check_output(reply.values, reply.tensors.get("y"), (3, 1, 8, 8), torch.float32, submission.device)
+    output_contract.check_output(reply.values, reply.tensors.get("y"), (3, 1, 8, 8), torch.float32, submission.device)
 
 
 @check("level4.contract.range")
@@ -190,13 +78,13 @@ def test_range(whole: Any, measured: Measured) -> None:
 
 
 @check("level4.contract.other_sizes")
-def test_other_sizes(build: Any, submission: Submission) -> None:
+def test_other_sizes(build_sampler: Any, submission: Submission) -> None:
     """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
     for T, shape in OTHER_SIZES:
-        sampler = build(Schedule(T, 0.01, 0.4))
+        sampler = build_sampler(Schedule(T, 0.01, 0.4))
         trace = sampler.trace(silence, shape, seed=3)
         reply = trace.result
-        contract.check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, submission.device)
+        output_contract.check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, submission.device)
         if len(trace.x) > T or (trace.steps and max(trace.steps) >= T):
             raise CheckFailed(
                 f"expected steps T − 1 = {T - 1}, …, 0, got {len(trace.x)} calls, from t = {max(trace.steps)}",

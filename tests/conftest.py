@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import CHROMIUM, Browser
+from tests.support.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
 # minutes each, in one test or two: begun last, they would leave the other core idle
@@ -72,7 +72,7 @@ def plant(path: Path) -> Tree:
     for name in ("assignment", "reference", "configs"):
         shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "main.py", path)
-    shutil.copy(ROOT / "tests" / "networks.py", path / "assignment" / "model.py")
+    shutil.copy(ROOT / "tests" / "support" / "networks.py", path / "assignment" / "model.py")
     return Tree(path)
 
 

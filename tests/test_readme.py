@@ -10,9 +10,9 @@ import pytest
 
 import main
 from grader.__main__ import COMMANDS
-from grader.grading import load_grading
-from grader.pace import FACTOR
-from grader.rubric import needs_training
+from grader.check_ids import needs_training
+from grader.grading_config import load_grading
+from grader.student.deadlines import FACTOR
 from tests.bench.report import PAGES, fill
 from tests.conftest import ROOT
 

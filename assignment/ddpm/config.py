@@ -48,6 +48,11 @@ class ModelConfig:
     mid_block_attention: bool = True
     norm_num_groups: int = 32
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        return self.image_channels, self.image_size, self.image_size
+
     def check(self) -> None:
         for key in ("image_channels", "image_size", "num_timesteps", "layers_per_block", "norm_num_groups"):
             _check(getattr(self, key) >= 1, f"model.{key}", getattr(self, key), "at least 1")

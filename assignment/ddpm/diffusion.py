@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from assignment.ddpm.config import Config
+
 
 class GaussianDiffusion:
     """Linear beta schedule and everything that follows from it.
@@ -40,6 +42,11 @@ class GaussianDiffusion:
         self.device = torch.device(device)
 
         self._follow(torch.linspace(beta_start, beta_end, num_timesteps, dtype=torch.float64))  # (T,)
+
+    @classmethod
+    def of(cls, config: Config, device: torch.device | str = "cpu") -> "GaussianDiffusion":
+        """The one that a configuration asks for."""
+        return cls(config.model.num_timesteps, config.diffusion.beta_start, config.diffusion.beta_end, device)
 
     def _follow(self, betas: Tensor) -> None:
         """Compute every schedule from the betas (T,), float64."""
@@ -74,3 +81,18 @@ class GaussianDiffusion:
         t = torch.randint(0, self.num_timesteps, (len(x_0),), device=x_0.device)  # (B,)
         noise = torch.randn_like(x_0)  # (B, C, H, W)
         return F.mse_loss(model(self.q_sample(x_0, t, noise), t).float(), noise)
+
+
+def stratified_timesteps(
+    positions: Tensor, num_timesteps: int, generator: torch.Generator, *, lower: float = 0.0, upper: float = 1.0
+) -> Tensor:
+    """One random timestep in each N-th part of [lower·T, upper·T): no range of t is left to luck.
+
+    Args:
+        positions: which part each timestep comes from, 0 … N-1 in any order, (N,)
+    Returns:
+        (N,) int64
+    """
+    n = len(positions)
+    parts = (positions + torch.rand(n, generator=generator, dtype=torch.float64)) / n  # (N,) in [0, 1)
+    return ((lower + parts * (upper - lower)) * num_timesteps).long().clamp(max=num_timesteps - 1)

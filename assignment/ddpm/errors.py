@@ -1,9 +1,19 @@
-"""Errors that a person at the keyboard can mend. main.py prints them as one line, without a traceback."""
+"""Errors that a person at the keyboard can fix, and how a command ends: with one line, not with a traceback."""
 
 import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 
-class UserError(Exception):
+class CommandError(Exception):
+    """Ends a command with a line on standard error and an exit code."""
+
+    exit_code = 1
+    opening = "error"  # of the line
+
+
+class UserError(CommandError):
     """One clear line: what was wrong, where, and the nearest right value."""
 
     exit_code = 2  # the call, or a file it names, is wrong
@@ -18,5 +28,27 @@ class RunError(UserError):
 class Parser(argparse.ArgumentParser):
     """Raises UserError where argparse would print its usage and exit."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise UserError(message)
+
+
+def run_command(command: Callable[[], int | None], *, interrupted: str = "") -> int:
+    """Run a command to its end; the outermost try/except of every command of this project.
+
+    Args:
+        command: does the work; returns its exit code, or None for 0
+        interrupted: what Ctrl-C leaves behind, and how to go on
+    Returns:
+        the exit code: the command's own, that of its CommandError, 2 for a file that cannot be read or written, or 130
+        after Ctrl-C
+    """
+    try:
+        return command() or 0
+    except (CommandError, OSError) as error:
+        known = error if isinstance(error, CommandError) else UserError(str(error))
+        for line in str(known).splitlines():
+            print(f"{known.opening}: {line}", file=sys.stderr)
+        return known.exit_code
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; {interrupted}" if interrupted else "\ninterrupted", file=sys.stderr)
+        return 130

@@ -47,10 +47,8 @@ def run(
     the averaged network.
     """
     device = choose_device(config.runtime.device)
-    shape = (config.model.image_channels, config.model.image_size, config.model.image_size)
-    diffusion = GaussianDiffusion(
-        config.model.num_timesteps, config.diffusion.beta_start, config.diffusion.beta_end, device.value
-    )
+    shape = config.model.image_shape
+    diffusion = GaussianDiffusion.of(config, device.value)
     torch.manual_seed(config.training.seed)
     model = network(config.model).to(device.value)
     check_network(model, shape, diffusion)

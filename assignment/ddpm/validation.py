@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assignment.ddpm.data import place, to_float
-from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.diffusion import GaussianDiffusion, stratified_timesteps
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ def freeze_triples(images: Tensor, num_timesteps: int, device: torch.device, *, 
     """Draw a step and noise for each image (N, C, H, W), on the CPU, so that every device gets the same."""
     n = len(images)
     generator = torch.Generator().manual_seed(seed)
-    strata = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
-    t = (strata * num_timesteps).long().clamp(max=num_timesteps - 1)  # (N,)
+    t = stratified_timesteps(torch.randperm(n, generator=generator), num_timesteps, generator)  # (N,)
     noise = torch.randn(images.shape, generator=generator)
     return FrozenTriples(place(images, device), t.to(device), place(noise, device))
 

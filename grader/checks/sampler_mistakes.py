@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from grader.checks.schedule import Here, Schedule
+from grader.checks.schedule import Schedule, ScheduleAt
 
 Mean = Callable[[Schedule, int, Tensor, Tensor], Tensor]
 Sigma = Callable[[Schedule, int], float]
@@ -28,12 +28,12 @@ class Mistake(NamedTuple):
 # ---- right
 
 
-def x0_estimate(h: Here, x: Tensor, eps: Tensor) -> Tensor:
+def x0_estimate(h: ScheduleAt, x: Tensor, eps: Tensor) -> Tensor:
     """Eq. 4 solved for x_0."""
     return (x - math.sqrt(1 - h.alpha_bar) * eps) / math.sqrt(h.alpha_bar)
 
 
-def posterior_weights(h: Here) -> tuple[float, float]:
+def posterior_weights(h: ScheduleAt) -> tuple[float, float]:
     """Weights of x_0 and x_t in Eq. 7."""
     c1 = math.sqrt(h.alpha_bar_prev) * h.beta / (1 - h.alpha_bar)
     c2 = math.sqrt(h.alpha) * (1 - h.alpha_bar_prev) / (1 - h.alpha_bar)
@@ -68,7 +68,7 @@ RIGHT_SIGMAS = {"beta-tilde": sigma_beta_tilde, "beta": sigma_beta}
 # ---- wrong means: shapes that many of them share
 
 
-def _scaled(scale: Callable[[Here], float], weight: Callable[[Here], float]) -> Mean:
+def _scaled(scale: Callable[[ScheduleAt], float], weight: Callable[[ScheduleAt], float]) -> Mean:
     """scale · (x − weight · eps): how most wrong versions of Eq. 11 look."""
 
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def _scaled(scale: Callable[[Here], float], weight: Callable[[Here], float]) -> 
     return mean
 
 
-def _from_x0(weights: Callable[[Here], tuple[float, float]], clip: tuple[float, float] | None = None) -> Mean:
+def _from_x0(weights: Callable[[ScheduleAt], tuple[float, float]], clip: tuple[float, float] | None = None) -> Mean:
     """c1 · x_0 + c2 · x_t: how most wrong versions of Eq. 7 look."""
 
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def _from_x0(weights: Callable[[Here], tuple[float, float]], clip: tuple[float, 
     return mean
 
 
-def _unless_clipped(weights: Callable[[Here], tuple[float, float]]) -> tuple[Mean, Mean]:
+def _unless_clipped(weights: Callable[[ScheduleAt], tuple[float, float]]) -> tuple[Mean, Mean]:
     return _from_x0(weights), _from_x0(weights, (-1, 1))
 
 
@@ -113,7 +113,7 @@ def _clamped_after(sigma: Sigma) -> Mean:
     return mean
 
 
-def _linear(weights: Callable[[Here], tuple[float, float]]) -> Mean:
+def _linear(weights: Callable[[ScheduleAt], tuple[float, float]]) -> Mean:
     """a · x_t + b · eps."""
 
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
@@ -123,11 +123,11 @@ def _linear(weights: Callable[[Here], tuple[float, float]]) -> Mean:
     return mean
 
 
-def _front(h: Here) -> float:
+def _front(h: ScheduleAt) -> float:
     return 1 / math.sqrt(h.alpha)
 
 
-def _weight(h: Here) -> float:
+def _weight(h: ScheduleAt) -> float:
     return h.beta / math.sqrt(1 - h.alpha_bar)
 
 
@@ -221,11 +221,11 @@ WRONG_MEANS = [
 # ---- wrong sigmas
 
 
-def _of(formula: Callable[[Here], float], shift: int = 0) -> Sigma:
+def _of(formula: Callable[[ScheduleAt], float], shift: int = 0) -> Sigma:
     return lambda s, t: formula(s.at(t + shift))
 
 
-def _either(change: Callable[[float, Here], float], shift: int = 0) -> tuple[Sigma, Sigma]:
+def _either(change: Callable[[float, ScheduleAt], float], shift: int = 0) -> tuple[Sigma, Sigma]:
     """A change made to either right variance."""
     return _of(lambda h: change(h.beta_tilde, h), shift), _of(lambda h: change(h.beta, h), shift)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Here(NamedTuple):
+class ScheduleAt(NamedTuple):
     """The schedule at one timestep, as plain numbers."""
 
     beta: float
@@ -42,10 +42,10 @@ class Schedule:
     def posterior_variance(self) -> Tensor:
         return self.beta * (1 - self.alpha_bar_prev) / (1 - self.alpha_bar)  # (T,)
 
-    def at(self, t: int) -> Here:
+    def at(self, t: int) -> ScheduleAt:
         """A t beyond either end counts as that end."""
         t = min(max(t, 0), self.T - 1)
         beta = self.beta[t].item()
-        return Here(
+        return ScheduleAt(
             beta, 1 - beta, self.alpha_bar[t].item(), self.alpha_bar_prev[t].item(), self.posterior_variance[t].item()
         )

@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.config import load_config
-from assignment.ddpm.errors import Parser, UserError
+from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader import __version__
 from grader.classroom import audit
-from grader.classroom.handed_in import HandedIn, find, unpack
 from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
-from grader.errors import GraderFault
-from grader.grading import GRADING, load_grading
+from grader.grading_config import GRADING, load_grading
+from grader.grading_options import GradingOptions, add_options
 from grader.provisional import notes
-from grader.sandbox import KINDS, find_sandbox
+from grader.results import level_of
+from grader.submission.handed_in import HandedIn, find, unpack
+from grader.submission.sandbox import find_sandbox
 
-LEVELS = (1, 2, 3, 4)
 SETTINGS = "class.json"
 
 
-def parse(argv: list[str]) -> argparse.Namespace:
+def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     """Raises UserError for anything that does not fit."""
     parser = Parser(
         prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
@@ -50,17 +50,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--memory-gb", type=int, default=8, metavar="N", help="of each job, on Slurm")
     add("--minutes", type=int, default=60, metavar="N", help="that a job may take")
     add("--partition", default="", metavar="NAME", help="of Slurm")
-    add("--level", type=int, action="append", metavar="N", help="1 to 4; may be given several times; default: all")
-    add("--config", type=Path, metavar="FILE", help="as in grading one submission; so are the following")
-    add("--train", action="store_true")
-    add("--secret-seed", metavar="FILE")
-    add("--sandbox", choices=KINDS, default="auto")
     add("--audit", metavar="SHARE", help="grade so many again afterwards, such as 10%%, and compare")
-    add("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
+    add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
-    args.level = sorted(set(args.level or LEVELS))
-    if wrong := [level for level in args.level if level not in LEVELS]:
-        raise UserError(f"--level {wrong[0]}: expected 1, 2, 3 or 4")
+    options = GradingOptions.of(args)
     for name in ("jobs", "cpus", "memory_gb", "minutes"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
@@ -68,19 +61,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         raise UserError(f"--secret-seed={args.secret_seed}: no such file")
     if args.audit:
         args.audit = audit.share_of(args.audit)
-    if args.config:
-        load_config(args.config, args.overrides)
-    return args
-
-
-def grader_arguments(args: argparse.Namespace) -> list[str]:
-    """What each job hands to `python -m grader`; paths in full, as a job runs elsewhere."""
-    words = [word for level in args.level for word in ("--level", str(level))] + ["--sandbox", args.sandbox]
-    if args.config:
-        words += ["--config", str(args.config.resolve())]
-    if args.secret_seed:
-        words += ["--secret-seed", str(Path(args.secret_seed).resolve())]
-    return [*words, *(["--train"] if args.train else []), *args.overrides]
+    if options.config:
+        load_config(options.config, options.overrides)
+    return args, options
 
 
 def keep_settings(output: Path, arguments: list[str]) -> None:
@@ -112,20 +95,22 @@ def alone(output: Path) -> Iterator[None]:
         yield
 
 
-def run(args: argparse.Namespace) -> int:
-    check_ids = {check for check in load_grading().points if int(check.removeprefix("level")[0]) in args.level}
+def run(args: argparse.Namespace, options: GradingOptions) -> int:
+    check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
     handed_in = find(args.submissions, args.roster)
-    find_sandbox(args.sandbox)
+    find_sandbox(options.sandbox)
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
     with alone(args.output):
-        return grade_class(args, handed_in, check_ids)
+        return grade_class(args, options, handed_in, check_ids)
 
 
-def grade_class(args: argparse.Namespace, handed_in: list[HandedIn], check_ids: set[str]) -> int:
-    arguments = grader_arguments(args)
+def grade_class(
+    args: argparse.Namespace, options: GradingOptions, handed_in: list[HandedIn], check_ids: set[str]
+) -> int:
+    arguments = options.words()
     keep_settings(args.output, arguments)
-    for reference, note in notes(args.level, args.config).items():
+    for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
     slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))
     sitting = Sitting(args.output, Resources(
@@ -156,14 +141,4 @@ def grade_class(args: argparse.Namespace, handed_in: list[HandedIn], check_ids: 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 all were graded, 1 some could not be, or a verdict does not stand, 2 the call is wrong, 3 the
     grader failed, 130 interrupted."""
-    try:
-        return run(parse(argv))
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except GraderFault as error:
-        print(f"the grader failed: {error}", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    return run_command(lambda: run(*parse(argv)), interrupted="the same command resumes where it stopped")

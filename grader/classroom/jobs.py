@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol
 import submitit
 
 from grader import ROOT, __version__
-from grader.sources import read_sources, sha256
+from grader.submission.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
 NAME = "no-confusion"  # of the jobs, in Slurm's queue
@@ -102,7 +102,7 @@ class Grading:
     name: ClassVar[str] = "grader"
 
     def words(self, folder: Path) -> list[str]:
-        return [str(folder / "submission"), "--output", str(folder), *self.arguments]
+        return ["grade", str(folder / "submission"), "--output", str(folder), *self.arguments]
 
     def done(self, folder: Path) -> bool:
         """results.json is there, whole, of these checks, of these files, and of this version of the grader."""

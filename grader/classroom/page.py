@@ -8,9 +8,9 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from grader.classroom.handed_in import HandedIn
 from grader.classroom.statistics import by_check, identical, mistakes, scores
 from grader.reports.html import HERE, policy, text
+from grader.submission.handed_in import HandedIn
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
-from grader.classroom.handed_in import HandedIn
 from grader.classroom.page import render
 from grader.classroom.statistics import by_check
 from grader.reports.table import cell
+from grader.submission.handed_in import HandedIn
 
 
 def write_class(

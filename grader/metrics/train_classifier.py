@@ -4,7 +4,6 @@ Goes on where it was stopped, epoch by epoch. Weights are kept in half precision
 weights have.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -18,12 +17,12 @@ from torch import Tensor
 
 from assignment.ddpm.data import DATASETS, split
 from assignment.ddpm.device import choose_device, half_precision
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.seeds import derive_seed
-from grader.machine import machine
 from grader.metrics.classifier import WIDTHS, Classifier, probabilities, weights_file
+from grader.metrics.machine import machine
 
 
 @dataclass(frozen=True)
@@ -123,26 +122,20 @@ def train(data: str, root: Path, folder: Path, seed: int) -> dict:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m grader.metrics.train_classifier", description=__doc__.split(":")[0]
-    )
+    parser = Parser(prog="python -m grader.metrics.train_classifier", description=__doc__.split(":")[0])
     parser.add_argument("data", nargs="*", default=list(WIDTHS), metavar="DATA_SET", help=", ".join(WIDTHS))
     parser.add_argument("--root", type=Path, default=Path("data"), help="where the images are, or are downloaded to")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
+
+    def command() -> None:
+        args = parser.parse_args(argv)
         for data in args.data:
             if data not in WIDTHS:
                 raise UserError(f"{data}: expected one of {', '.join(WIDTHS)}")
             about = train(data, args.root, Path("outputs/classifiers"), args.seed)
             print(f"{data}: {about['test_accuracy']:.2%} of {about['test_images']:,} test images, {weights_file(data)}")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command(command, interrupted="the same command resumes")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Training images, as they are and damaged in every way of `damage.DAMAGES`, go th
 regression on what its layers answer learns which is which. The limit is that of real images it never saw.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -16,12 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from assignment.ddpm.data import DATASETS, split
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import Parser, run_command
 from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
-from grader.machine import machine
 from grader.metrics import classifier
 from grader.metrics.damage import DAMAGES, FAR, HARMLESS, RARE, WEIGHTS, layers
+from grader.metrics.machine import machine
 
 PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images as they are, harmlessly changed, with each kind of damage
 PENALTY = 0.01  # scikit-learn's C: small, as the layers answer much the same
@@ -74,20 +73,18 @@ def train(data: str, root: Path) -> dict:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m grader.metrics.train_damage", description=__doc__.split(":")[0])
+    parser = Parser(prog="python -m grader.metrics.train_damage", description=__doc__.split(":")[0])
     parser.add_argument("data", nargs="*", default=list(classifier.WIDTHS), metavar="DATA_SET")
     parser.add_argument("--root", type=Path, default=Path("data"), help="where the images are, or are downloaded to")
-    args = parser.parse_args(argv)
-    try:
+
+    def command() -> None:
+        args = parser.parse_args(argv)
         for data in args.data:
             about = train(data, args.root)
-            print(
-                f"{data}: {about['images']:,} images in {about['seconds'] / 60:.1f} min, {WEIGHTS / data}.safetensors"
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+            minutes = about["seconds"] / 60
+            print(f"{data}: {about['images']:,} images in {minutes:.1f} min, {WEIGHTS / data}.safetensors")
+
+    return run_command(command)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from assignment.ddpm.data import to_float
-from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.diffusion import GaussianDiffusion, stratified_timesteps
 from assignment.ddpm.seeds import derive_seed
 
 EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the bins of t, in parts of T
@@ -50,21 +50,16 @@ def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str) ->
     generator = torch.Generator().manual_seed(derive_seed("triples", part, look))
     counts = [round(n * share) for share in SHARES]
     counts[-1] += n - sum(counts)
-    t = torch.cat([_within(lower, upper, count, num_timesteps, generator)
-                   for lower, upper, count in zip(EDGES[:-1], EDGES[1:], counts, strict=True)])  # fmt: skip
+    t = torch.cat([
+        stratified_timesteps(torch.arange(count), num_timesteps, generator, lower=lower, upper=upper)
+        for lower, upper, count in zip(EDGES[:-1], EDGES[1:], counts, strict=True)
+    ])  # fmt: skip
     bins = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     shuffled = torch.randperm(n, generator=generator)
     rounds = -(-n // len(images))
     index = torch.cat([torch.randperm(len(images), generator=generator) for _ in range(rounds)])[:n]
     noise = torch.randn(n, *images.shape[1:], generator=generator)
     return Triples(images[index], index, t[shuffled], bins[shuffled], noise)
-
-
-def _within(lower: float, upper: float, count: int, num_timesteps: int, generator: torch.Generator) -> Tensor:
-    """`count` timesteps of a bin, one in each count-th part of it."""
-    parts = (torch.arange(count) + torch.rand(count, generator=generator, dtype=torch.float64)) / count
-    t = ((lower + parts * (upper - lower)) * num_timesteps).long()
-    return t.clamp(max=num_timesteps - 1)
 
 
 def losses(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.device import choose_device
-from grader import pace
-from grader.grading import load_grading
-from grader.nursery import Nursery
-from grader.sandbox import find_sandbox
+from grader.grading_config import load_grading
+from grader.student import deadlines
+from grader.submission.fork_server import ForkServer
+from grader.submission.sandbox import find_sandbox
 
 
 def main(sandbox: str, config: str, *overrides: str) -> None:
@@ -19,13 +19,13 @@ def main(sandbox: str, config: str, *overrides: str) -> None:
     device = str(choose_device(settings.runtime.device).value)
     started = []
 
-    def nursery() -> Nursery:
+    def fork_server() -> ForkServer:
         limits = load_grading().limits
-        started.append(Nursery(fork=device == "cpu", sandbox=find_sandbox(sandbox), limits=limits, trusted=True))
+        started.append(ForkServer(fork=device == "cpu", sandbox=find_sandbox(sandbox), limits=limits, trusted=True))
         return started[0]
 
     try:
-        pace.remembered(settings, nursery, device)
+        deadlines.remembered(settings, fork_server, device)
     finally:
         for each in started:
             each.close()

@@ -1,8 +1,8 @@
 """Train the reference, and record what the grader compares with.
 
-    uv run python -m grader.recording --config configs/X.yaml [--seeds N] [key.path=value …]      (make reference)
-    uv run python -m grader.recording --all                                                       (make reference-all)
-    uv run python -m grader.recording --status                                                    (make reference-status)
+    uv run python -m grader.recording --config configs/X.yaml [--seeds N] [key.path=value …]  (make reference)
+    uv run python -m grader.recording --all                                               (make reference-all)
+    uv run python -m grader.recording --status                                            (make reference-status)
 
 Trainings go on where they were stopped (outputs/reference/), or from the shipped weights; with training.max_minutes a
 sitting ends early, and the record says so until another one has finished the training.
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from assignment.ddpm.config import config_files
-from assignment.ddpm.errors import Parser, UserError
+from assignment.ddpm.errors import Parser, UserError, run_command
 from grader.metrics.triples import LOOKS
 from grader.recording.measure import Reference
 from grader.recording.status import status, unfinished
@@ -65,7 +65,8 @@ def main(argv: list[str]) -> int:
         help=f"at the validation images, up to {len(LOOKS)}; fewer where a CPU would need hours",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
-    try:
+
+    def command() -> None:
         args = parser.parse_intermixed_args(argv)
         if args.status:
             print(status())
@@ -76,13 +77,8 @@ def main(argv: list[str]) -> int:
             make(reference, args.seeds, anew=args.anew, only=args.only, looks=args.looks)
         else:
             raise UserError(f"--config is missing: expected one of {', '.join(config_files())}, or --all")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command(command, interrupted="the same command resumes")
 
 
 if __name__ == "__main__":

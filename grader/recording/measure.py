@@ -20,13 +20,13 @@ from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.runner import Runner, Setting
 from grader import ROOT
-from grader.checks.paired import stratified
-from grader.grading import Drawing, load_grading
-from grader.machine import machine
+from grader.checks.beats_reference import stratified
+from grader.grading_config import Drawing, load_grading
 from grader.metrics import classifier, damage
 from grader.metrics import record as rec
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.floor import real_images
+from grader.metrics.machine import machine
 from grader.metrics.quality import assess
 from grader.metrics.record import Record, load_record, save_record
 from grader.metrics.triples import draw_triples, losses, widths
@@ -54,9 +54,9 @@ class Reference:
         self.config, self.device = config, choose_device(config.runtime.device).value
         self.epochs_wanted = load_config(config_file).training.epochs  # as shipped, whatever this call overrides
         m = config.model
-        self.shape = (m.image_channels, m.image_size, m.image_size)
+        self.shape = m.image_shape
         self.images: Images = load_images(config.data.name, config.data.root, limit=None, shape=self.shape)
-        self.diffusion = make_diffusion(config, torch.device("cpu"))
+        self.diffusion = GaussianDiffusion.of(config)
 
     def folder(self, seed: int) -> Path:
         return Path("outputs") / "reference" / f"{self.name}-seed{seed}"
@@ -147,7 +147,7 @@ class Reference:
         """uint8 (N, C, H, W), in the precision that a student's samples are drawn in; all of it on the device."""
         if half_precision(self.device).value == torch.bfloat16:
             runner = Runner(runner.model, Setting(torch.bfloat16))
-        diffusion = make_diffusion(self.config, self.device)
+        diffusion = GaussianDiffusion.of(self.config, self.device)
         return to_bytes(draw(
             runner, diffusion, drawing.images, self.shape,
             steps=drawing.steps, seed=seed, batch_size=BATCH[self.device.type],
@@ -250,11 +250,6 @@ class Reference:
         if done < wanted or limited:
             return f"{trained_on}: {done:.3g} of {wanted} epochs{limited}"
         return ""
-
-
-def make_diffusion(config: Config, device: torch.device) -> GaussianDiffusion:
-    d = config.diffusion
-    return GaussianDiffusion(config.model.num_timesteps, d.beta_start, d.beta_end, device)
 
 
 def fingerprint(model: torch.nn.Module) -> str:

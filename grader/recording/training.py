@@ -14,7 +14,7 @@ from assignment.ddpm.device import choose_device
 from assignment.ddpm.files import replacing
 from assignment.ddpm.training import Start
 from grader import ROOT
-from grader.machine import machine
+from grader.metrics.machine import machine
 from grader.metrics.record import load_record
 from reference.model import DiffusionModel
 from reference.sampler import DDPMSampler
@@ -61,7 +61,7 @@ def estimate(name: str, config: Config, folder: Path, images: int) -> str:
     m, steps = config.model, images // batch
     device = choose_device(config.runtime.device).value
     tuned = tune(
-        DiffusionModel(m).to(device), config.runtime, (batch, m.image_channels, m.image_size, m.image_size), device,
+        DiffusionModel(m).to(device), config.runtime, (batch, *m.image_shape), device,
         steps=config.training.epochs * steps, about=(exercise.code_hash(DiffusionModel), vars(m)),
     )  # fmt: skip
     if tuned.step_seconds is None:

@@ -1,6 +1,9 @@
 """A student's words where GitHub Actions reads them: no command, no markup, no mention."""
 
 import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from grader.reports.wording import one_line
 
@@ -23,3 +26,14 @@ def entities(text: str) -> str:
 def inline(text: str, longest: int = 1000) -> str:
     """Text for a line or a cell of Markdown. In what entities become, GitHub would still find @names and #numbers."""
     return entities(re.sub("[@#]", lambda sign: sign[0] + SEPARATOR, one_line(text, longest)))
+
+
+@contextmanager
+def commands_off() -> Iterator[None]:
+    """Lines of the log are no commands meanwhile, as what a student's code prints may be shown."""
+    end = secrets.token_hex(16)
+    print(f"::stop-commands::{end}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"\n::{end}::", flush=True)

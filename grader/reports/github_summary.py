@@ -6,7 +6,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from typing import Any
 
 from grader.reports.github import entities, inline
-from grader.reports.wording import clean, first_to_look_at, score_line, verdict, within
+from grader.reports.wording import checks_to_look_at, clean, score_line, verdict, within
 
 SIZE = 1_000_000  # bytes
 MARKS = {"passed": "✅", "not_judged": "➖"}
@@ -22,7 +22,7 @@ def _page(results: dict[str, Any], longest: int) -> str:
     blocks = [f"## {score_line(results)}"]
     if advisory := results["environment"].get("advisory"):
         blocks.append(f"Advisory only: {inline(str(advisory))}")
-    if first := first_to_look_at(results):
+    for first in checks_to_look_at(results["checks"])[:1]:
         blocks += _details(first, longest)
     for level in sorted({check["level"] for check in results["checks"]}):
         blocks.append(_table(level, [check for check in results["checks"] if check["level"] == level], longest))

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from grader.reports.wording import clean, explanation, first_to_look_at, score_line, within
+from grader.reports.wording import checks_to_look_at, clean, explanation, score_line, within
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 LEADERBOARD = (  # check, measurement, name of the column: the lower the better
@@ -42,7 +42,7 @@ def _json(results: dict[str, Any], visibility: str, longest: int) -> str:
 
 def _summary(results: dict[str, Any], longest: int) -> str:
     lines = [score_line(results), *(f"{name}: {value}" for name, value in results["information"].items())]
-    if first := first_to_look_at(results):
+    for first in checks_to_look_at(results["checks"])[:1]:
         lines.append(f"First to look at: {first['id']}")
     if advisory := results["environment"].get("advisory"):
         lines.append(f"Advisory only: {advisory}.")

@@ -12,7 +12,7 @@ from string import Template
 from textwrap import dedent
 from typing import Any
 
-from grader.reports.terminal import MARKS, WORDS, printable
+from grader.reports.wording import MARKS, WORDS, checks_to_look_at, printable
 
 HERE = Path(__file__).parent
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
@@ -85,8 +85,7 @@ def word(verdict: str) -> str:
 
 def first_to_look_at(checks: list[dict]) -> str:
     """Links to what failed, the first with what it says; where nothing did, to what was not judged first."""
-    looked_at = [c for c in checks if c["verdict"] not in ("passed", "not_judged")]
-    looked_at = looked_at or [c for c in checks if c["verdict"] != "passed"][:1]
+    looked_at = checks_to_look_at(checks)
     if not looked_at:
         return ""
     first, *others = looked_at

@@ -1,15 +1,13 @@
 """The score table in the terminal: check, verdict, points; last, all about the first failure."""
 
-import re
 from textwrap import indent, wrap
 
-from grader.results import Check, Results
+from grader.reports.wording import MARKS, one_line, printable, word
+from grader.results import Check, Results, to_look_at
 
 WIDTH = 110
-MARKS = {"passed": "✓", "not_judged": "–"}
-WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
 OUTPUT_LINES = 20
-JOINER = "\N{WORD JOINER}"  # is not seen, and parts what a runner takes for a command
+FIRST = "First to look at: "
 
 
 def render(results: Results) -> str:
@@ -25,22 +23,9 @@ def render(results: Results) -> str:
         lines += ["", *(f"  {one_line(f'{name}: {value}')}" for name, value in results.information.items())]
     if results.environment.get("advisory"):
         lines += ["", f"Advisory only: {results.environment['advisory']}."]
-    first = next((c for c in results.checks if c.verdict not in ("passed", "not_judged")), None)
-    first = first or next((c for c in results.checks if c.verdict == "not_judged"), None)
-    if first:
-        lines += ["", details(first)]
+    for first in to_look_at([check.verdict for check in results.checks])[:1]:
+        lines += ["", FIRST + details(results.checks[first])]
     return printable("\n".join(lines))
-
-
-def printable(text: str) -> str:
-    """Without control characters, which could paint over the table, and without commands to a GitHub runner."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
-
-
-def one_line(text: str) -> str:
-    """Who breaks the line could add a row of his own to the table."""
-    return " ".join(text.split())
 
 
 def row(check: Check) -> str:
@@ -50,12 +35,12 @@ def row(check: Check) -> str:
     says = one_line(check.claim if check.verdict == "passed" else check.message)
     room = WIDTH - 34 - 15 - len(points)
     short = says if len(says) <= room else says[: room - 1] + "…"
-    return f"{mark} {name:<32}{WORDS.get(check.verdict, check.verdict):<14}{short:<{room}} {points}"
+    return f"{mark} {name:<32}{word(check.verdict):<14}{short:<{room}} {points}"
 
 
 def details(check: Check) -> str:
     """One check in full: claim, message, the student's lines, what was printed, and the hint last."""
-    lines = [f"First to look at: {check.id}", f"  {check.claim}", *_filled(f"{_word(check)}: {check.message}")]
+    lines = [check.id, f"  {check.claim}", *_filled(f"{word(check.verdict)}: {check.message}")]
     if check.trace:
         lines.append(indent(check.trace, "  "))
     if check.output:
@@ -65,10 +50,6 @@ def details(check: Check) -> str:
     if check.hint:
         lines += _filled(f"hint: {check.hint}")
     return printable("\n".join(lines))
-
-
-def _word(check: Check) -> str:
-    return WORDS.get(check.verdict, check.verdict)
 
 
 def _filled(text: str) -> list[str]:

@@ -1,11 +1,21 @@
 """What several reports say in the same words: about one check, or about the first that failed."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from grader.reports.terminal import WORDS, printable
+from grader.results import to_look_at
 
+MARKS = {"passed": "✓", "not_judged": "–"}
+WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
+JOINER = "\N{WORD JOINER}"  # is not seen, and parts what a runner takes for a command
 LONGEST = 4000  # characters of what a student's code printed
+
+
+def printable(text: str) -> str:
+    """Without control characters, which could paint over the table, and without commands to a GitHub runner."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
@@ -15,11 +25,17 @@ def clean(text: str, longest: int = LONGEST) -> str:
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
+    """Who breaks the line could add a row of his own to a table."""
     return " ".join(clean(text, longest).split())
 
 
 def verdict(check: dict[str, Any]) -> str:
-    return WORDS.get(check["verdict"], check["verdict"])
+    return word(check["verdict"])
+
+
+def word(verdict: str) -> str:
+    """A verdict as people read it."""
+    return WORDS.get(verdict, verdict)
 
 
 def explanation(check: dict[str, Any], longest: int = LONGEST) -> str:
@@ -39,10 +55,9 @@ def score_line(results: dict[str, Any]) -> str:
     return f"{results['score']:g} of {results['max_score']:g} points"
 
 
-def first_to_look_at(results: dict[str, Any]) -> dict[str, Any] | None:
-    """The first check that failed; else the first that was not judged."""
-    lost = [check for check in results["checks"] if check["verdict"] != "passed"]
-    return next((check for check in lost if check["verdict"] != "not_judged"), lost[0] if lost else None)
+def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """See `grader.results.to_look_at`."""
+    return [checks[i] for i in to_look_at([check["verdict"] for check in checks])]
 
 
 def within(size: int, write: Callable[[int], str]) -> str:

@@ -65,7 +65,7 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
     """One round of one variant, in this process."""
     device = choose_device(config.runtime.device).value
     m, batch = config.model, config.data.batch_size
-    shape = (m.image_channels, m.image_size, m.image_size)
+    shape = m.image_shape
     images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape).train
     torch.manual_seed(0)
     model = DiffusionModel(m).to(device)
@@ -139,7 +139,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 def forward_flops(config: Config) -> int:
     """Floating-point operations of the network on one image, counted by torch."""
     m = config.model
-    x, t = torch.randn(1, m.image_channels, m.image_size, m.image_size), torch.zeros(1, dtype=torch.long)
+    x, t = torch.randn(1, *m.image_shape), torch.zeros(1, dtype=torch.long)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         DiffusionModel(m).eval()(x, t)
     return counter.get_total_flops()

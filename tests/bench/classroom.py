@@ -25,9 +25,9 @@ import torch
 from assignment.ddpm.progress import progress_bar
 from grader.classroom.jobs import HISTORY, RESULTS
 from tests.bench.results import load, write
-from tests.classes import gradings, lay_out, misjudged, processes
 from tests.conftest import ROOT
-from tests.slurm import slurm, why_not
+from tests.support.classes import gradings, lay_out, misjudged, processes
+from tests.support.slurm import slurm, why_not
 
 SLOTS = os.cpu_count() or 1
 KILLS = {"controller": 3, "grading": 4, "job": 3}  # in the second half

@@ -19,9 +19,9 @@ import torch
 
 from assignment.ddpm.config import load_config
 from reference.model import DiffusionModel
-from tests.bank import BANK
 from tests.bench.results import write
 from tests.conftest import ROOT
+from tests.proof.bank import BANK
 
 ROUNDS = 3
 PYTEST = ["-m", "pytest", "grader", "-q"]
@@ -55,7 +55,7 @@ def step_seconds(folder: Path, config: str) -> dict[str, float]:
     exec(compile((folder / "model.py").read_text(), "model.py", "exec"), scope)
     found = {}
     for name, network in (("submission", scope["DiffusionModel"](m)), ("reference", DiffusionModel(m))):
-        x, t = torch.randn(8, m.image_channels, m.image_size, m.image_size), torch.arange(8)
+        x, t = torch.randn(8, *m.image_shape), torch.arange(8)
         network(x, t).square().mean().backward()
         start = time.perf_counter()
         for _ in range(3):

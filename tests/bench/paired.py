@@ -21,13 +21,13 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.data import Images, load_images, to_float
 from assignment.ddpm.device import choose_device
 from assignment.ddpm.diffusion import GaussianDiffusion
-from grader.checks.paired import compare
+from grader.checks.beats_reference import compare
 from grader.metrics.record import WEIGHTS
 from grader.metrics.triples import draw_triples, losses, widths
 from reference.model import DiffusionModel
 from tests.bench.results import write
 from tests.conftest import ROOT
-from tests.trained import network_class
+from tests.proof.trained import network_class
 
 BATCH = 256
 PASSES = 20
@@ -78,10 +78,8 @@ def main() -> int:
     config = load_config(args.config)
     device, m = choose_device(config.runtime.device).value, config.model
     torch.manual_seed(0)
-    diffusion = GaussianDiffusion(m.num_timesteps, config.diffusion.beta_start, config.diffusion.beta_end, device)
-    images = load_images(
-        config.data.name, config.data.root, limit=None, shape=(m.image_channels, m.image_size, m.image_size)
-    )
+    diffusion = GaussianDiffusion.of(config, device)
+    images = load_images(config.data.name, config.data.root, limit=None, shape=m.image_shape)
     student, reference = network_class(args.model)(m), DiffusionModel(m)
     load_weights(student, args.weights)
     reference.load_state_dict(safetensors.torch.load_file(WEIGHTS / f"{args.config.stem}.safetensors"))

@@ -5,7 +5,7 @@ A test compares both with what this would write, so no figure in them can go sta
 
 from pathlib import Path
 
-from grader.grading import load_grading
+from grader.grading_config import load_grading
 from grader.metrics import classifier
 from grader.metrics.record import load_record
 from tests.bench.__main__ import table
@@ -51,9 +51,11 @@ def runs() -> str:
 def speed() -> str:
     """Beside the plain way, on an idle machine and on a busy one."""
     parts = []
-    for config, result in each("") + each("busy-"):
+    for _, result in each("") + each("busy-"):
         busy = f"beside {result['beside']} busy processes; " if result["beside"] else ""
-        about = f"{' or '.join(result['setting'])}; median of {result['rounds']} rounds of {result['steps']} training steps"
+        about = (
+            f"{' or '.join(result['setting'])}; median of {result['rounds']} rounds of {result['steps']} training steps"
+        )
         parts.append(f"{table(result)}\n\n{busy}{where(result)}; {about}")
     if not any(result["machine"]["type"] == "cuda" for _, result in each("")):
         parts.append("GPU: not yet measured.")
@@ -367,7 +369,7 @@ def container() -> str:
     kind = "CUDA" if result["cuda_build"] else "CPUs"
     return (
         f"On {result['processor_share']:g} of a processor, for a U-Net of the bank and PyTorch for {kind}: "
-        f"{'; '.join(said)} (`python -m tests.container`; {where(result)})."
+        f"{'; '.join(said)} (`python -m tests.proof.container`; {where(result)})."
     )
 
 

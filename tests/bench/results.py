@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from grader.machine import machine
+from grader.metrics.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 

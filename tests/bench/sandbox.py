@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from grader.nursery import Nursery
-from grader.sandbox import find_sandbox
-from grader.submission import Submission
-from tests.bank import BANK
+from grader.submission.fork_server import ForkServer
+from grader.submission.process import Submission
+from grader.submission.sandbox import find_sandbox
 from tests.bench.results import write
+from tests.proof.bank import BANK
 
 ROUNDS = 15
 CONFIG = {"image_channels": 1, "image_size": 8, "num_timesteps": 1000}
@@ -31,9 +31,9 @@ def once(folder: Path, kind: str) -> dict[str, float]:
     """Seconds of a first worker, everything included, and of one more worker after it."""
     find_sandbox.cache_clear()  # a command line has to look for it, too
     start = time.perf_counter()
-    nursery = Nursery(fork=True, sandbox=find_sandbox(kind))
+    fork_server = ForkServer(fork=True, sandbox=find_sandbox(kind))
     try:
-        submission = Submission(folder, nursery, device="cpu")
+        submission = Submission(folder, fork_server, device="cpu")
         build(submission)
         submission.stop()
         first = time.perf_counter() - start
@@ -42,7 +42,7 @@ def once(folder: Path, kind: str) -> dict[str, float]:
         submission.stop()
         return {"first_worker": first, "next_worker": time.perf_counter() - start}
     finally:
-        nursery.close()
+        fork_server.close()
 
 
 def main() -> None:

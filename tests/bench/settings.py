@@ -22,7 +22,7 @@ def main() -> None:
         config = load_config(file)
         device = choose_device(config.runtime.device).value
         m, batch = config.model, config.data.batch_size
-        shape = (batch, m.image_channels, m.image_size, m.image_size)
+        shape = (batch, *m.image_shape)
         tuned = tune(DiffusionModel(m).to(device), config.runtime, shape, device, steps=STEPS)
         print(f"{file}: {tuned}", *(f"  {setting}: {says}" for setting, says in tuned.measured.items()), sep="\n")
         figures = {"chosen": str(tuned.setting), "reason": tuned.reason, "measured": tuned.measured}

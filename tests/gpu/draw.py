@@ -6,7 +6,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from grader.grading import Drawing
+from grader.grading_config import Drawing
 from grader.recording.measure import Reference
 
 MILESTONE_STEPS = 50

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bank import BANK
+from tests.proof.bank import BANK
 
 OUTPUT = Path("outputs") / "gpu-graded"
 

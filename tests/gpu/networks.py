@@ -19,8 +19,8 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.runner import Runner, Setting
 from grader.metrics.draw import draw, to_bytes
 from reference.sampler import DDPMSampler
-from tests.bank import BANK
-from tests.trained import network_class
+from tests.proof.bank import BANK
+from tests.proof.trained import network_class
 
 OUTPUT = Path("outputs") / "gpu-networks"
 NETWORKS = (

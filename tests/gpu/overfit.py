@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from tests.bank import Entry, entries
 from tests.bench.results import write
+from tests.proof.bank import Entry, entries
 
 CHECKS = ("training.overfits", "training.predicts_noise", "training.not_squashed")
 

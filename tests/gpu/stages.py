@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 STATE = ROOT / "outputs" / "gpu-stages"  # a log and an end for each stage
 RESULTS = ROOT / "tests" / "bench" / "results" / "stages-cuda.json"
 DATA = ("fashion_mnist", "cifar10")
-BANK = "tests/submissions"
+BANK = "tests/proof/submissions"
 AROUND = 40  # seconds around a training: importing, measuring settings, compiling, samples.png
 
 
@@ -58,7 +58,7 @@ def _fashion_mnist() -> list[Stage]:
 
     return [
         Stage("bench", "", 60, bench),
-        Stage("tests", "grading", 30, lambda left: ["-m", "pytest", "tests/test_gpu.py", "-p", "no:cacheprovider"]),
+        Stage("tests", "grading", 30, lambda left: ["-m", "pytest", "tests/gpu/test_gpu.py", "-p", "no:cacheprovider"]),
         Stage("reference", "training", 100, reference(config), reserve=55),
         Stage("draw", "training", 15, draw(config, 2048, 50, 250)),
         Stage("draw-1000", "training", 15, draw(config, 1024, 1000)),
@@ -116,7 +116,7 @@ def _rehearsal() -> list[Stage]:
         return ["-m", "tests.gpu.overfit", "--device", "cpu", "--configs", "digits", "--names", "residual_convnet"]
 
     return [
-        Stage("tests", "grading", 1, lambda left: ["-m", "pytest", "tests/test_gpu.py", "-p", "no:cacheprovider"]),
+        Stage("tests", "grading", 1, lambda left: ["-m", "pytest", "tests/gpu/test_gpu.py", "-p", "no:cacheprovider"]),
         Stage("reference", "training", 1, reference(config, *tiny)),
         Stage("draw", "training", 1,
               lambda left: ["-m", "tests.gpu.draw", *about, "--images", "4", "--steps", "5", "--milestones", "4", cpu]),
@@ -156,7 +156,7 @@ def note_all() -> None:
 
 
 def _machine() -> dict[str, str | int]:
-    """As grader/machine.py tells it, without importing torch: seconds count here."""
+    """As grader/metrics/machine.py tells it, without importing torch: seconds count here."""
     name = "none"
     if shutil.which("nvidia-smi"):
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

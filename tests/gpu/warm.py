@@ -17,7 +17,7 @@ def main() -> None:
     m, batch = config.model, config.data.batch_size
     setting = Setting(torch.bfloat16, channels_last=True, compile=True)
     runner = Runner(DiffusionModel(m).to("cuda"), setting).train()
-    x = torch.randn(batch, m.image_channels, m.image_size, m.image_size, device="cuda")
+    x = torch.randn(batch, *m.image_shape, device="cuda")
     for _ in range(2):
         started = time.monotonic()
         runner(x, torch.zeros(batch, dtype=torch.long, device="cuda")).square().mean().backward()

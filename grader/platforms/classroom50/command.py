@@ -3,12 +3,12 @@
 python -m grader classroom50 FOLDER      (make classroom50 TARGET=FOLDER)
 """
 
-import sys
 from pathlib import Path
 
-from assignment.ddpm.errors import Parser, UserError
-from grader import ROOT, packing
-from grader.platforms.pack import grader_without_weights
+from assignment.ddpm.errors import Parser, run_command
+from grader import ROOT
+from grader.bundles import packing
+from grader.bundles.untrained_grader import grader_without_weights
 
 FILES = ("autograder.py", "runtime.json")
 
@@ -20,14 +20,12 @@ def contents() -> dict[str, bytes]:
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 written, 2 the call or a file is wrong."""
+    return run_command(lambda: run(argv))
+
+
+def run(argv: list[str]) -> None:
     parser = Parser(prog="python -m grader classroom50", description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one: CLASSROOM/autograders/ASSIGNMENT")
-    try:
-        args = parser.parse_args(argv)
-        bundle = contents()
-        packing.write(args.folder, bundle)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return UserError.exit_code
+    args, bundle = parser.parse_args(argv), contents()
+    packing.write(args.folder, bundle)
     print(f"{args.folder}: {len(bundle)} files, {sum(map(len, bundle.values())) / 1e6:.1f} MB")
-    return 0

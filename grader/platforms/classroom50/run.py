@@ -9,17 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import run_command
 from assignment.ddpm.files import replacing
-from grader.errors import GraderFault
-from grader.grading import load_grading
-from grader.platforms.apart import LEVELS, grade_apart
-from grader.platforms.log import without_commands
-from grader.platforms.take import take
+from grader.check_ids import needs_training
+from grader.grading_config import load_grading
+from grader.platforms.time_limited import LEVELS, grade_apart
 from grader.reports import classroom50, github_summary
-from grader.reports.github import inline
-from grader.rubric import needs_training
-from grader.seeds import DRAW, choose_seed
+from grader.reports.github import commands_off, inline
+from grader.results import level_of
+from grader.submission.handed_in import take
+from grader.submission.seed import DRAW, choose_seed
 
 MINUTES = 10  # the job stops after 15, and installs PyTorch in these
 SANDBOX = "required"  # without one, a student's code could write its own result.json
@@ -34,14 +33,14 @@ def grade(checkout: Path) -> tuple[str, str]:
         if problem := take(checkout, submission):
             return nothing_handed_in(problem), f"## Nothing could be graded\n\n{inline(problem)}\n"
         seed, _ = choose_seed(submission, None, DRAW)
-        with without_commands():
+        with commands_off():
             results = grade_apart(submission, seed=seed, minutes=MINUTES, sandbox=SANDBOX)
     return classroom50.render(results), github_summary.render(results)
 
 
 def nothing_handed_in(problem: str) -> str:
     points = load_grading().points
-    most = round(sum(points[i] for i in points if int(i[len("level")]) in LEVELS and not needs_training(i)))
+    most = round(sum(points[i] for i in points if level_of(i) in LEVELS and not needs_training(i)))
     test = {"test-name": "handed in", "passed": False, "score": 0, "max-score": most, "message": inline(problem)}
     page = {"schema": "classroom50/result/v1"} | classroom50.identity(os.environ)
     return json.dumps(page | {"score": 0, "max-score": most, "tests": [test]}) + "\n"
@@ -49,20 +48,16 @@ def nothing_handed_in(problem: str) -> str:
 
 def main(checkout: str) -> int:
     """Exit codes: 0 graded, 2 not called by Classroom 50's runner, 3 the grader itself failed."""
-    try:
-        classroom50.identity(os.environ)
-        result, body = grade(Path(checkout))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return UserError.exit_code
-    except GraderFault as fault:
-        print(f"the grader failed, nothing is said about the submission: {fault}", file=sys.stderr)
-        return 3
+    return run_command(lambda: run(checkout))
+
+
+def run(checkout: str) -> None:
+    classroom50.identity(os.environ)
+    result, body = grade(Path(checkout))
     pages = {"result.json": result} | ({"release-body.md": body} if len(body) <= LONGEST else {})
     for name, page in pages.items():
         with replacing(Path(checkout) / name) as temporary:
             temporary.write_bytes(page.encode("utf-8", "replace"))
-    return 0
 
 
 if __name__ == "__main__":

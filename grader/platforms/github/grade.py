@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from grader import ROOT
-from grader.platforms.log import without_commands
-from grader.platforms.take import home_of, take
+from grader.check_ids import needs_training
 from grader.reports import github_annotations, github_summary
-from grader.reports.github import inline
+from grader.reports.github import commands_off, inline
 from grader.reports.reading import load
-from grader.rubric import needs_training
+from grader.submission.handed_in import find_assignment, take
 
 NO_GPU = (
     "This runner has no GPU: the short training of level 1 is shorter than on one, and samples of trained networks are "
@@ -36,7 +35,7 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
 
 def run_grader(submission: Path, output: Path, words: list[str]) -> int:
     command = [sys.executable, "-m", "grader", str(submission), "--output", str(output), *words]
-    with without_commands():
+    with commands_off():
         return subprocess.run(command, cwd=ROOT).returncode
 
 
@@ -72,7 +71,7 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
         return code
     results = load(Path(output) / "results.json")
     tell(github_summary.render(results), *remarks(results))
-    inside = home_of(Path(checkout)).relative_to(checkout)
+    inside = find_assignment(Path(checkout)).relative_to(checkout)
     print(github_annotations.render(results, "" if inside == Path() else f"{inside.as_posix()}/"), end="")
     wanted = float(environment["PASS_SCORE"])
     if results["score"] < wanted:

@@ -5,16 +5,16 @@ python -m grader gradescope [--output FILE] [--level N]… [--secret-seed FILE] 
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from assignment.ddpm.errors import Parser, UserError
-from grader import ROOT, packing
-from grader.platforms.apart import LEVELS
+from assignment.ddpm.errors import Parser, UserError, run_command
+from grader import ROOT
+from grader.bundles import packing
+from grader.bundles.untrained_grader import grader_without_weights
 from grader.platforms.gradescope.run import SECRET, SETTINGS
-from grader.platforms.pack import grader_without_weights
+from grader.platforms.time_limited import LEVELS
 from grader.reports.gradescope import VISIBILITIES
-from grader.seeds import choose_seed
+from grader.submission.seed import choose_seed
 
 SCRIPTS = ("setup.sh", "run_autograder")
 
@@ -46,11 +46,9 @@ def contents(args: argparse.Namespace) -> dict[str, bytes]:
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 written, 2 the call or a file is wrong."""
-    try:
-        args = parse(argv)
-        packing.write(args.output, contents(args))
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return UserError.exit_code
+    return run_command(lambda: run(parse(argv)))
+
+
+def run(args: argparse.Namespace) -> None:
+    packing.write(args.output, contents(args))
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, to be uploaded under Configure Autograder")
-    return 0

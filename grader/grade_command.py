@@ -1,0 +1,85 @@
+"""Grade a submission.
+
+python -m grader [grade] SUBMISSION [--level N]… [--config FILE] [--train] [--output DIR] [key=value …]
+"""
+
+import argparse
+from pathlib import Path
+
+from assignment.ddpm.config import load_config
+from assignment.ddpm.errors import Parser, UserError, run_command
+from assignment.ddpm.files import replacing
+from grader.check_ids import config_file
+from grader.grading_config import load_grading
+from grader.grading_options import OPTIONS, GradingOptions, add_options
+from grader.reports import html
+from grader.reports.reading import load
+from grader.submission.sandbox import find_sandbox
+
+
+def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
+    """Raises UserError for anything that does not fit."""
+    parser = Parser(
+        prog="python -m grader grade", description=__doc__.splitlines()[0], allow_abbrev=False,
+        usage=__doc__.splitlines()[2],
+        epilog="exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
+    )  # fmt: skip
+    parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")
+    parser.add_argument(
+        "--output", type=Path, default=Path("outputs"), metavar="DIR",
+        help="where results.json, report.html and pictures are written; default: outputs",
+    )  # fmt: skip
+    add_options(parser, *OPTIONS)
+    args = parser.parse_intermixed_args(argv)
+    options = GradingOptions.of(args)
+    if not args.submission.is_dir():
+        what = "a file; expected the folder it lies in" if args.submission.exists() else "no such folder"
+        raise UserError(f"{args.submission}: {what}")
+    return args, options
+
+
+def run(submission: Path, output: Path, options: GradingOptions) -> Path:
+    """Grade, and write results.json and report.html into `output`; returns the former's path."""
+    from grader.grade import grade  # imports torch: not before the call is known to be right
+    from grader.submission.seed import DRAW, choose_seed
+
+    sandbox = find_sandbox(options.sandbox)
+    load_grading()
+    if options.secret_seed:
+        choose_seed(submission, options.seed, options.secret_seed)
+    files = {level: config_file(level, options.config) for level in options.levels}
+    configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
+    output.mkdir(parents=True, exist_ok=True)
+    if 1 in files:  # images that are not there are the caller's to provide, before anything else is done
+        from assignment.ddpm.data import load_images
+
+        config = configs[files[1]]
+        load_images(config.data.name, config.data.root, limit=None, shape=config.model.image_shape)
+
+    words, overrides = options.for_pytest(), list(options.overrides)
+    if options.seed is None and not options.secret_seed:
+        words.append(f"--secret-seed={DRAW}")
+    if options.train:
+        from grader.train_submission import train
+
+        trained = {file for level, file in files.items() if level != 4}
+        overrides.append(f"output_dir={train(submission, trained, options.overrides, output, sandbox)}")
+    results = grade(
+        submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,
+        options=[*words, f"--figures={output}"],
+    )  # fmt: skip
+    results.save(output / "results.json")
+    with replacing(output / "report.html") as temporary:
+        temporary.write_bytes(html.render(load(output / "results.json"), output).encode("utf-8", "replace"))
+    return output / "results.json"
+
+
+def main(argv: list[str]) -> int:
+    """Exit codes: 0 graded, 2 the call or a file is wrong, 3 the grader or the machine failed, 130 interrupted."""
+
+    def command() -> None:
+        args, options = parse(argv)
+        written = run(args.submission, args.output, options)
+        print(f"\nresults: {written}, as a page: {written.with_name('report.html')}")
+
+    return run_command(command, interrupted="no results were written")

@@ -1,0 +1,91 @@
+"""configs/grading.yaml: the points of each check, the overfit run, what samples have to show, limits of a process."""
+
+import difflib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from assignment.ddpm.config import UNREADABLE
+from assignment.ddpm.errors import UserError
+from grader import ROOT
+from grader.check_ids import check_ids
+from grader.worker.limits import Limits
+
+GRADING = ROOT / "configs" / "grading.yaml"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Of the overfit run: at most `steps` steps on batches of `batch`, from `images` images."""
+
+    images: int
+    batch: int
+    steps: int
+    share: float  # of the loss of the best scaling of x_t, which the network has to come below
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How many samples are drawn, in how many steps of the sampler."""
+
+    images: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What samples of a data set have to show, and how many are drawn on which kind of device."""
+
+    cpu: Drawing
+    gpu: Drawing
+    above_real: float  # FID, at most, above that of as many real images that no training has seen
+    confidence: float  # at least this part of what the classifier has on real images
+    rarest_class: float  # share of the samples, at least, in each class but `missing_classes`
+    commonest_class: float  # … and at most in any
+    missing_classes: int
+    damaged: float  # share of the samples, at most, that look damaged
+    copies: float  # share of the samples, at most, that show a training image again
+
+    def setting(self, kind: str) -> Drawing:
+        return getattr(self, kind)
+
+
+@dataclass(frozen=True)
+class Grading:
+    points: dict[str, float]
+    overfit: dict[str, Budget]
+    samples: dict[str, Samples]
+    limits: Limits
+
+
+def load_grading(path: Path = GRADING) -> Grading:
+    """Raises UserError where a value is not what it should be."""
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path))
+        points = {str(k): float(v) for k, v in values["points"].items()}
+        overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
+        samples = {
+            str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **{name: n + 0 for name, n in v.items()})
+            for k, v in values["samples"].items()
+        }
+        limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
+        counts = [n for of in (*overfit.values(), *(s.setting(k) for s in samples.values() for k in ("cpu", "gpu")))
+                  for n in (of.images, of.steps)]  # fmt: skip
+        if not all(isinstance(n, int) and n > 0 for n in counts):
+            raise ValueError("images and steps are whole numbers above 0")
+        if not all(s.missing_classes in range(10) for s in samples.values()):
+            raise ValueError("missing_classes is a whole number below 10")
+    except (KeyError, *UNREADABLE, OSError) as error:
+        raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
+    if unknown := [k for k in points if k not in check_ids()]:
+        near = difflib.get_close_matches(unknown[0], check_ids(), n=1, cutoff=0.0)[0]
+        raise UserError(f"{path}: points.{unknown[0]}: there is no such check; did you mean {near}?")
+    if missing := [k for k in check_ids() if k not in points]:
+        raise UserError(f"{path}: points.{missing[0]}: missing; expected a number, which may be 0")
+    if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
+        raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
+    if wrong := [k for k, v in vars(limits).items() if v <= 0]:
+        raise UserError(f"{path}: limits.{wrong[0]}: expected more than 0")
+    return Grading(points, overfit, samples, limits)

@@ -1,0 +1,93 @@
+"""How a submission is graded: the options that `python -m grader`, `class` and pytest share, each described once."""
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+
+LEVELS = (1, 2, 3, 4)
+SANDBOXES = ("auto", "required", "none")
+
+# keywords of argparse's add_argument, and of pytest's addoption, which takes the same
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--level": {
+        "type": int, "action": "append", "metavar": "N", "help": "1 to 4; may be repeated; default: all of them",
+    },
+    "--config": {
+        "type": Path, "metavar": "FILE",
+        "help": "the configuration to grade on; default: Fashion-MNIST, and CIFAR-10 for level 3",
+    },
+    "--weights": {
+        "type": Path, "metavar": "FILE", "help": "the trained weights; default: those of the run that main.py left",
+    },
+    "--train": {
+        "action": "store_true", "help": "train first if the contract is kept; resumes a training that was stopped",
+    },
+    "--inception": {
+        "metavar": "FILE",
+        "help": "also report the standard Inception FID, from torch-fidelity's file of weights, or `download`",
+    },
+    "--trusted": {"action": "store_true", "help": "allow ready-made networks: for the reference itself"},
+    "--seed": {"type": int, "metavar": "N", "help": "of the judge's inputs; default: a secret one, which is recorded"},
+    "--secret-seed": {
+        "metavar": "FILE",
+        "help": "derive the seed from the secret in this file and from the submission: the same when graded again",
+    },
+    "--sandbox": {
+        "choices": SANDBOXES, "default": "auto",
+        "help": "bubblewrap around the submission: where there is one (auto), insist on one (required), or none",
+    },
+}  # fmt: skip
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Declare some of the options, and the overrides of the configuration."""
+    for name in names:
+        parser.add_argument(name, **OPTIONS[name])
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the configuration")
+
+
+@dataclass(frozen=True)
+class GradingOptions:
+    levels: tuple[int, ...] = LEVELS
+    config: Path | None = None
+    weights: Path | None = None
+    train: bool = False
+    inception: str | None = None
+    trusted: bool = False
+    seed: int | None = None
+    secret_seed: str | None = None
+    sandbox: str = "auto"
+    overrides: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "GradingOptions":
+        """What was typed. Raises UserError for a level that does not exist, and for options that exclude each other."""
+        levels = tuple(sorted(set(args.level or LEVELS)))
+        if wrong := [level for level in levels if level not in LEVELS]:
+            raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
+        given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
+        options = cls(**given | {"levels": levels, "overrides": tuple(args.overrides)})
+        if options.weights and options.train:
+            raise UserError("--weights and --train: expected one of them, as --train makes weights of its own")
+        return options
+
+    def words(self) -> list[str]:
+        """The same as arguments of `python -m grader`; paths in full, as a job runs elsewhere."""
+        words = [word for level in self.levels for word in ("--level", str(level))]
+        for name, value in (("--config", self.config), ("--secret-seed", self.secret_seed)):
+            if value:
+                words += [name, str(Path(value).resolve())]
+        return [*words, "--sandbox", self.sandbox, *(["--train"] if self.train else []), *self.overrides]
+
+    def for_pytest(self) -> list[str]:
+        """The same as options of the suite, without what `grade` takes by name: levels, config, seed, overrides."""
+        words = [f"--sandbox={self.sandbox}"]
+        for name, value in (
+            ("--weights", self.weights), ("--inception", self.inception), ("--secret-seed", self.secret_seed),
+        ):  # fmt: skip
+            if value:
+                words.append(f"{name}={value}")
+        return [*words, *(["--trusted"] if self.trusted else [])]

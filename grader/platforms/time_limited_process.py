@@ -1,0 +1,56 @@
+"""The process in which a platform's submission is graded, which tells the results so far after every check.
+
+Started by grader.platforms.time_limited, with what it is to do.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from assignment.ddpm.errors import run_command
+from grader.worker.processes import hide_memory
+
+
+class Teller:
+    """A plugin of pytest: after every check it writes the results so far, a line of JSON each."""
+
+    def __init__(self, channel: TextIO) -> None:
+        self.channel = channel
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        done = yield
+        results = item.config.pluginmanager.get_plugin("judge").results
+        print(json.dumps(results.to_json()), file=self.channel, flush=True)
+        return done
+
+
+def main(submission: str, channel: int, level: int, config: str, overrides: list[str], seed: int, sandbox: str) -> int:
+    """Exit codes: 0 graded, 3 the grader itself failed."""
+    hide_memory()  # and with it the channel
+    subprocess.run([sys.executable, "-m", "grader.platforms.measure_pace", sandbox, config, *overrides], check=True)
+
+    from grader.grade import grade  # imports torch
+
+    def command() -> None:
+        with os.fdopen(channel, "w") as told:
+            grade(
+                Path(submission), levels=[level], config=Path(config), overrides=overrides, seed=seed,
+                options=[
+                    "-m", "not trained", f"--sandbox={sandbox}", f"--figures={tempfile.gettempdir()}",
+                ],
+                plugins=[Teller(told)],
+            )  # fmt: skip
+
+    return run_command(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main(**json.loads(sys.argv[1])))

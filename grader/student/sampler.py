@@ -1,0 +1,115 @@
+"""A student's sampler as the checks use it. In the network's place the judge answers, so it sees every call itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.checks.finding import CheckFailed
+from grader.checks.measure_step import Step
+from grader.checks.output_contract import check_finite, check_output
+from grader.checks.schedule import Schedule
+from grader.student.deadlines import FLOOR, Pace
+from grader.submission.process import Reply, Submission
+
+Model = Callable[[Tensor, Tensor], Tensor]
+REAL = (
+    torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+)  # fmt: skip
+
+
+@dataclass
+class Trace:
+    """All calls of the model during one sampling, and the result."""
+
+    facts: list[dict[str, Any]] = field(default_factory=list)  # of each call, as the worker describes it
+    x: list[Tensor] = field(default_factory=list)
+    t: list[Tensor | None] = field(default_factory=list)
+    eps: list[Tensor] = field(default_factory=list)
+    result: Reply | None = None
+
+    @property
+    def steps(self) -> list[int]:
+        """The t of each call; −1 where it was no tensor. A batch with different t counts as its largest."""
+        return [-1 if t is None or not t.numel() else int(t.max()) for t in self.t]
+
+    def of_t(self, key: str) -> list[Any]:
+        return [facts["t"].get(key) for facts in self.facts]
+
+
+def is_usable(t: Tensor | None, batch: int) -> bool:
+    """Whether a t can be counted with at all: real, finite numbers, one for all or one for each."""
+    if t is None or t.dtype not in REAL or t.numel() not in (1, batch):
+        return False
+    return bool(t.isfinite().all())
+
+
+class Sampler:
+    """One DDPMSampler on a schedule, in the worker."""
+
+    def __init__(self, submission: Submission, pace: Pace, schedule: Schedule, *, seed: int) -> None:
+        self.submission, self.pace, self.schedule, self.seed = submission, pace, schedule, seed
+        about = [schedule.T, schedule.beta_start, schedule.beta_end]
+        submission.request("build_sampler", seconds=FLOOR, name="sampler", schedule=about)
+
+    def reply(self, x_t: Tensor, t: Tensor, eps: Tensor, *, seed: int) -> Reply:
+        """One call of p_sample, whatever comes back; the model answers eps."""
+        return self.submission.request(
+            "p_sample", seconds=self.pace.for_sampling(1), tensors={"x_t": x_t, "t": t}, name="sampler", seed=seed,
+            answer=lambda facts, tensors: eps,
+        )  # fmt: skip
+
+    def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int) -> Tensor:
+        """The same, verified: x_{t-1} of x_t's shape, finite."""
+        steps = torch.full((len(x_t),), t) if isinstance(t, int) else t
+        reply = self.reply(x_t, steps, eps, seed=seed)
+        check_output(reply.values, reply.tensors.get("y"), x_t.shape, x_t.dtype, self.submission.device)
+        check_finite(reply.tensors["y"], f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
+        return reply.tensors["y"]
+
+    def step(self, t: int, inputs: tuple[Tensor, Tensor], *, seed: int) -> Step:
+        x_t, eps = inputs
+        return Step(self.schedule, t, x_t, eps, self.p_sample(x_t, t, eps, seed=seed))
+
+    def trace(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Trace:
+        """One sampling, with every call of the model on record. A sampler that calls on and on is stopped."""
+        trace = Trace()
+
+        def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
+            x, t = tensors.get("x"), tensors.get("t")
+            if x is None or x.dtype not in REAL or x.shape != torch.Size(shape):
+                got = facts.get("x", {}).get("shape", facts.get("x", {}).get("type"))
+                raise CheckFailed(
+                    f"expected the model to be called with x of shape {tuple(shape)}, got {got}",
+                    "x keeps the shape that sample was asked for, (B, C, H, W), through all steps.",
+                )
+            if len(trace.x) > 3 * self.schedule.T:
+                raise CheckFailed(
+                    f"expected {self.schedule.T} calls of the model, got more than {3 * self.schedule.T}",
+                    "Ask the model once in a step.",
+                )
+            trace.facts.append(facts)
+            trace.x.append(x.float())
+            trace.t.append(t if is_usable(t, len(x)) else None)
+            trace.eps.append(model(x.float(), torch.zeros(1) if trace.t[-1] is None else t))
+            return trace.eps[-1]
+
+        trace.result = self.submission.request(
+            "sample", seconds=self.pace.for_sampling(self.schedule.T), name="sampler", shape=list(shape), seed=seed,
+            answer=answer,
+        )  # fmt: skip
+        return trace
+
+    def sample(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Tensor:
+        """Samples, verified: of the shape asked for, float32, finite."""
+        return self.verified(self.trace(model, shape, seed=seed), shape)
+
+    def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
+        """What a sampling gave: of the shape asked for, float32, finite."""
+        reply = trace.result
+        check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
+        check_finite(reply.tensors["y"], "in the samples")
+        return reply.tensors["y"]

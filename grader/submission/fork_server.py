@@ -1,0 +1,177 @@
+"""Where workers come from. Imports no torch: it is started before the judge imports it, so that both do so at once."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import ROOT
+from grader.errors import GraderFault
+from grader.submission.sandbox import Sandbox, clean_environment, our_code, ready_made, user_for
+from grader.submission.temporary_folder import TemporaryFolder
+from grader.worker.limits import Limits, tasks_of_user
+from grader.worker.processes import SCRATCH
+
+BOOT_SECONDS = 120  # for our own process to import torch, on a slow disk
+REPLY_SECONDS = 60  # for a fork server that runs: it may be in the middle of an import
+NO_SANDBOX, DEFAULT_LIMITS = Sandbox(), Limits()
+
+
+@dataclass
+class Ending:
+    """How a worker ended: its wait status, and whether that was our doing."""
+
+    status: int = 0
+    killed: bool = True
+
+
+@dataclass
+class Process:
+    """A worker under way: the socket to it, and the pipe that its prints come through."""
+
+    sock: socket.socket
+    output: int
+    end: Callable[[], Ending]
+    printed: bytearray = field(default_factory=bytearray)
+
+
+class ForkServer:
+    """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work.
+
+    Where there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
+    Submissions lie in `home`, which the sandbox shows read-only. Ready-made networks are there for the `trusted` only.
+    """
+
+    def __init__(
+        self, *, fork: bool, sandbox: Sandbox = NO_SANDBOX, limits: Limits = DEFAULT_LIMITS, trusted: bool = False
+    ) -> None:
+        self.fork, self.sandbox, self.limits, self.trusted = fork, sandbox, limits, trusted
+        self.user = user_for(os.getpid()) if sandbox else None
+        self.home = TemporaryFolder()
+        if self.user is not None:
+            os.chown(self.home.path, self.user, self.user)
+        self.process: subprocess.Popen | None = None
+        if fork:
+            self._open()
+
+    def _open(self) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(BOOT_SECONDS)
+        self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
+        theirs.close()
+
+    def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen:
+        # threads that wait by spinning slow each other down a hundredfold where other programs want the cores, too
+        env = {"OMP_WAIT_POLICY": "PASSIVE"} | clean_environment()
+        env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch makes this folder when imported: let it be there already
+        command = self.sandbox.wrap(
+            [sys.executable, "-m", "grader.worker", *arguments], at=ROOT, readable=[*our_code(), self.home.path],
+            hidden=[] if self.trusted else ready_made(), scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
+        )  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork
+        )
+
+    def spawn(self, folder: Path, device: str, *, threads: int) -> Process:
+        """A worker for the clean tree in `folder`, which lies in `home`."""
+        scratch = SCRATCH
+        if not self.sandbox:
+            scratch = folder / "scratch"
+            scratch.mkdir()
+        request = {
+            "folder": str(folder), "scratch": str(scratch), "device": device, "threads": threads,
+            "trusted": self.trusted, "user": self.user, "limits": asdict(self.limits), "running": tasks_of_user(),
+        }  # fmt: skip
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        try:
+            end = self._fork(request, theirs, write) if self.fork else self._spawn(request, ours, theirs, write)
+        except BaseException:
+            ours.close()
+            os.close(read)
+            raise
+        finally:
+            theirs.close()
+            os.close(write)
+        os.set_blocking(read, False)
+        ours.setblocking(False)
+        return Process(ours, read, end)
+
+    def _fork(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
+        if self.process is None:
+            self._open()
+        try:
+            pid = self._ask(request, [theirs.fileno(), write])["pid"]
+        except OSError:  # without a sandbox, a submission can kill its parent: then there is another one
+            self._close_process()
+            self._open()
+            pid = self._ask(request, [theirs.fileno(), write])["pid"]
+
+        def end() -> Ending:
+            try:
+                answer = self._ask({"end": pid})
+            except OSError:  # died with its fork server, or is about to
+                self._close_process()
+                return Ending()
+            if answer["used"]:  # what one submission left in the sandbox is not for the next one
+                self._close_process()
+            return Ending(answer["status"], answer["killed"])
+
+        return end
+
+    def _ask(self, request: dict[str, Any], files: Sequence[int] = ()) -> dict[str, Any]:
+        if self.process is None:
+            raise ConnectionError("the fork server of the workers is gone")
+        self.process.send_signal(signal.SIGCONT)  # without a sandbox, a submission can stop its parent
+        socket.send_fds(self.control, [json.dumps(request).encode()], files)
+        data = self.control.recv(1 << 16)
+        if not data:
+            raise ConnectionError("the fork server of the workers has died")
+        self.control.settimeout(REPLY_SECONDS)
+        return json.loads(data)
+
+    def _spawn(
+        self, request: dict[str, Any], ours: socket.socket, theirs: socket.socket, write: int
+    ) -> Callable[[], Ending]:
+        process = self._start(
+            ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write,
+            gpu=request["device"].startswith("cuda"),
+        )  # fmt: skip
+        theirs.close()
+        ours.settimeout(BOOT_SECONDS)
+        if ours.recv(1) != b"1":
+            raise GraderFault("a worker did not start")
+
+        def end() -> Ending:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+            killed = process.returncode is None
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            code = process.wait()
+            if self.sandbox and code > 128:  # as bubblewrap and shells tell a signal
+                code = 128 - code
+            return Ending(-code if code < 0 else code << 8, killed)
+
+        return end
+
+    def _close_process(self) -> None:
+        if self.process is not None:
+            self.process.kill()  # it may be in the middle of an import, and has no worker left to end
+            self.process.wait()
+            with contextlib.suppress(OSError):
+                while self.control.recv(1 << 16):  # until the one inside bubblewrap has followed
+                    pass
+            self.control.close()
+            self.process = None
+
+    def close(self) -> None:
+        self._close_process()
+        self.home.close()

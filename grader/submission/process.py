@@ -1,0 +1,216 @@
+"""The student's code as the judge sees it: another process, which answers probes or fails to in a known way."""
+
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader import ROOT
+from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
+from grader.submission.answers import check_answer, check_question
+from grader.submission.fork_server import Ending, ForkServer, Process
+from grader.submission.sources import FILES, read_sources
+from grader.submission.temporary_folder import remove
+from grader.worker import wire
+
+OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
+LONGEST, FRAMES = 2000, 100  # characters of a text in an error report, and frames of its traceback
+
+
+@dataclass
+class Reply:
+    values: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+Answer = Callable[[dict[str, Any], dict[str, Tensor]], Tensor]
+
+
+class Submission:
+    """A folder's model.py and sampler.py, copied beside pristine given code, behind a process boundary.
+
+    A worker is started with the first request. One that died or was killed is replaced at the next request; networks
+    that were built in it are gone, so a check builds its own.
+    """
+
+    def __init__(self, path: Path, fork_server: ForkServer, *, device: str) -> None:
+        self.path, self.fork_server, self.device, self.trusted = path, fork_server, device, fork_server.trusted
+        # read once: what is judged can't be changed while it is judged
+        self.sources = read_sources(path)
+        self.folder: Path | None = None  # of the worker under way
+        self.process: Process | None = None
+        self.requests = 0
+        self.printed = ""
+
+    def take_printed(self) -> str:
+        """What the student's code printed since this was last asked, cut at 64 KiB."""
+        printed, self.printed = self.printed, ""
+        return printed
+
+    def request(
+        self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
+        **arguments: Any,
+    ) -> Reply:  # fmt: skip
+        """Have a probe run. Raises SubmissionFailed where no good answer comes within `seconds`."""
+        if self.process is None:
+            # a folder of its own, so that nothing an earlier worker wrote is there
+            self.folder = Path(tempfile.mkdtemp(prefix="submission-", dir=self.fork_server.home.path))
+            self.folder.chmod(0o755)  # its parent lets nobody in but the worker
+            lay_out(self.sources, self.folder)
+            self.process = self.fork_server.spawn(self.folder, self.device, threads=torch.get_num_threads())
+        self.process.printed.clear()
+        try:
+            return self._converse(probe, seconds, tensors or {}, answer, arguments)
+        except (wire.WireError, ConnectionError, EOFError) as error:
+            raise self._ended(error) from error
+        except BaseException as error:
+            if not isinstance(error, SubmissionFailed) or isinstance(error, TimedOut):
+                self.stop()  # also when the judge is interrupted or fails: half a conversation can't be gone on with
+            raise
+
+    def _converse(self, probe: str, seconds: float, tensors: dict, answer: Answer | None, arguments: dict) -> Reply:
+        deadline = time.monotonic() + seconds
+        self.requests += 1
+        name = f"{self.requests}-{secrets.token_hex(8)}"  # an answer to another request is none to this one
+        request = wire.pack({"id": name, "probe": probe, "arguments": arguments}, tensors)
+        self._send(request, deadline, probe, seconds)
+        while True:
+            head = self._receive(wire.PREFIX.size, deadline, probe, seconds)
+            sizes = wire.lengths(head)
+            values, back = wire.unpack(*(self._receive(size, deadline, probe, seconds) for size in sizes))
+            if values.get("id") != name:
+                raise wire.WireError("an answer to another request")
+            if "ask" in values and answer is not None:
+                check_question(values["ask"], back)
+                eps = answer(values["ask"], back)
+                if time.monotonic() >= deadline:  # it may have had its next question ready at once
+                    raise TimedOut(f"no answer within {seconds:.0f} s ({probe})")
+                self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
+                continue
+            self._drain()
+            output = self.process.printed.decode(errors="replace")
+            self.printed = (self.printed + output)[:OUTPUT_LIMIT]
+            if "error" in values:
+                raise failure(values["error"], output, trusted=self.trusted)
+            check_answer(probe, values.get("values"), back)
+            return Reply(values["values"], back)
+
+    def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
+        """Until the socket is ready; meanwhile take in what is printed, or a full pipe would block the worker."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.sock, event)
+            selector.register(self.process.output, selectors.EVENT_READ)
+            while True:
+                ready = {key.fd for key, _ in selector.select(max(0, deadline - time.monotonic()))}
+                if self.process.output in ready and not self._drain():
+                    selector.unregister(self.process.output)  # closed by the worker
+                if self.process.sock.fileno() in ready:
+                    return
+                if time.monotonic() >= deadline:
+                    output = self.process.printed.decode(errors="replace")
+                    raise TimedOut(f"no answer within {seconds:.0f} s ({probe})", output=output)
+
+    def _drain(self) -> bool:
+        """Take in what was printed, keep the first 64 KiB; False once the pipe is closed."""
+        for _ in range(64):  # and not for ever: someone may print faster than we read
+            try:
+                data = os.read(self.process.output, 1 << 16)
+            except BlockingIOError:
+                return True
+            self.process.printed += data[: max(0, OUTPUT_LIMIT - len(self.process.printed))]
+            if not data:
+                return False
+        return True
+
+    def _send(self, data: bytes, deadline: float, *about: Any) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(selectors.EVENT_WRITE, deadline, *about)
+            view = view[self.process.sock.send(view[: 1 << 20]) :]
+
+    def _receive(self, count: int, deadline: float, *about: Any) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            self._wait(selectors.EVENT_READ, deadline, *about)
+            part = self.process.sock.recv(min(count - len(data), 1 << 20))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def _ended(self, error: Exception) -> SubmissionFailed:
+        """The worker died, or spoke nonsense; say how."""
+        if isinstance(error, wire.WireError):
+            self.stop()
+            return Raised(f"the submission's process sent {error}")
+        self._drain()
+        output = self.process.printed.decode(errors="replace")
+        ending = self.stop()
+        if ending.killed:
+            return Raised("the submission's process closed its line to the grader", output=output)
+        if os.WIFSIGNALED(ending.status):
+            number = os.WTERMSIG(ending.status)
+            if number == signal.SIGKILL:
+                return OutOfMemory("the submission's process was killed, most likely for want of memory", output=output)
+            known = {s.value: s.name for s in signal.Signals}
+            return Raised(f"the submission's process crashed ({known.get(number, f'signal {number}')})", output=output)
+        code = os.WEXITSTATUS(ending.status)
+        return Raised(f"the submission ended its process (exit code {code})", output=output)
+
+    def stop(self) -> Ending:
+        """End the worker and all that belongs to it; returns how it had ended."""
+        if self.process is None:
+            return Ending()
+        process, self.process = self.process, None
+        process.sock.close()
+        os.close(process.output)
+        ending = process.end()
+        remove(self.folder)
+        return ending
+
+    def close(self) -> None:
+        self.stop()
+
+
+def lay_out(sources: dict[str, bytes], folder: Path) -> None:
+    """In an empty folder: the given code and the submission's files, and nothing else."""
+    clean = folder / "assignment"
+    shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "assignment" / "__init__.py", clean)
+    for name, source in sources.items():
+        (clean / name).write_bytes(source)
+
+
+def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
+    """What the worker says of an exception → the judge's own. Trusts none of its types."""
+    try:
+        kind, name, message = (str(error[k])[:LONGEST] for k in ("kind", "type", "message"))
+        frames = [
+            (str(file)[:LONGEST], int(line or 0), str(code)[:LONGEST]) for file, line, code in error["frames"][:FRAMES]
+        ]
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as forged:
+        raise wire.WireError("an error report that can't be read") from forged
+    own = [(file, line) for file, line, _ in frames if file in FILES]
+    location = f"{own[-1][0]}:{own[-1][1]}" if own else ""
+    trace = "\n".join(f"  {file}:{line}: {code}" for file, line, code in frames)
+    first_line = message.strip().splitlines()[0][:300] if message.strip() else ""
+    about = {"location": location, "trace": trace, "output": output}
+    if kind == "grader" and trusted:  # said by a stranger's process, it proves nothing
+        raise GraderFault(f"{name}: {message}")
+    if kind == "contract":
+        return Raised(message, **about)
+    if kind == "not_implemented":
+        return NotImplementedYet(f"not implemented yet: {location}: {message}", location=location, output=output)
+    if kind == "out_of_memory":
+        return OutOfMemory(f"out of memory: {first_line}", **about)
+    return Raised(f"{name}: {first_line}", **about)

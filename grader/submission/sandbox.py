@@ -1,0 +1,152 @@
+"""A sandbox around whatever runs a submission's code: bubblewrap, where it is installed and allowed to work.
+
+Inside there is no network, no process but its own, and no file but the system's, Python's, and this project's given
+code, all read-only; in SCRATCH one may write. Imports no torch, as it is needed before that.
+"""
+
+import functools
+import importlib.util
+import os
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader import ROOT
+from grader.errors import GraderFault
+from grader.worker.import_block import READY_MADE
+from grader.worker.processes import SCRATCH
+
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store",
+    "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime",
+    "/sys/devices/system/cpu", "/sys/devices/system/node",
+)  # fmt: skip
+OURS = ("grader/__init__.py", "grader/worker", "assignment/__init__.py", "assignment/ddpm")
+# what of the environment a submission may see; the rest can hold secrets, such as the tokens of a CI
+ENVIRONMENT = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+ENVIRONMENT_OF = ("LC_", "PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH_", "PYTORCH_")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """`version` of bubblewrap, empty where there is none, and `why_not` then says the reason."""
+
+    version: tuple[int, ...] = ()
+    why_not: str = "not asked for"
+
+    def __bool__(self) -> bool:
+        return bool(self.version)
+
+    def __str__(self) -> str:
+        if self:
+            return f"sandbox: bubblewrap {'.'.join(map(str, self.version))}"
+        return f"no sandbox: {self.why_not}"
+
+    def wrap(
+        self, command: Iterable[str], *, at: Path, readable: Iterable[Path] = (), writable: Iterable[Path] = (),
+        hidden: Iterable[Path] = (), scratch_mib: int, gpu: bool = False, users: bool = False,
+    ) -> list[str]:  # fmt: skip
+        """The command line that runs `command` inside, in the folder `at`; as it is where there is no sandbox.
+
+        Files keep their paths. The command is process 1 of the sandbox: when it ends, all others inside do. With
+        `users` it may hand its children to other users (`own_user`), where the judge is root.
+        """
+        if not self:
+            return list(command)
+        words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        words += ["--cap-drop", "ALL"]
+        if os.getuid() != 0:
+            words += ["--unshare-user", *(["--disable-userns"] if self.version >= (0, 8) else [])]
+        elif users:
+            words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_KILL"]
+        words += ["--as-pid-1", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
+        if gpu:
+            for device in sorted(Path("/dev").glob("nvidia*")):
+                words += ["--dev-bind", str(device), str(device)]
+        words += ["--remount-ro", "/dev"]
+        shown = [*map(Path, SYSTEM), *([Path("/sys")] if gpu else []), *python_folders(), *readable]
+        binds = [("--ro-bind", path) for path in shown if path.exists()] + [("--bind", path) for path in writable]
+        # bubblewrap would make them for the judge's user alone
+        parents = {parent for _, path in binds for parent in path.parents if parent != Path("/")}
+        for parent in sorted(parents):
+            words += ["--dir", str(parent)]
+        for how, path in binds:
+            words += [how, str(path), str(path)]
+        for path in hidden:
+            words += ["--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path)]
+        size = ["--size", str(scratch_mib << 20)] if self.version >= (0, 7) else []
+        words += [*size, "--perms", "1777", "--tmpfs", str(SCRATCH), "--remount-ro", "/", "--chdir", str(at)]
+        words += ["--setenv", "HOME", str(SCRATCH), "--setenv", "TMPDIR", str(SCRATCH)]
+        words += ["--setenv", "LOGNAME", "submission"]  # torch.compile asks, and no list of users is there
+        return [*words, "--", *command]
+
+
+def python_folders() -> list[Path]:
+    """Where this Python and its packages are."""
+    folders = [
+        Path(sys.base_prefix), Path(os.path.realpath(sys.executable)).parent.parent, Path(sys.prefix),
+        Path(site.getusersitepackages()), *map(Path, os.environ.get("LD_LIBRARY_PATH", "").split(":")),
+    ]  # fmt: skip
+    return [folder for folder in dict.fromkeys(folders) if folder.is_absolute() and folder != Path("/")]
+
+
+def ready_made() -> list[Path]:
+    """Where the installed packages are that a submission may not build upon."""
+    found = (importlib.util.find_spec(name) for name in READY_MADE)
+    return [Path(folder) for spec in found if spec for folder in spec.submodule_search_locations or ()]
+
+
+def our_code() -> list[Path]:
+    """What of this project the worker needs; neither reference, tests, data nor results."""
+    return [ROOT / name for name in OURS]
+
+
+@functools.cache
+def find_sandbox(kind: str) -> Sandbox:
+    """The sandbox of this machine.
+
+    Args:
+        kind: `auto` takes it where it works, `required` insists, `none` goes without
+    Raises:
+        GraderFault: `required`, and there is none
+    """
+    found = _try() if kind != "none" else Sandbox()
+    if kind == "required" and not found:
+        raise GraderFault(f"--sandbox=required: {found.why_not}")
+    return found
+
+
+def _try() -> Sandbox:
+    if sys.platform != "linux":
+        return Sandbox(why_not=f"there is none for {sys.platform}")
+    if shutil.which("bwrap") is None:
+        return Sandbox(why_not="bwrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
+    said = subprocess.run(["bwrap", "--version"], capture_output=True, text=True).stdout
+    try:
+        found = Sandbox(tuple(int(part) for part in said.split()[-1].split(".")), "")
+    except (ValueError, IndexError):
+        return Sandbox(why_not=f"bwrap --version says {said!r}")
+    # as another user, where the judge is root: are Python's library and our code to be read? Without its packages
+    trial = f"import os, resource; user = {user_for(0)}\nif user: os.setgroups([]); os.setgid(user); os.setuid(user)\n"
+    trial += f"open({str(ROOT / 'grader' / 'worker' / '__main__.py')!r}).close(); os.listdir({sys.prefix!r})"
+    command = found.wrap([sys.executable, "-S", "-c", trial], at=ROOT, readable=our_code(), scratch_mib=1, users=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    if done.returncode:
+        says = done.stderr.strip().splitlines() or ["no reason given"]
+        return Sandbox(why_not=f"bwrap does not work here: {says[-1]}")
+    return found
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment for what runs a submission."""
+    kept = {k: v for k, v in os.environ.items() if k in ENVIRONMENT or k.startswith(ENVIRONMENT_OF)}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def user_for(process: int) -> int | None:
+    """Where the judge is root: a user's number that nobody else has, so that limits count for it alone."""
+    return 40_000 + process % 20_000 if os.getuid() == 0 else None

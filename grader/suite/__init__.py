@@ -1,0 +1,1 @@
+"""The grader as a plugin of pytest: options, fixtures, and how an outcome becomes a verdict."""

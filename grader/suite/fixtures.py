@@ -1,0 +1,154 @@
+"""What the checks of all levels start from. A pytest plugin, registered by conftest.py."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from assignment.ddpm.config import load_config
+from assignment.ddpm.device import choose_device
+from grader import __version__
+from grader.check_ids import config_file
+from grader.checks.finding import CheckFailed
+from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.student.once import Once
+from grader.student.trained_network import TrainedNetwork
+from grader.submission.in_process import InProcessSubmission
+from grader.submission.process import Submission
+from grader.submission.sources import sha256
+from grader.suite.judge import Judge
+
+
+@pytest.fixture(scope="session")
+def judge(request: pytest.FixtureRequest) -> Judge:
+    return request.config.pluginmanager.get_plugin("judge")
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> Any:
+    return load_config(config_file(1, request.config.option.config), request.config.option.set)
+
+
+@pytest.fixture(scope="session")
+def device(settings: Any) -> str:
+    return str(choose_device(settings.runtime.device).value)
+
+
+@pytest.fixture(scope="session")
+def seed(judge: Judge) -> int:
+    return judge.seed
+
+
+@pytest.fixture(scope="session")
+def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: int, settings: Any) -> Any:
+    path = request.config.option.submission
+    if judge.in_process:
+        judge.submission = InProcessSubmission(path, device=device)
+    else:
+        fork_server = judge.fork_server_for(device)
+        judge.submission = Submission(path, fork_server, device=device)
+    judge.results.sha256 = sha256(judge.submission.sources)
+    judge.results.environment = {
+        "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
+        "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed_is,
+        "config": ", ".join(
+            sorted({config_file(check.level, request.config.option.config).stem for check in judge.results.checks})
+        ),
+        "guards": judge.guards(device),
+        "config_file": str(request.config.option.config or ""), "overrides": request.config.option.set,
+        "advisory": "; ".join(
+            why for why, so in (
+                ("the submission ran in the judge's own process (--in-process)", judge.in_process),
+                ("ready-made networks were allowed (--trusted)", request.config.option.trusted),
+            ) if so
+        ),
+    }  # fmt: skip
+    return judge.submission
+
+
+@pytest.fixture(scope="session")
+def pace(judge: Judge, settings: Any, device: str, submission: Any) -> Any:
+    return judge.pace(settings, device)
+
+
+class Trainings:
+    """The finished trainings that the levels judge, one for each configuration."""
+
+    def __init__(self, judge: Judge, submission: Any, seed: int, options: Any) -> None:
+        self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
+        self.found: dict[Path, Any] = {}
+
+    def of(self, level: int) -> Any:
+        file = config_file(level, self.options.config)
+        if file not in self.found:
+            self.found[file] = self._find(file)
+        return self.found[file]
+
+    def _find(self, file: Path) -> Any:
+        settings = load_config(file, self.options.set)
+        kind = "solution" if self.options.trusted else "student"
+        weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
+        return TrainedNetwork(
+            self.submission, self.judge.pace(settings, self.submission.device),
+            settings, config=file, weights=weights, seed=self.seed,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def trainings(judge: Judge, submission: Any, seed: int, request: pytest.FixtureRequest) -> Trainings:
+    return Trainings(judge, submission, seed, request.config.option)
+
+
+@pytest.fixture
+def with_progress(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager]:
+    """Within `with with_progress():` progress is shown, on lines of its own: pytest would keep it to itself."""
+
+    @contextmanager
+    def shown() -> Iterator[None]:
+        with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+            print(file=sys.stderr)
+            yield
+
+    return shown
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Path:
+    """Where pictures go."""
+    return request.config.option.figures
+
+
+@pytest.fixture
+def measured() -> dict[str, Any]:
+    """What a test measured; goes into results.json."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def draw(judge: Judge, figures: Path) -> Callable:
+    """Draw and show what no verdict depends on: where there is no room for it that is said, and nothing else."""
+
+    def draw(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
+        try:
+            save(figures / name)
+        except OSError as error:
+            judge.inform(title, f"left out: {error}")
+        else:
+            judge.show(figures / name, title, alt)
+
+    return draw
+
+
+def unless_a_stub(once: Once) -> None:
+    """Raises NotImplementedYet where the starter's stub still stands: an unwritten answer is no right one."""
+    try:
+        once()
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, SubmissionFailed):
+        pass  # for other checks to say

@@ -1,0 +1,121 @@
+"""What the checks of a network start from: a built one, one that keeps the contract, one that was overfitted.
+
+A pytest plugin, registered by conftest.py.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from assignment.ddpm.config import Config, ModelConfig
+from assignment.ddpm.data import load_images, to_float
+from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.errors import UserError
+from assignment.ddpm.seeds import derive_seed
+from grader.checks import conditioning, output_contract
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.grading_config import load_grading
+from grader.student import overfit
+from grader.student.deadlines import Pace
+from grader.student.network import Network
+from grader.student.once import Once
+from grader.submission.process import Submission
+from grader.submission.sources import why_missing
+
+
+@pytest.fixture(scope="session")
+def model_file(submission: Submission) -> bytes:
+    """The source of model.py."""
+    if why := why_missing(submission.path / "model.py"):
+        raise CheckFailed(why, "Hand in a Python file under exactly this name.")
+    return submission.sources["model.py"]
+
+
+@pytest.fixture(scope="session")
+def config(settings: Config) -> ModelConfig:
+    return settings.model
+
+
+@pytest.fixture(scope="session")
+def other_config(config: ModelConfig) -> ModelConfig:
+    """Colour, 32×32, and few steps: what is hard-coded shows."""
+    return replace(config, image_channels=3, image_size=32, num_timesteps=50)
+
+
+@pytest.fixture(scope="session")
+def build(submission: Submission, pace: Pace, seed: int, model_file: bytes) -> Any:
+    def build(config: ModelConfig, seed: int = seed) -> Network:
+        return Network(submission, pace, config, seed=seed)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
+    """The least that the later checks need: it builds, and answers in the shape of x."""
+
+    def look() -> None:
+        network = build(config)
+        x, t = network.noise(2, "contract")
+        reply = network.reply(x, t)
+        output_contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, device)
+
+    return Once(look)
+
+
+@pytest.fixture
+def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
+    """A freshly built network, where the contract is kept."""
+    try:
+        contract_kept()
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for the contract: {error.message}") from error
+    return build(config)
+
+
+@pytest.fixture
+def perturbed(network: Network) -> Network:
+    """The same with random noise on all trainable parameters: zero-initialised layers are right, and would hide all."""
+    return network.perturb()
+
+
+@pytest.fixture
+def steady(perturbed: Network) -> Network:
+    """The same, where it answers twice the same: else no two answers can be compared."""
+    x, t = perturbed.noise(2, "steady")
+    off = conditioning.difference(perturbed(x, t, seed=1), perturbed(x, t, seed=2))
+    if not off <= conditioning.SAME:
+        raise NotJudged(f"waits for deterministic: the same input gets answers that differ by {off:.1%}")
+    return perturbed
+
+
+@pytest.fixture(scope="session")
+def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) -> Once:
+    def run() -> overfit.Trained:
+        shape = config.image_shape
+        try:
+            images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
+        except UserError as error:
+            raise NotJudged(f"there are no images to learn: {error}") from error
+        budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
+        network = build(config)
+        chosen = torch.Generator().manual_seed(derive_seed("images", network.seed))
+        few = to_float(images[torch.randperm(len(images), generator=chosen)[: budget.images]])
+        diffusion = GaussianDiffusion.of(settings)
+        return overfit.run(network, diffusion, few, budget, settings.training.learning_rate)
+
+    return Once(run)
+
+
+@pytest.fixture
+def trained(network: Network, overfit_run: Once) -> overfit.Trained:
+    """What the overfit run left, for the checks that look at a trained network."""
+    try:
+        return overfit_run()
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for the overfit run: {error.message}") from error

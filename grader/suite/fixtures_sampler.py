@@ -1,0 +1,130 @@
+"""What the checks of level 4 start from. A pytest plugin, registered by conftest.py."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from assignment.ddpm.config import Config
+from assignment.ddpm.seeds import derive_seed
+from grader.checks.end_to_end import STEEP
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.measure_step import Step, inside_inputs, outside_inputs
+from grader.checks.schedule import Schedule
+from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.student.deadlines import Pace
+from grader.student.once import Once
+from grader.student.sampler import Sampler, Trace
+from grader.submission.process import Submission
+from grader.submission.sources import why_missing
+
+STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each step that is measured
+TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
+
+
+@pytest.fixture(scope="session")
+def sampler_file(submission: Submission) -> bytes:
+    """The source of sampler.py."""
+    if why := why_missing(submission.path / "sampler.py"):
+        raise CheckFailed(why, "Hand in a Python file under exactly this name.")
+    return submission.sources["sampler.py"]
+
+
+@pytest.fixture(scope="session")
+def long(settings: Config) -> Schedule:
+    """The configuration's own schedule."""
+    return Schedule(settings.model.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
+
+
+@pytest.fixture(scope="session")
+def build_sampler(submission: Submission, pace: Pace, seed: int, sampler_file: bytes) -> Any:
+    def build_sampler(schedule: Schedule) -> Sampler:
+        return Sampler(submission, pace, schedule, seed=seed)
+
+    return build_sampler
+
+
+@pytest.fixture(scope="session")
+def sampling_kept(build_sampler: Any) -> Once:
+    """The least that the later checks of whole samplings need: sample answers in the shape that was asked for."""
+
+    def look() -> None:
+        build_sampler(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
+
+    return Once(look)
+
+
+@pytest.fixture(scope="session")
+def step_kept(build_sampler: Any) -> Once:
+    """The least that the checks of single steps need: p_sample answers in the shape of x_t."""
+
+    def look() -> None:
+        x = torch.zeros(2, 1, 8, 8)
+        build_sampler(STEEP).p_sample(x, 3, x, seed=0)
+
+    return Once(look)
+
+
+def waiting_for(once: Once, what: str) -> None:
+    try:
+        once()
+    except NotImplementedYet:
+        raise
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for {what} to keep the contract: {error.message}") from error
+
+
+@pytest.fixture
+def whole(build_sampler: Any, sampling_kept: Once) -> Any:
+    """Builds samplers of which sample answers in the right shape."""
+    waiting_for(sampling_kept, "sample")
+    return build_sampler
+
+
+@pytest.fixture
+def single(build_sampler: Any, step_kept: Once) -> Any:
+    """Builds samplers of which p_sample answers in the right shape."""
+    waiting_for(step_kept, "p_sample")
+    return build_sampler
+
+
+@pytest.fixture(scope="session")
+def long_trace_once(build_sampler: Any, long: Schedule, seed: int) -> Once:
+    return Once(lambda: build_sampler(long).trace(silence, TRACE_SHAPE, seed=derive_seed("trace", seed)))
+
+
+@pytest.fixture
+def long_trace(whole: Any, long_trace_once: Once) -> Trace:
+    """One sampling over all steps of the configuration, recorded; several checks look at it."""
+    return long_trace_once()
+
+
+@pytest.fixture(scope="session")
+def measured_steps(build_sampler: Any, long: Schedule, seed: int) -> Once:
+    """Single reverse steps at t in {1, 2, T/2, T−1} of two schedules: inside and outside inputs (measure_step.py)."""
+
+    def measure() -> tuple[list[Step], list[Step]]:
+        inside, outside = [], []
+        for schedule in (long, STEEP):
+            sampler = build_sampler(schedule)
+            for t in sorted({1, 2, schedule.T // 2, schedule.T - 1}):
+                generator = torch.Generator().manual_seed(derive_seed("step", seed, schedule.T, t))
+                for steps, inputs in (
+                    (inside, inside_inputs(schedule, t, STEP_SHAPE, generator)),
+                    (outside, outside_inputs(STEP_SHAPE, generator)),
+                ):
+                    steps.append(sampler.step(t, inputs, seed=derive_seed("z", seed, schedule.T, t, len(steps))))
+        return inside, outside
+
+    return Once(measure)
+
+
+@pytest.fixture
+def steps(single: Any, measured_steps: Once) -> tuple[list[Step], list[Step]]:
+    return measured_steps()
+
+
+def silence(x: Tensor, t: Tensor) -> Tensor:
+    """A network that sees no noise."""
+    return torch.zeros_like(x)

@@ -1,0 +1,132 @@
+"""The judge of a run: a plugin of pytest that owns the workers and the results, and turns outcomes into verdicts."""
+
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assignment.ddpm.errors import UserError
+from grader.errors import GraderFault
+from grader.grading_config import load_grading
+from grader.provisional import notes
+from grader.reports.terminal import details, render
+from grader.results import Check, Results
+from grader.submission.fork_server import ForkServer
+from grader.submission.seed import choose_seed
+from grader.suite import verdict
+from grader.suite.shared_fork_server import shared_fork_server
+from grader.worker.limits import describe
+
+
+class Judge:
+    """Owns the worker's fork server and the results of a run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.in_process = config.option.in_process
+        # before torch is imported here, so that both processes import it at the same time
+        try:
+            self.fork_server = None if self.in_process else self._fork_server(fork=platform.system() == "Linux")
+        except (GraderFault, UserError) as fault:
+            raise pytest.UsageError(str(fault)) from fault
+        self.results = None
+        self.seed, self.seed_is = 0, ""
+        self.checks: dict[str, Any] = {}
+        self.faults: list[str] = []
+        self.submission = None
+
+    def _fork_server(self, *, fork: bool, trusted: bool = False) -> ForkServer:
+        option = self.config.option
+        return shared_fork_server(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
+
+    def pace(self, settings: Any, device: str) -> Any:
+        """The reference's times on this machine."""
+        from grader.student import deadlines  # imports torch
+
+        if self.in_process:
+            return deadlines.UNHURRIED
+        fork = self.fork_server.fork
+        return deadlines.remembered(settings, lambda: self._fork_server(fork=fork, trusted=True), device)
+
+    def fork_server_for(self, device: str) -> ForkServer:
+        """One whose workers can use the device: CUDA does not survive a fork."""
+        if device != "cpu" and self.fork_server.fork:
+            self.fork_server = self._fork_server(fork=False)
+        return self.fork_server
+
+    def guards(self, device: str) -> list[str]:
+        """What was in force between the submission and the rest of the machine."""
+        if self.in_process:
+            return []
+        limits = self.fork_server.limits
+        own = [] if self.config.option.trusted else ["import block"]
+        return ["process boundary", "deadlines", *own, str(self.fork_server.sandbox), describe(limits, device)]
+
+    def inform(self, name: str, says: str) -> None:
+        """Something about the submission that gives no points."""
+        self.results.information[name] = says
+
+    def show(self, picture: Path, title: str, alt: str) -> None:
+        """A picture for the reports; it lies beside results.json. `alt` says what is to be seen, for who can't."""
+        self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        option = self.config.option
+        try:
+            self.seed, self.seed_is = choose_seed(option.submission, option.seed, option.secret_seed)
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
+
+        points = load_grading().points
+        ids = [item.get_closest_marker("check").args[0] for item in session.items]
+        for item, check_id in zip(session.items, ids, strict=True):
+            claim = " ".join(item.function.__doc__.strip().split("\n\n")[0].split())
+            self.checks[item.nodeid] = Check(check_id, claim, points[check_id])
+        self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
+        self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+        outcome = yield
+        report = outcome.get_result()
+        check = self.checks[item.nodeid]
+        check.seconds += call.duration
+        if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
+            return
+        check.measurements |= item.funcargs.get("measured") or {}
+        if self.submission and not self.in_process:
+            check.output = self.submission.take_printed()
+        try:
+            verdict.apply(check, call.excinfo and call.excinfo.value, in_process=self.in_process)
+        except verdict.Ours:
+            self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
+            return  # pytest shows it as it is
+        if check.verdict != "passed":
+            report.outcome = "failed"  # never skipped: what was not judged has not passed
+            report.longrepr = details(check)
+            report.verdict = check.verdict
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple | None:
+        verdict = getattr(report, "verdict", None)  # also of a fixture, which pytest would call an error of ours
+        if verdict is None:
+            return None
+        return ("not judged", "N", "NOT JUDGED") if verdict == "not_judged" else ("failed", "F", verdict.upper())
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.faults:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self.submission:
+            self.submission.close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.faults:
+            for fault in self.faults:
+                terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
+        elif self.results and self.results.checks:
+            terminalreporter.write_line(render(self.results))
+            if self.config.option.details:
+                for check in self.results.checks:
+                    if check.verdict != "passed":
+                        terminalreporter.write_line("\n" + details(check))

@@ -1,0 +1,16 @@
+"""The fork servers of this process: one for each way to run submissions, shared by all its gradings."""
+
+import atexit
+from functools import cache
+
+from grader.grading_config import load_grading
+from grader.submission.fork_server import ForkServer
+from grader.submission.sandbox import find_sandbox
+
+
+@cache
+def shared_fork_server(*, fork: bool, sandbox: str = "auto", trusted: bool = False) -> ForkServer:
+    """One for all the gradings of this process; it ends with it. Raises GraderFault as `find_sandbox` does."""
+    fork_server = ForkServer(fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted)
+    atexit.register(fork_server.close)
+    return fork_server

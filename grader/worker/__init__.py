@@ -1,0 +1,1 @@
+"""What shares a process with a submission, and all of grader/ that the sandbox shows it; nothing of the judge's."""

@@ -1,0 +1,219 @@
+"""The other process: it alone imports a submission's files, and answers the judge's requests.
+
+`python -m grader.worker` is a fork server: it imports torch once and forks a worker for each submission, which takes
+milliseconds instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the
+worker, for systems and devices that don't survive a fork.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import assignment.ddpm
+from assignment.ddpm.device import is_out_of_memory
+from grader.worker import limits, wire
+from grader.worker.import_block import allow_only_own_work
+from grader.worker.limits import Limits
+from grader.worker.probes import PROBES, ContractError, Session, Tensors
+from grader.worker.processes import SCRATCH, adopt_orphans, die_with_parent, end_leftovers, hide_memory, own_user
+
+# what the first backward pass, and the first use of the meta device, import for seconds: done while nobody asks
+WARM = ("sympy", "torch._dynamo")
+IDLE_SECONDS = 2.0  # of quiet before each; a run of a few checks is over by then, and must not wait for an import
+STACK = 12  # frames of a student's traceback that are shown
+CLEAN_FILES = ("assignment/model.py", "assignment/sampler.py")
+
+
+class Line:
+    """The worker's end of the socket; blocking, as only the judge has deadlines."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.id = ""  # of the request under way, which every answer repeats
+
+    def send(self, head: dict[str, Any], tensors: Tensors) -> None:
+        with contextlib.suppress(Exception):  # the submission may have closed them
+            sys.stdout.flush()
+            sys.stderr.flush()
+        self.sock.sendall(wire.pack(head | {"id": self.id}, tensors))
+
+    def receive(self) -> tuple[dict[str, Any], Tensors]:
+        head, tensors = wire.lengths(self._exactly(wire.PREFIX.size))
+        return wire.unpack(self._exactly(head), self._exactly(tensors))
+
+    def _exactly(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            part = self.sock.recv(min(count - len(data), 1 << 20))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def ask(self, facts: dict[str, Any], tensors: Tensors) -> Tensor:
+        """Have the judge answer for a sampler's model."""
+        self.send({"ask": facts}, tensors)
+        return self.receive()[1]["eps"]
+
+
+def serve(sock: socket.socket, folder: Path, device: str) -> None:
+    """Answer requests until the judge hangs up."""
+    line = Line(sock)
+    session = Session(device, line.ask)
+    while True:
+        try:
+            request, tensors = line.receive()
+        except EOFError:
+            return
+        line.id = request["id"]
+        try:
+            values, back = PROBES[request["probe"]](session, tensors, **request["arguments"])
+            line.send({"values": values}, back)
+        except BaseException as error:  # SystemExit, KeyboardInterrupt, pytest's Skipped: all the student's
+            line.send({"error": explain(error, folder)}, {})
+
+
+def explain(error: BaseException, folder: Path) -> dict[str, Any]:
+    """An exception as data: its kind, and the traceback from the student's first line to the student's last."""
+    own = {str(folder / name): Path(name).name for name in CLEAN_FILES}
+    frames = list(traceback.extract_tb(error.__traceback__))
+    at = [i for i, frame in enumerate(frames) if frame.filename in own]
+    shown = [(own.get(f.filename, f.filename), f.lineno, f.line) for f in frames[at[0] : at[-1] + 1]] if at else []
+    if isinstance(error, SyntaxError) and error.filename in own:
+        shown = [(own[error.filename], error.lineno, (error.text or "").strip())]
+    if isinstance(error, ContractError):
+        kind = "contract"
+    elif isinstance(error, NotImplementedError) and shown and str(shown[-1][2]).startswith("raise NotImplementedError"):
+        kind = "not_implemented"
+    elif is_out_of_memory(error):
+        kind = "out_of_memory"
+    elif not shown and frames and Path(frames[-1].filename).parent == Path(__file__).parent:
+        kind = "grader"  # a fault of a probe itself
+    else:
+        kind = "raised"
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {"kind": kind, "type": type(error).__name__, "message": message[:2000], "frames": shown[-STACK:]}
+
+
+def become_worker(output: int, request: dict[str, Any]) -> None:
+    """Shut the door: the clean folder instead of the project, output into the judge's pipe, and the limits."""
+    folder, scratch = Path(request["folder"]), request["scratch"]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, errors="replace") for n in (1, 2))
+    os.chdir(scratch)
+    os.environ |= {"HOME": scratch, "TMPDIR": scratch, "USER": "student", "TORCHINDUCTOR_CACHE_DIR": scratch}
+    root = Path(__file__).resolve().parents[2]
+    sys.path[:] = [str(folder), *(p for p in sys.path if p and Path(p).resolve() != root)]
+    sys.argv = [""]
+    assignment.__path__[:] = [str(folder / "assignment")]
+    assignment.ddpm.__path__[:] = [str(folder / "assignment" / "ddpm")]
+    # TF32, a GPU's default for convolutions, rounds by the batch's size: 1e-3, as much as some faults make
+    torch.backends.cudnn.allow_tf32 = False
+    limits.apply(Limits(**request["limits"]), request["running"], request["device"])
+    own_user(request["user"])
+    die_with_parent()  # a new user's process has forgotten it
+    if not request["trusted"]:
+        allow_only_own_work()
+
+
+def is_asked(control: socket.socket) -> bool:
+    """Whether the judge wants something, or does so before long."""
+    return bool(select.select([control], [], [], IDLE_SECONDS)[0])
+
+
+def end(pid: int, workers: set[int]) -> dict[str, Any]:
+    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; says how it ended."""
+    for _ in range(10):  # a worker that is ending anyway may do so, and its status then tells how
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; the latter is macOS's word
+        os.killpg(pid, signal.SIGKILL)
+    if not ended:
+        status = os.waitpid(pid, 0)[1]
+    workers.discard(pid)
+    end_leftovers(workers)
+    return {"status": status, "killed": not ended, "used": os.getpid() == 1 and sandbox_is_used()}
+
+
+def sandbox_is_used() -> bool:
+    """Whether something is left in it that a process leaves behind: files, or shared memory with a name."""
+    tables = [Path("/proc/sysvipc", name) for name in ("shm", "sem", "msg")]
+    return bool(os.listdir(SCRATCH)) or any(len(t.read_text().splitlines()) > 1 for t in tables if t.exists())
+
+
+def fork_server(control: socket.socket) -> None:
+    """Fork a worker, or end one, whenever the judge asks; end with the judge, and all workers with it."""
+    adopt_orphans()
+    hide_memory()
+    later, workers = list(WARM), set()
+    while True:
+        while later and not is_asked(control):
+            importlib.import_module(later.pop(0))
+        message, files, _, _ = socket.recv_fds(control, 1 << 16, 2)
+        if not message:
+            for pid in list(workers):
+                end(pid, workers)
+            return
+        request = json.loads(message)
+        if "end" in request:
+            control.send(json.dumps(end(request["end"], workers)).encode())
+            continue
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            os.setsid()  # a group of its own, to be killed as one
+            enter(socket.socket(fileno=files[0]), files[1], request)
+        for file in files:
+            os.close(file)
+        workers.add(pid)
+        control.send(json.dumps({"pid": pid}).encode())
+
+
+def enter(sock: socket.socket, output: int, request: dict[str, Any]) -> None:
+    """Be the worker, and never return from it."""
+    code = 1
+    try:
+        torch.set_num_threads(request["threads"])
+        become_worker(output, request)
+        serve(sock, Path(request["folder"]), request["device"])
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)  # no atexit handlers: they would be the student's
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m grader.worker", description=__doc__.splitlines()[0])
+    parser.add_argument("--control", type=int, help="the fork server's socket")
+    parser.add_argument("--serve", nargs=3, metavar=("SOCKET", "OUTPUT", "REQUEST"), help="be a worker, without a fork")
+    args = parser.parse_args()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the judge's to handle
+    if args.serve:
+        number, output, request = args.serve
+        sock = socket.socket(fileno=int(number))
+        sock.sendall(b"1")  # imported; the judge's clock may start
+        enter(sock, int(output), json.loads(request))
+    fork_server(socket.socket(fileno=args.control))
+
+
+if __name__ == "__main__":
+    main()

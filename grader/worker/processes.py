@@ -1,0 +1,78 @@
+"""Processes and what they leave behind. All of it for Linux; elsewhere it does nothing."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+SCRATCH = Path("/scratch")  # where a submission may write, inside the sandbox
+
+
+def control_process(option: int, value: int) -> None:
+    """prctl(2). Linux only; elsewhere there is nothing like it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """A worker must not outlive a judge that was killed. Elsewhere than on Linux it ends at its next read."""
+    PR_SET_PDEATHSIG = 1
+    control_process(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def hide_memory() -> None:
+    """From other processes of the same user, such as the workers."""
+    PR_SET_DUMPABLE = 4
+    control_process(PR_SET_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """What a worker leaves behind becomes the fork server's child, not init's, so it can be ended."""
+    PR_SET_CHILD_SUBREAPER = 36
+    control_process(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def descendants(without: set[int], of: int | None = None) -> set[int]:
+    """Pids below a process (this one), but for those `without` and what is below them; none where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found, look_at = set(), [of or os.getpid()]
+    while look_at:
+        below = set(children.get(look_at.pop(), ())) - without - found
+        found |= below
+        look_at += below
+    return found
+
+
+def end_leftovers(workers: set[int]) -> None:
+    """Kill all processes but the workers and this one, however fast they make new ones."""
+    if os.getpid() == 1 and not workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # all there are in the sandbox
+    else:
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # who is stopped makes no new ones
+            sent: set[int] = set()
+            while new := descendants(workers) - sent:
+                sent |= new
+                for pid in new:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+    while left := descendants(workers):  # a dead one's children become ours, to be buried in turn
+        for pid in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.001)
+
+
+def own_user(number: int | None) -> None:
+    """Become that user, for good."""
+    if number is not None:
+        os.setgroups([])
+        os.setgid(number)
+        os.setuid(number)

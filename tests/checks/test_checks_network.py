@@ -1,0 +1,222 @@
+"""The judge's pure functions for level 1: each can pass, and each can fail with the hint for the mistake."""
+
+import math
+
+import pytest
+import torch
+
+from grader.checks import behaviour, conditioning, learning, output_contract
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
+
+Y = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+T = [0, 100, 300, 500, 700, 999]
+PLAIN = {"type": "Tensor", "shape": [2, 1, 8, 8], "dtype": "torch.float32", "device": "cpu"}
+
+
+def failed(says: str):
+    return pytest.raises(CheckFailed, match=says)
+
+
+def hint(call) -> str:
+    with pytest.raises(CheckFailed) as caught:
+        call()
+    return caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"type": "tuple"}, "got tuple"),
+        (PLAIN | {"dtype": "torch.float16"}, "got float16"),
+        (PLAIN | {"device": "meta"}, "got one on meta"),
+        (PLAIN | {"type": "MyTensor"}, "got MyTensor"),
+    ],
+)
+def test_output(facts, says):
+    y = torch.zeros(2, 1, 8, 8)
+    output_contract.check_output(PLAIN, y, (2, 1, 8, 8), torch.float32, "cpu")
+    with failed(says):
+        output_contract.check_output(facts, y, (2, 1, 8, 8), torch.float32, "cpu")
+
+
+def test_what_came_counts_and_not_what_is_said_of_it():
+    for y in (torch.zeros(2, 1, 8, 7), torch.zeros(2, 1, 8, 8, dtype=torch.float64), None):
+        with failed("expected"):
+            output_contract.check_output(PLAIN, y, (2, 1, 8, 8), torch.float32, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"), [([2, 1, 6, 6], "padding"), ([2, 2, 8, 8], "channels"), ([4, 1, 8, 8], "dimension 0")]
+)
+def test_a_wrong_shape_gets_the_hint_for_it(shape, says):
+    assert says in hint(lambda: output_contract.check_shape({"shape": shape}, torch.zeros(shape), (2, 1, 8, 8)))
+
+
+def test_finite():
+    output_contract.check_finite(Y, "here")
+    with failed("NaN in 1 of 96 values here"):
+        output_contract.check_finite(torch.where(Y.max() == Y, torch.nan, Y), "here")
+
+
+def test_every_t():
+    conditioning.check_uses_every_t(Y, Y + 1e-6, T)
+    assert "t[0]" in hint(lambda: conditioning.check_uses_every_t(Y[:1].expand_as(Y), Y, T))
+    assert "averaged" in hint(lambda: conditioning.check_uses_every_t(Y[1:2].expand_as(Y), Y + 3, T))
+    with failed("only zeros"):
+        conditioning.check_uses_every_t(0 * Y, 0 * Y, T)
+
+
+def test_depends_on_t():
+    conditioning.check_depends_on_t(Y, 1.01 * Y, 1000)
+    with failed("differ by 0"):
+        conditioning.check_depends_on_t(Y, Y, 1000)
+    with failed("differ by"):
+        conditioning.check_depends_on_t(Y, torch.full_like(Y, torch.nan), 1000)
+
+
+@pytest.mark.parametrize(
+    ("as_if", "says"),
+    [
+        (lambda t: 0, "t is ignored"),
+        (lambda t: min(t, 400), "clamped, or the table"),
+        (lambda t: max(t, 400), "clamped or rounded down"),
+        (lambda t: t % 100, "modulo"),
+        (lambda t: t // 50, "divided by an integer"),
+    ],
+)
+def test_whole_range(as_if, says):
+    t = list(range(0, 1000, 20))
+    table = torch.randn(1000, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+    conditioning.check_whole_range(table[t], t)
+    assert says in hint(lambda: conditioning.check_whole_range(table[[as_if(v) for v in t]], t))
+
+
+def test_independent_and_order():
+    conditioning.check_independent(Y, Y)
+    with failed("alone and among others"):
+        conditioning.check_independent(Y, Y + Y.mean())
+    order = [2, 0, 1, 3, 5, 4]
+    conditioning.check_order(Y[order], Y, order)
+    with failed("after reordering"):
+        conditioning.check_order(Y, Y, order)
+
+
+def test_behaviour():
+    behaviour.check_deterministic(Y, [Y.clone(), Y.clone()], "cpu")
+    behaviour.check_no_hidden_state(Y, Y + 1e-6, "cuda:0")
+    behaviour.check_registered(Y, Y + 1e-6)
+    with failed("differ"):
+        behaviour.check_deterministic(Y, [Y, Y + 1e-3], "cuda:0")
+    with failed("differ"):
+        behaviour.check_no_hidden_state(Y, Y + 1e-3, "cuda:0")
+    with failed("after saving and loading"):
+        behaviour.check_registered(Y, 1.1 * Y)
+
+
+def test_inputs_defaults_and_seeds():
+    before = {"x": Y, "t": torch.arange(6)}
+    behaviour.check_inputs_unchanged(before, {k: v.clone() for k, v in before.items()})
+    with failed("expected t to be unchanged"):
+        behaviour.check_inputs_unchanged(before, {"x": Y, "t": torch.arange(6) + 1})
+    behaviour.check_defaults({"grad mode": True}, {"grad mode": True}, "a call")
+    with failed(r"grad mode \(True → False\)"):
+        behaviour.check_defaults({"grad mode": True}, {"grad mode": False}, "a call")
+    one, other = torch.arange(3), torch.arange(3) + 1
+    behaviour.check_rng_untouched(one, one)
+    behaviour.check_not_reseeded(one, other)
+    with failed("generator"):
+        behaviour.check_rng_untouched(one, other)
+    with failed("generator"):
+        behaviour.check_not_reseeded(one, one)
+
+
+ALIVE, UNUSED, DEAD, BROKEN = [True, True, True], [False, False, True], [True, False, True], [True, True, False]
+
+
+def test_trainable():
+    parameters = [["a", 3, True], ["b", 3, True], ["frozen", 3, False]]
+    learning.check_trainable(parameters, {"a": ALIVE, "b": ALIVE})
+    learning.check_trainable(parameters, {"a": ALIVE, "b": DEAD}, {"a": DEAD, "b": ALIVE})
+    assert "never takes part" in hint(lambda: learning.check_trainable(parameters, {"a": ALIVE, "b": UNUSED}))
+    assert "exactly 0" in hint(lambda: learning.check_trainable(parameters, {"a": ALIVE, "b": DEAD}))
+    with failed("NaN or infinity in b"):
+        learning.check_trainable(parameters, {"a": ALIVE, "b": BROKEN})
+    with failed("got none"):
+        learning.check_trainable([["frozen", 3, False]])
+
+
+def test_flow():
+    learning.check_flow(True, Y)
+    for requires_grad, gradient in ((False, None), (True, None), (True, 0 * Y), (True, Y / 0)):
+        with failed("expected"):
+            learning.check_flow(requires_grad, gradient)
+    with failed("every image"):
+        learning.check_flow(True, Y * (torch.arange(6) > 0).view(6, 1, 1, 1))
+
+
+def test_the_baseline_is_the_best_scaling():
+    x_0, noise = torch.rand(4000, 1, 4, 4) * 2 - 1, torch.randn(4000, 1, 4, 4)
+    for a_bar in (0.9, 0.5, 0.01):
+        x_t = a_bar**0.5 * x_0 + (1 - a_bar) ** 0.5 * noise
+        best = min(((noise - a * x_t) ** 2).mean().item() for a in torch.linspace(0, 2, 401))
+        assert learning.linear_baseline(x_0, torch.tensor([a_bar])) == pytest.approx(best, rel=0.05)
+
+
+def test_overfits():
+    learning.check_overfits(0.1, 0.3, 0.9, 100)
+    for loss, says in ((0.95, "doesn't learn"), (0.5, "scaling x_t"), (0.29, "slowly"), (float("nan"), "learns")):
+        assert says in hint(lambda loss=loss: learning.check_overfits(loss, 0.3, 0.9, 100))
+
+
+def noisy() -> tuple:
+    generator = torch.Generator().manual_seed(2)
+    alpha_bar = torch.linspace(0.999, 0.001, 64)
+    x_0 = torch.rand(64, 1, 8, 8, generator=generator) * 2 - 1
+    noise = torch.randn(x_0.shape, generator=generator)
+    a = alpha_bar.view(-1, 1, 1, 1)
+    return noise, x_0, a.sqrt() * x_0 + (1 - a).sqrt() * noise, alpha_bar
+
+
+@pytest.mark.parametrize("name", ["x_0", "minus the noise", "velocity v", "without its noise"])
+def test_predicts_noise(name):
+    noise, x_0, x_t, alpha_bar = noisy()
+    a = alpha_bar.view(-1, 1, 1, 1)
+    learning.check_predicts_noise(0.5 * noise + 0.3 * x_0, noise, x_0, x_t, alpha_bar)
+    wrong = {
+        "x_0": x_0, "minus the noise": -noise, "velocity v": a.sqrt() * noise - (1 - a).sqrt() * x_0,
+        "without its noise": x_t - noise,
+    }[name]  # fmt: skip
+    with failed(name):
+        learning.check_predicts_noise(wrong, noise, x_0, x_t, alpha_bar)
+
+
+def test_what_has_not_learnt_is_not_judged():
+    noise, x_0, x_t, alpha_bar = noisy()
+    for y in (torch.zeros_like(noise), torch.randn_like(noise)):
+        with pytest.raises(NotJudged):
+            learning.check_predicts_noise(y, noise, x_0, x_t, alpha_bar)
+    with pytest.raises(NotJudged):
+        learning.check_not_squashed(0.01 * noise, noise)
+    with pytest.raises(NotJudged):
+        learning.check_not_squashed(torch.randn_like(noise), noise)
+
+
+def test_squashed():
+    noise = noisy()[0]
+    learning.check_not_squashed(0.9 * noise, noise)
+    assert "tanh" in hint(lambda: learning.check_not_squashed(torch.tanh(2 * noise), noise))
+    assert "ReLU" in hint(lambda: learning.check_not_squashed(torch.relu(noise), noise))
+
+
+@pytest.mark.parametrize(
+    ("found", "margin"),
+    [
+        (at_most(0.0, 2.0), 1), (at_most(1.0, 2.0), 0.5), (at_most(2.0, 2.0), 0), (at_most(3.0, 2.0), -0.5),
+        (at_most(math.inf, 2.0), -1), (at_most(math.nan, 2.0), -1), (at_most(0.0, 0.0), None),
+        (at_least(4.0, 2.0), 0.5), (at_least(2.0, 2.0), 0), (at_least(1.0, 2.0), -1), (at_least(0.0, 2.0), -1),
+        (at_least(-3.0, 2.0), -1), (at_least(math.nan, 2.0), -1), (at_least(math.inf, 2.0), 1),
+        (least_margin({"margin": 0.5}, {"margin": -0.25}), -0.25),
+    ],
+)  # fmt: skip
+def test_a_margin_tells_how_far_a_value_is_within_its_limit(found, margin):
+    assert found.get("margin") == margin

@@ -1,0 +1,214 @@
+"""A class in one command, on this machine and on a real Slurm: whoever is killed, nothing is lost or graded twice."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grader.classroom import audit, jobs
+from grader.classroom.command import alone, main
+from grader.classroom.jobs import run_one
+from grader.worker.processes import descendants
+from tests.conftest import ROOT
+from tests.proof.bank import BANK
+from tests.support.classes import gradings, lay_out, misjudged
+from tests.support.slurm import slurm, why_not
+
+DIGITS = ROOT / "configs" / "digits.yaml"
+CLASS = {
+    "ann": BANK / "right" / "samplers" / "eps_beta_tilde.py",
+    "bob": BANK / "wrong" / "samplers" / "adds_predicted_noise.py",
+    "cid <b>": BANK / "right" / "samplers" / "eps_beta_tilde.py",
+}
+
+
+@pytest.fixture(scope="module")
+def environment(request, tmp_path_factory) -> Iterator[dict[str, str]]:
+    if request.param == "local":
+        yield {"EXECUTOR": "local"}
+    elif why := why_not():
+        pytest.skip(why)
+    else:
+        with slurm(tmp_path_factory.mktemp("slurm")) as env:
+            yield {"EXECUTOR": "slurm", **env}
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("class") / "handed in"
+    for student, file in CLASS.items():
+        (folder / student).mkdir(parents=True)
+        shutil.copy(file, folder / student / "sampler.py")
+    (folder / "eve.zip").write_bytes(b"no archive")
+    (folder.parent / "roster.csv").write_text("student,email\nann,ann@uni\nbob,=cmd()\nzoe,zoe@uni\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def many(environment, handed_in) -> tuple[Path, dict[str, dict[str, str]]]:
+    """The same, on Slurm with STUDENTS more out of the bank (`make test-class`); and what these have to get."""
+    folder = handed_in.parent / environment["EXECUTOR"] / "handed in"
+    shutil.copytree(handed_in.parent, folder.parent, ignore=shutil.ignore_patterns("local", "slurm"))
+    verdicts = lay_out(folder, int(os.environ.get("STUDENTS", 0)) if environment["EXECUTOR"] == "slurm" else 0)
+    return folder, {who: {k: v for k, v in of.items() if k.startswith("level4")} for who, of in verdicts.items()}
+
+
+def start(handed_in: Path, output: Path, environment: dict[str, str], *more: str) -> subprocess.Popen:
+    command = [
+        sys.executable, "-m", "grader", "class", handed_in, "--output", output, "--executor", environment["EXECUTOR"],
+        "--roster", handed_in.parent / "roster.csv", "--level", "4", "--config", DIGITS, "--jobs", "2",
+        "--memory-gb", "4", "runtime.device=cpu", *more,
+    ]  # fmt: skip
+    env = os.environ | environment | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(what: str, found, seconds: float = 180.0):
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"no {what} in {seconds:.0f} s"
+        time.sleep(0.1)
+    return value
+
+
+def forge(results: Path) -> None:
+    """The other verdict about one check."""
+    page = json.loads(results.read_text())
+    check = next(check for check in page["checks"] if check["id"] == "level4.step.mean")
+    passed = check["verdict"] != "passed"
+    check |= {"verdict": "passed" if passed else "failed", "points": check["max_points"] if passed else 0.0}
+    page["score"] += check["max_points"] if passed else -check["max_points"]
+    results.write_text(json.dumps(page))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("environment", ["local", "slurm"], indirect=True)
+def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
+    (handed_in, expected), output = many, tmp_path / "out"
+    others = len(expected)
+    first = start(handed_in, output, environment)
+    wait_for("grading", lambda: gradings(output))
+    os.kill(gradings(output)[0], signal.SIGKILL)  # a job's own: our failure, not the student's
+    done = wait_for("result", lambda: list(output.glob("*/results.json")))
+    first.kill()
+    first.communicate()
+    left = (output / "queue.txt").read_text() if environment["EXECUTOR"] == "slurm" else None
+    before = {file: file.stat().st_mtime_ns for file in done}
+
+    second = start(handed_in, output, environment)
+    out, err = second.communicate(timeout=900)
+    assert second.returncode == 1, err  # eve's can't be read
+    assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
+    assert f"{3 + others} graded, 1 handed nothing in, 1 could not be graded" in out
+    assert misjudged(output, expected) == []
+    for file in output.glob("*/jobs.jsonl"):  # not even by what a killed controller left in the queue
+        ended = [json.loads(line)["exit_code"] for line in file.read_text().splitlines()]
+        assert ended.count(0) <= 1, file
+    with open(output / "class.csv", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert {who: row["score"] for who, row in rows.items() if row["score"] and who not in expected} == {
+        "ann": "10.0",
+        "bob": "6.25",
+        "cid <b>": "10.0",
+    }
+    assert rows["bob"]["email"] == "'=cmd()" and rows["zoe"]["problem"] == "nothing handed in"
+    assert "no zip file" in rows["eve"]["problem"] and rows["eve"]["score"] == ""
+    page = (output / "class.html").read_text()
+    assert f"{3 + others} of {5 + others} graded" in page and "cid &lt;b&gt;" in page and "<b>" not in page
+    assert re.search("ann, cid &lt;b&gt;[,<]", page)  # the same file
+    assert (output / "ann" / "report.html").exists()
+    again = audit.chosen([*CLASS, *expected], 0.1)
+    forge(output / again[0] / "results.json")
+    assert left is None or left not in (output / "queue.txt").read_text()  # what it had left waiting was cancelled
+    third = start(handed_in, output, environment, "--audit", "10%")
+    out, err = third.communicate(timeout=300)
+    assert third.returncode == 1 and f"{len(again)} graded again: 1 differ" in out, err
+    with open(output / "class.csv", newline="") as file:
+        rows = {row["student"]: row["audit"] for row in csv.DictReader(file)}
+    assert rows[again[0]].startswith("level4.step.mean: was ")
+    assert {rows[who] for who in again[1:]} <= {"stands"} and not any(rows[who] for who in rows if who not in again)
+    wait_for("end of all jobs", lambda: not gradings(output), 10)
+    assert not [pid for pid in descendants(set()) if pid in gradings(output)]
+
+
+def test_an_audit_takes_at_least_its_share_and_the_same_ones_again():
+    students = [f"student {k}" for k in range(60)]
+    first = audit.chosen(students, 0.1)
+    assert len(first) == 6 and set(first) <= set(students) and audit.chosen(students[::-1], 0.1) == first
+    assert len(audit.chosen(students, 0.101)) == 7 and audit.chosen(students[:1], 0.01) == students[:1]
+    assert not audit.chosen([], 0.5)
+
+
+def test_a_job_leaves_alone_what_is_done(tmp_path):
+    class Done:
+        name = "nothing"
+
+        def words(self, folder: Path) -> list[str]:
+            raise AssertionError
+
+        def done(self, folder: Path) -> bool:
+            return folder == tmp_path
+
+    assert run_one(Done(), str(tmp_path), 1) == 0
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
+    (tmp_path / "class.json").write_text(json.dumps({"grader": "0.0.1"}))
+    assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
+    assert "graded with another grader; expected a new --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--jobs", "0"], "--jobs 0: expected at least 1"),
+        (["--level", "7"], "--level 7: expected 1, 2, 3 or 4"),
+        (["--secret-seed", "nowhere"], "--secret-seed=nowhere: no such file"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--audit", "10"], "--audit 10: expected a share such as 10%"),
+        (["--audit", "nan%"], "--audit nan%: expected"),
+        (["--audit", "200%"], "--audit 200%: expected"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, capsys):
+    assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
+    """scancel without numbers cancels everything of its user's."""
+    called = []
+    monkeypatch.setattr(jobs.subprocess, "run", called.append)
+    queue = jobs.Queue(tmp_path / "queue.txt")
+    queue.clear()
+    (tmp_path / "queue.txt").touch()  # killed while it noted
+    queue.clear()
+    assert called == [] and not (tmp_path / "queue.txt").exists()
+    (tmp_path / "queue.txt").write_text("42\n47\n")
+    queue.clear()
+    (words,) = called
+    assert words[0] == "scancel" and "--name=no-confusion" in words and words[-2:] == ["42", "47"]
+
+
+def test_a_class_is_graded_by_one_command_at_a_time(handed_in, tmp_path, capsys):
+    with alone(tmp_path):
+        assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
+    assert "another command is grading this class" in capsys.readouterr().err
+
+
+def test_without_slurm_it_is_said(handed_in, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([str(handed_in), "--output", str(tmp_path / "out"), "--executor", "slurm", "--level", "4"]) == 2
+    assert capsys.readouterr().err.startswith("error: --executor slurm: ")

@@ -1,0 +1,60 @@
+"""The bank of submissions in tests/proof/submissions: what each is, and how it is laid out for the grader."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+BANK = Path(__file__).parent / "submissions"
+KINDS = {"networks": ("model.py", 1), "samplers": ("sampler.py", 4)}
+
+
+@dataclass(frozen=True)
+class Entry:
+    name: str  # wrong/networks/ignores_t
+    file: Path
+    says: str  # the docstring's first line
+    level: int
+    target: str  # the file's name in a submission
+    caught_by: str  # the check that bears the fault's name; "" for a right one
+    config: str
+
+    @property
+    def right(self) -> bool:
+        return not self.caught_by
+
+    def lay_out(self, folder: Path) -> Path:
+        """A folder as a student hands it in."""
+        folder.mkdir(parents=True)
+        shutil.copy(self.file, folder / self.target)
+        return folder
+
+
+def read(file: Path) -> Entry:
+    """Raises AssertionError where the docstring does not say what it must."""
+    right, kind = file.parent.parent.name == "right", file.parent.name
+    text = file.read_text()
+    docstring = re.match(r'"""(.*?)"""', text, re.DOTALL)
+    assert docstring, f"{file}: no docstring"
+    caught_by = re.search(r"^Caught by: (\S+)$", docstring[1], re.MULTILINE)
+    assert right != bool(caught_by), f"{file}: a wrong one says `Caught by:`, a right one doesn't"
+    config = re.search(r"^Config: (\w+)$", docstring[1], re.MULTILINE)
+    target, level = KINDS[kind]
+    return Entry(
+        name="/".join(file.relative_to(BANK).with_suffix("").parts),
+        file=file,
+        says=docstring[1].strip().splitlines()[0],
+        level=level,
+        target=target,
+        caught_by=caught_by[1] if caught_by else "",
+        config=config[1] if config else "digits",
+    )
+
+
+def entries() -> list[Entry]:
+    return [
+        read(file)
+        for side in ("right", "wrong")
+        for kind in KINDS
+        for file in sorted((BANK / side / kind).glob("*.py"))
+    ]

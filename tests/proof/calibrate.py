@@ -1,0 +1,132 @@
+"""How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
+
+    uv run python -m tests.proof.calibrate [--seeds 60]      (make calibrate-checks)
+
+Every grading is a line in tests/bench/results/calibration-cpu.jsonl, so an interrupted run goes on where it stopped;
+delete the file after a change of a check. The summary goes to calibration-cpu.json beside it.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from grader.check_ids import needs_training
+from grader.grading_config import load_grading
+from tests.bench.results import RESULTS, write
+from tests.proof.bank import entries
+from tests.proof.gradings import in_parallel
+
+RAW = RESULTS / "calibration-cpu.jsonl"
+# of a check: what it measures, and whether a right submission has it large
+WATCHED = {
+    "level1.timestep.uses_every_t": ("largest_difference", False),
+    "level1.timestep.depends_on_t": ("difference", True),
+    "level1.timestep.whole_range": ("smallest_difference", True),
+    "level1.batch.samples_independent": ("largest_difference", False),
+    "level1.batch.order": ("largest_difference", False),
+    "level1.behaviour.deterministic": ("difference", False),
+    "level1.behaviour.no_hidden_state": ("difference", False),
+    "level1.training.registered": ("difference", False),
+    "level1.training.overfits": ("loss_of_limit", False),
+    "level1.training.predicts_noise": ("correlation", True),
+    "level1.training.not_squashed": ("below", True),
+    "level4.step.mean": ("worst_of_allowed", False),
+    "level4.step.variance": ("worst_relative_error", False),
+}
+
+
+def read_lines(file: Path) -> list[dict]:
+    """What was written so far; a line cut off by a crash counts as not done."""
+    found = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def compact(result: dict) -> dict:
+    """What is kept of a grading: what failed, and the watched measurements."""
+    checks = result["checks"]
+    return {
+        "name": result["name"],
+        "seed": result["seed"],
+        "level": next(iter(checks.values()))["level"],
+        "failed": {name: check["message"] for name, check in checks.items() if check["verdict"] != "passed"},
+        "measured": {n: check["measurements"].get(WATCHED[n][0]) for n, check in checks.items() if n in WATCHED},
+    }
+
+
+def summary(gradings: list[dict]) -> dict:
+    """For each check: gradings, failures, and the measurement that came nearest to a failure, with whose it was."""
+    suites, checks = {}, {}
+    for level in (1, 4):
+        found = [g for g in gradings if g["level"] == level]
+        bad = sum(bool(g["failed"]) for g in found)
+        suites[f"level{level}"] = {
+            "gradings": len(found), "with_a_failure": bad, "failure_rate_below": round(upper(bad, len(found)), 6),
+        }  # fmt: skip
+        for name in (n for n in load_grading().points if n.startswith(f"level{level}.") and not needs_training(n)):
+            failures = sum(name in g["failed"] for g in found)
+            row = {
+                "gradings": len(found),
+                "failures": failures,
+                "failure_rate_below": round(upper(failures, len(found)), 6),
+            }
+            measured = [g for g in found if g["measured"].get(name) is not None]
+            if measured:
+                key, large_is_right = WATCHED[name]
+                worst = (min if large_is_right else max)(measured, key=lambda g: g["measured"][name])
+                row |= {
+                    "measurement": key,
+                    "worst": worst["measured"][name],
+                    "of": worst["name"],
+                    "seed": worst["seed"],
+                }
+            checks[name] = row
+    return {"suites": suites, "checks": checks}
+
+
+def upper(failures: int, n: int) -> float:
+    """Clopper–Pearson, one-sided 95 %."""
+    from scipy.stats import beta
+
+    return 1.0 if failures >= n else float(beta.ppf(0.95, failures + 1, n - failures))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.calibrate", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=60, help="of the judge, for each right submission")
+    parser.add_argument("--first", type=int, default=1000, help="the first seed")
+    args = parser.parse_args()
+    gradings = read_lines(RAW)
+    have = {(g["name"], g["seed"]) for g in gradings}
+    wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in entries() if e.right]
+    tasks = [task for task in wanted if task not in have]
+    try:
+        with open(RAW, "a") as file:
+            for result in in_parallel(tasks, "data"):
+                if "fault" in result:
+                    raise RuntimeError(result["fault"])
+                file.write(json.dumps(compact(result)) + "\n")
+                file.flush()
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+    gradings = read_lines(RAW)
+    result = summary(gradings)
+    seeds = [sum(g["name"] == e.name for g in gradings) for e in entries() if e.right]
+    result = {"submissions": len(seeds), "seeds_each": [min(seeds), max(seeds)], **result}
+    path = write("calibration-cpu.json", torch.device("cpu"), result)
+    for name, row in result["checks"].items():
+        nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
+        print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")
+    print("written to", path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

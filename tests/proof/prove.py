@@ -1,0 +1,107 @@
+"""Grade every submission of the bank: right ones must pass every check, wrong ones fail the one that bears their name.
+
+    uv run python -m tests.proof.prove [--only TEXT] [--third N]      (make prove)
+
+Prints the kill matrix, writes tests/bench/results/prove-cpu.json, and exits with 1 where the grader is not right.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.proof.bank import Entry, entries
+from tests.proof.gradings import in_parallel
+
+UNHARMED = ("passed", "not_judged")
+SIGNS = {"passed": "·", "failed": "✗", "error": "E", "timeout": "T", "out_of_memory": "M", "not_judged": "–"}
+
+
+def chosen(only: str, third: int | None) -> list[Entry]:
+    """The entries asked for; a third is every third one, so that it holds some of each kind."""
+    found = [entry for entry in entries() if only in entry.name]
+    return found if third is None else found[third::3]
+
+
+def problems(entry: Entry, graded: dict) -> list[str]:
+    """Where the grader is not right about one entry, a line each."""
+    if "fault" in graded:
+        return [f"{entry.name}: the grader itself failed: {graded['fault']}"]
+    checks = graded["checks"]
+    failed = [name for name, check in checks.items() if check["verdict"] != "passed"]
+    if entry.right:
+        return [f"{entry.name} is right, but {name}: {checks[name]['message']}" for name in failed]
+    if entry.caught_by not in checks or checks[entry.caught_by]["verdict"] in UNHARMED:
+        return [f"{entry.name} is not caught by {entry.caught_by} but by {', '.join(failed) or 'nothing'}"]
+    return []
+
+
+def matrix(found: list[Entry], graded: dict[str, dict]) -> str:
+    """Submission × check, the check that bears a wrong one's name after a bracket."""
+    lines = ["· passed  ✗ failed  E error  T timeout  M out of memory  – not judged  [ bears the fault's name", ""]
+    for level in sorted({entry.level for entry in found}):
+        rows = [entry for entry in found if entry.level == level and "checks" in graded[entry.name]]
+        checks = list(graded[rows[0].name]["checks"])
+        lines += [f"{i:>4} {name}" for i, name in enumerate(checks)]
+        lines.append(" " * 52 + " ".join(f"{i:>2}" for i in range(len(checks))))
+        for entry in rows:
+            verdicts = graded[entry.name]["checks"]
+            cells = [f"{'[' if n == entry.caught_by else ' '}{SIGNS[verdicts[n]['verdict']]}" for n in checks]
+            lines.append(f"{entry.name:<52}{' '.join(cells)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry], seconds: float) -> dict:
+    """What the README quotes: how many there are, and for each check what it caught."""
+    wrong = [entry for entry in found if not entry.right]
+    caught = {
+        entry.name: [n for n, check in graded[entry.name]["checks"].items() if check["verdict"] not in UNHARMED]
+        for entry in wrong
+    }
+    kills = Counter(name for names in caught.values() for name in names)
+    alone = Counter(names[0] for names in caught.values() if len(names) == 1)
+    named = Counter(entry.caught_by for entry in wrong)
+    counts = {
+        f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.level == level for e in found)
+        for right in (True, False)
+        for kind, level in (("networks", 1), ("samplers", 4))
+    }
+    checks = sorted({name for result in graded.values() for name in result["checks"]})
+    table = {n: {"bears_its_name": named[n], "kills": kills[n], "kills_alone": alone[n]} for n in checks}
+    failed = sum(entry.right for entry in misjudged)
+    return {
+        **counts, "survivors": len(misjudged) - failed, "right_ones_failed": failed, "seconds": round(seconds),
+        "checks": table,
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.prove", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="entries whose name contains this")
+    parser.add_argument("--third", type=int, choices=(0, 1, 2), help="every third entry")
+    parser.add_argument("--data", default="data", help="where Fashion-MNIST is, for the entries that need it")
+    parser.add_argument("--seed", type=int, default=0, help="of the judge's inputs")
+    args = parser.parse_args()
+
+    found = chosen(args.only, args.third)
+    start = time.perf_counter()
+    graded = {result["name"]: result for result in in_parallel([(e.name, args.seed) for e in found], args.data)}
+    seconds = time.perf_counter() - start
+    print(matrix(found, graded))
+    said = {entry: problems(entry, graded[entry.name]) for entry in found}
+    misjudged = [entry for entry, lines in said.items() if lines]
+    print(*(line for lines in said.values() for line in lines), sep="\n")
+    rights = sum(entry.right for entry in found)
+    print(f"{rights} right and {len(found) - rights} wrong submissions in {seconds:.0f} s: {len(misjudged)} misjudged")
+    if len(found) == len(entries()) and all("checks" in result for result in graded.values()):
+        import torch
+
+        from tests.bench.results import write
+
+        print("written to", write("prove-cpu.json", torch.device("cpu"), figures(found, graded, misjudged, seconds)))
+    return 1 if misjudged else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

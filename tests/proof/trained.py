@@ -1,0 +1,136 @@
+"""Trained submissions on the digits, right and wrong, as the grader meets them: a folder and weights.
+
+Most are trained, with the project's own loop; the generators that have learnt nothing get their state written.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from assignment.ddpm import checkpoint as ckpt
+from assignment.ddpm import data, exercise
+from assignment.ddpm.config import load_config
+from assignment.ddpm.data import Part, split, to_float
+from grader.grade import grade
+from grader.results import Results
+from reference.sampler import DDPMSampler
+from tests.conftest import ROOT
+from tests.proof.bank import BANK
+
+DIGITS = ROOT / "configs" / "digits.yaml"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of trained submission, and what it must and must not pass."""
+
+    model: str  # a file in tests/proof/submissions
+    samples: bool | None  # level 1's claims about samples, which are level 3's too; None: either will do
+    loss: bool  # level 2's
+    overrides: tuple[str, ...] = ()
+    images: str = ""  # trained on other images: of one class, or those of validation
+    stored: str = ""  # instead of training: all training images, or those of one class
+    width: float = 0.0  # of what is stored
+
+
+LONG = ("data.batch_size=32", "training.epochs=70")  # with which a student's U-Net beats the reference
+KINDS = {
+    "beats": Kind("trained/unet.py", samples=True, loss=True, overrides=LONG),
+    "attention": Kind("right/networks/unet_add_attention.py", samples=True, loss=False),
+    "short": Kind("trained/unet.py", samples=True, loss=False, overrides=("training.epochs=30",)),
+    "undertrained": Kind("trained/unet.py", samples=False, loss=False, overrides=("training.epochs=1",)),
+    "without_t": Kind("trained/unet_without_t.py", samples=False, loss=False, overrides=LONG),
+    "one_class": Kind(
+        "trained/unet.py", samples=False, loss=False, overrides=("training.epochs=150",), images="one class"
+    ),
+    "on_validation": Kind(
+        "trained/unet.py", samples=None, loss=False, overrides=("training.epochs=400",), images="validation"
+    ),
+    "one_class_blurred": Kind("trained/replayer.py", samples=False, loss=False, stored="one class", width=0.3),
+    "replay": Kind("trained/replayer.py", samples=False, loss=False, stored="all", width=0.01),
+    "noise": Kind("trained/silent.py", samples=False, loss=False, stored="nothing"),
+}
+
+
+def make(kind: Kind, folder: Path, seed: int) -> Path:
+    """Train, or write the state; returns the weights. The folder `handed in` beside them is the submission."""
+    handed_in = folder / "handed in"
+    handed_in.mkdir(parents=True, exist_ok=True)
+    shutil.copy(BANK / kind.model, handed_in / "model.py")
+    config = load_config(DIGITS, [
+        f"training.seed={seed}", f"output_dir={folder}", "sampling.num_images=1", "runtime.device=cpu", *kind.overrides
+    ])  # fmt: skip
+    network = network_class(handed_in / "model.py")
+    file = folder / "run" / ckpt.WEIGHTS
+    if kind.stored:
+        model = network(config.model)
+        write_state(model, kind, seed)
+        code = hashlib.sha256((handed_in / "model.py").read_bytes()).hexdigest()
+        ckpt.save_weights(model, file, epoch=0, step=0, val_loss="nan", code=code)
+    else:
+        with other_images(kind.images, seed) if kind.images else contextlib.nullcontext():
+            exercise.run(config, network, DDPMSampler, folder / "run")
+    return file
+
+
+def network_class(file: Path) -> type[nn.Module]:
+    name = f"trained_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # inspect finds the file by it
+    spec.loader.exec_module(module)
+    return module.DiffusionModel
+
+
+def write_state(model: nn.Module, kind: Kind, seed: int) -> None:
+    if kind.stored == "nothing":
+        return
+    images, labels = training_images()
+    if kind.stored == "one class":
+        images = images[labels == seed % 10]
+    repeated = images[torch.arange(len(model.images)) % len(images)]
+    model.images.copy_(to_float(repeated))
+    model.width.fill_(kind.width)
+
+
+def training_images() -> tuple[Tensor, Tensor]:
+    (images, labels), _ = data.DATASETS["digits"](Path("unused"))
+    train, _ = split(len(images))
+    return images[train], labels[train]
+
+
+@contextlib.contextmanager
+def other_images(which: str, seed: int) -> Iterator[None]:
+    """Within it training sees the digits of one class only, or those that are there for validation."""
+    whole, usual = data.DATASETS["digits"], data.split
+
+    def part(images: Tensor, labels: Tensor) -> Part:
+        return Part(images[labels == seed % 10], labels[labels == seed % 10])
+
+    if which == "one class":
+        data.DATASETS["digits"] = lambda root: tuple(part(*p) for p in whole(root))
+    else:
+        data.split = lambda count: (usual(count)[1], usual(count)[1])
+    try:
+        yield
+    finally:
+        data.DATASETS["digits"], data.split = whole, usual
+
+
+def judge(
+    weights: Path, figures: Path, *, seed: int, levels: tuple[int, ...] = (1, 2, 3), trusted: bool = False
+) -> Results:
+    """The claims about trained networks, on the digits."""
+    options = ["-m", "trained", f"--weights={weights}", f"--figures={figures}", *(["--trusted"] if trusted else [])]
+    return grade(
+        weights.parent.parent / "handed in", levels=levels, config=DIGITS, overrides=["runtime.device=cpu"], seed=seed,
+        quiet=True, options=options,
+    )  # fmt: skip

@@ -1,0 +1,209 @@
+"""The grader's fronts: command line, results.json, pytest, and that rubric and points agree."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assignment.ddpm.errors import UserError
+from grader import __version__
+from grader.__main__ import main
+from grader.check_ids import needs_training
+from grader.grade import grade
+from grader.grading_config import GRADING, load_grading
+from grader.reports.terminal import render
+from tests.conftest import ROOT
+from tests.proof.bank import BANK, entries
+
+DIGITS = ROOT / "configs" / "digits.yaml"
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("right")
+    shutil.copy(BANK / "right" / "networks" / "residual_convnet.py", folder / "model.py")
+    shutil.copy(BANK / "right" / "samplers" / "eps_beta_tilde.py", folder / "sampler.py")
+    return folder
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", *(str(a) for a in arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, timeout=240)
+
+
+def test_a_right_submission_gets_full_marks_and_a_whole_results_file(right, tmp_path, capsys):
+    about = ["--config", str(DIGITS), "--output", str(tmp_path), "runtime.device=cpu", f"output_dir={tmp_path}"]
+    assert main([str(right), "--level", "1", "--level", "4", *about]) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["schema"] == "no-confusion-diffusion/results/v1"
+    assert set(results["submission"]["sha256"]) == {"model.py", "sampler.py"}
+    assert results["environment"]["grader"] == __version__ and results["environment"]["device"] == "cpu"
+    untrained = [check for check in results["checks"] if check["verdict"] != "passed"]
+    assert {check["verdict"] for check in untrained} == {"not_judged"} and len(untrained) == 8
+    assert all("train first with `uv run python main.py" in check["message"] for check in untrained)
+    assert results["score"] == 20 and results["max_score"] == 24
+    measured = {check["id"]: check["measurements"] for check in results["checks"]}
+    margins = {name: values["margin"] for name, values in measured.items() if "margin" in values}
+    assert len(margins) >= 17 and all(0 < margin <= 1 for margin in margins.values()), margins
+    assert all("margin" in values or values["limit"] == 0 for values in measured.values() if "limit" in values)
+    assert [check["id"] for check in results["checks"]] != [] and all(check["claim"] for check in results["checks"])
+    assert "20 of 24 points" in capsys.readouterr().out
+
+
+def test_the_readme_shows_what_a_student_sees(tmp_path):
+    shutil.copy(BANK / "wrong" / "networks" / "time_left_out.py", tmp_path / "model.py")
+    results = grade(tmp_path, levels=[1], config=DIGITS, quiet=True, options=["-k", "depends_on_t"])
+    shown = re.search(r"```\n(✗.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    page = render(results)
+    assert [line for line in shown.splitlines() if line not in page.splitlines() and line != "…"] == []
+
+
+def test_every_claim_of_the_rubric_has_points_and_the_other_way_round():
+    source = "".join((ROOT / "grader" / f"test_level{level}.py").read_text() for level in (1, 2, 3, 4))
+    assert sorted(re.findall(r'@check\("(.+?)"\)', source)) == sorted(load_grading().points)
+
+
+WRONG_POINTS = {
+    (
+        "level4.step.mean:",
+        "level4.step.men:",
+    ): "level4.step.men: there is no such check; did you mean level4.step.mean?",
+    ("  level4.step.mean: 1.5\n", ""): "level4.step.mean: missing; expected a number, which may be 0",
+    ("level4.step.mean: 1.5", "level4.step.mean: -1"): "level4.step.mean: expected at least 0",
+}
+
+
+@pytest.mark.parametrize(("change", "says"), WRONG_POINTS.items(), ids=str)
+def test_points_are_those_of_the_checks_that_there_are(change, says, tmp_path):
+    (tmp_path / "grading.yaml").write_text(GRADING.read_text().replace(*change))
+    with pytest.raises(UserError, match=re.escape(f"grading.yaml: points.{says}")):
+        load_grading(tmp_path / "grading.yaml")
+
+
+def test_wrong_points_are_told_in_one_line_by_every_front(right, tmp_path):
+    for name in ("grader", "assignment", "reference", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    change, says = next(iter(WRONG_POINTS.items()))
+    (tmp_path / "configs" / "grading.yaml").write_text(GRADING.read_text().replace(*change))
+    for command in (["grader", right], ["grader", "class", right.parent, "--output", tmp_path / "out"], ["pytest"]):
+        ran = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode in (2, pytest.ExitCode.USAGE_ERROR)
+        assert says in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+
+
+def test_the_starter_fails_every_check_in_one_line():
+    results = grade(ROOT / "assignment", levels=[1, 2, 3, 4], config=DIGITS, quiet=True)
+    assert results.score == 0 and len(results.checks) == len(load_grading().points)
+    for check in results.checks:
+        assert check.verdict == "failed"
+        assert re.match(r"not implemented yet: (model|sampler)\.py:\d+: ", check.message) and "\n" not in check.message
+    page = render(results)
+    assert len(page.splitlines()) < len(results.checks) + 20 and page.rstrip().endswith("first.")
+
+
+def test_a_missing_file_fails_the_checks_of_its_level_and_no_others(right, tmp_path):
+    shutil.copy(right / "sampler.py", tmp_path)
+    results = grade(tmp_path, levels=[1, 2, 3, 4], config=DIGITS, quiet=True)
+    for check in results.checks:
+        assert check.verdict == ("failed" if check.level < 4 else "passed"), check
+        assert check.level == 4 or "there is no file model.py" in check.message
+
+
+def test_what_waits_for_the_contract_is_not_judged_and_says_why(tmp_path):
+    shutil.copy(BANK / "wrong" / "networks" / "returns_tuple.py", tmp_path / "model.py")
+    results = grade(tmp_path, levels=[1], config=DIGITS, quiet=True)
+    by_id = {check.id: check for check in results.checks}
+    waiting = by_id["level1.timestep.depends_on_t"]
+    assert (waiting.verdict, waiting.points) == ("not_judged", 0) and "waits for the contract" in waiting.message
+    assert (
+        by_id["level1.contract.shapes"].verdict == "failed" and "got tuple" in by_id["level1.contract.shapes"].message
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere"], "nowhere: no such folder"),
+        (["README.md"], "expected the folder it lies in"),
+        (["assignment", "--level", "5"], "--level 5: expected 1, 2, 3 or 4"),
+        (["assignment", "--train", "--weights", "w.safetensors"], "expected one of them"),
+        (["assignment", "--level", "one"], "invalid int value"),
+        (["assignment", "--config", "configs/digit.yaml"], "did you mean configs/digits.yaml"),
+        (["assignment", "data.batchsize=3"], "did you mean data.batch_size"),
+        (["assignment", "--config", "configs/fashion_mnist.yaml", "data.root=README.md/data"], "FashionMNIST"),
+        ([], "SUBMISSION"),
+    ],
+)
+def test_a_wrong_call_is_answered_in_one_line(arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main([*arguments, "--output", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert says in err and err.startswith("error: ") and len(err.splitlines()) == 1
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_fault_of_ours_is_exit_3_and_leaves_no_results(right, tmp_path, monkeypatch, capsys):
+    from grader.checks import conditioning
+
+    monkeypatch.setattr(conditioning, "check_order", lambda *a: 1 / 0)
+    arguments = [str(right), "--level", "1", "--config", str(DIGITS), "--output", str(tmp_path)]
+    assert main(arguments) == 3
+    assert "nothing is said about the submission" in capsys.readouterr().err
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_pytest_fails_where_a_check_fails_and_where_it_was_not_judged(tmp_path):
+    shutil.copy(BANK / "wrong" / "networks" / "returns_tuple.py", tmp_path / "model.py")
+    about = [f"--submission={tmp_path}", f"--config={DIGITS}"]
+    ran = run("pytest", "grader", "-k", "depends_on_t", *about)
+    assert ran.returncode == 1 and "not judged" in ran.stdout and "Traceback" not in ran.stdout
+    ran = run("pytest", "grader", "-k", "own_work", "-m", "level1", f"--junitxml={tmp_path / 'junit.xml'}", *about)
+    assert ran.returncode == 0, ran.stdout
+    assert 'tests="1"' in (tmp_path / "junit.xml").read_text()
+
+
+def test_checks_are_chosen_by_the_parts_of_their_names(right):
+    about = [f"--submission={right}", f"--config={DIGITS}"]
+    for choice, selected in (("timestep", 3), ("own_work", 1), ("training", 6)):
+        ran = run("pytest", "grader", "-m", "level1", "-k", choice, "--collect-only", "-q", *about)
+        assert f"{selected}/" in ran.stdout, ran.stdout
+
+
+def test_bare_pytest_grades_the_assignment():
+    ran = run("pytest", "-k", "shapes")
+    assert ran.returncode == 1 and "not implemented yet: model.py" in ran.stdout, ran.stdout
+
+
+def test_in_process_is_advisory(right):
+    ran = run("pytest", "grader", "-k", "shapes", "--in-process", f"--submission={right}", f"--config={DIGITS}")
+    assert ran.returncode == 0 and "Advisory only" in ran.stdout, ran.stdout
+
+
+def test_missing_images_are_not_judged_and_the_rest_is(right):
+    overrides = ["--set=data.root=README.md/data", "--set=runtime.device=cpu"]
+    ran = run("pytest", "grader", "-k", "overfits or builds", "-m", "level1", f"--submission={right}", *overrides)
+    assert ran.returncode == 1 and "there are no images to learn" in ran.stdout, ran.stdout
+    assert "✓ contract.builds" in ran.stdout
+
+
+def test_the_readmes_numbers_of_checks_are_those_of_the_rubric():
+    readme, points = (ROOT / "README.md").read_text(), load_grading().points
+    for level in (1, 2, 3, 4):
+        number = sum(name.startswith(f"level{level}.") for name in points)
+        assert re.search(rf"make test-level{level} .*: {number} checks", readme)
+
+
+def test_the_bank_is_large_and_says_what_it_is():
+    found = entries()
+    ids = load_grading().points
+    count = {(e.right, e.level): sum((o.right, o.level) == (e.right, e.level) for o in found) for e in found}
+    assert count[True, 1] >= 12 and count[False, 1] >= 40 and count[True, 4] >= 8 and count[False, 4] >= 30
+    untrained = {i for i in ids if not needs_training(i)}
+    assert {e.caught_by for e in found if not e.right} == untrained, "every check has a wrong submission of its name"
+    assert len({e.says for e in found}) == len(found)
