@@ -1,7 +1,6 @@
 """Level 1, the network: model.py's DiffusionModel. A test is a claim; its points are in configs/grading.yaml."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,18 +8,18 @@ import torch
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
-from grader.checks import behaviour, conditioning, learning, output_contract, samples
+from grader.checks import behaviour, conditioning, learning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.own_work import check_own_work, scan
 from grader.grading_config import load_grading
 from grader.student import overfit
 from grader.student.network import Network
 from grader.student.once import Once
-from grader.student.trained_network import TrainedNetwork
+from grader.student.trained_samples import TrainedSamples
 from grader.submission.process import Submission
-from grader.suite.fixtures import unless_a_stub
+from grader.suite.fixtures import Training, unless_a_stub
+from grader.suite.fixtures_trained import check_uses_t
 from grader.suite.judge import Judge
-from grader.suite.pictures import SAMPLES_ALT, save_samples
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 48  # of the whole range
@@ -274,60 +273,51 @@ def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge
 
 
 @check("level1.trained.weights")
-def test_weights(trained_network: TrainedNetwork, judge: Judge, show_training: Callable) -> None:
+def test_weights(training: Training, check_weights: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
-    network = trained_network.network()
-    network(*network.noise(2, "trained"))
-    judge.inform("weights of level 1", trained_network.weights.describe())
-    show_training(trained_network)
+    check_weights(training.network)
 
 
 @check("level1.trained.uses_t")
-def test_trained_network_uses_t(loaded: TrainedNetwork, measured: Measured) -> None:
+def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
     """The trained network looks at t: a noisy image gets another answer at another t."""
-    measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
+    measured.update(check_uses_t(loaded.network))
 
 
 @check("level1.samples.sound")
-def test_samples_are_sound(
-    loaded: TrainedNetwork, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
-) -> None:
+def test_samples_are_sound(loaded: Training, check_sound: Callable, measured: Measured) -> None:
     """From the trained network samples can be drawn: finite images, not all alike."""
-    with with_progress():
-        measured.update(samples.check_sound(loaded.samples))
-    picture = save_samples(loaded.samples, loaded.images.train, figures / "level1-samples.png")
-    judge.show(picture, "Samples of level 1", SAMPLES_ALT)
-    judge.inform("samples of level 1", f"{len(loaded.samples)} in {loaded.drawing.steps} steps, see {picture}")
+    measured.update(check_sound(loaded.samples))
 
 
 @check("level1.samples.classes")
-def test_samples_show_every_class(sampled: TrainedNetwork, measured: Measured) -> None:
+def test_samples_show_every_class(sampled: TrainedSamples, measured: Measured) -> None:
     """The samples are varied: a classifier finds every class of the data set among them, and none too often."""
     measured.update(sampled.check_classes())
 
 
 @check("level1.samples.recognizable")
-def test_samples_are_recognizable(sampled: TrainedNetwork, measured: Measured) -> None:
+def test_samples_are_recognizable(sampled: TrainedSamples, measured: Measured) -> None:
     """One can tell what the samples show: a classifier is sure enough of their classes."""
     measured.update(sampled.check_confidence())
 
 
 @check("level1.samples.clean")
-def test_samples_are_clean(sampled: TrainedNetwork, measured: Measured) -> None:
+def test_samples_are_clean(sampled: TrainedSamples, measured: Measured) -> None:
     """The samples are clean, one by one: few are noisy, blurred, blocky, or made of two images."""
     measured.update(sampled.check_clean())
 
 
 @check("level1.samples.fid")
-def test_samples_are_like_the_data(sampled: TrainedNetwork, say_fid: Callable, measured: Measured) -> None:
+def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: Callable, measured: Measured) -> None:
     """As a crowd the samples look like the data: their Fréchet distance to it is small."""
-    say_fid(sampled, level=1)
+    say_fid(sampled)
     measured.update(sampled.quality.to_json())
     measured.update(sampled.check_fid())
 
 
 @check("level1.samples.new")
-def test_samples_are_new(sampled: TrainedNetwork, measured: Measured) -> None:
+def test_samples_are_new(sampled: TrainedSamples, measured: Measured) -> None:
     """The samples are new images, not copies of training images."""
     measured.update(sampled.check_new())
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from grader.check_ids import check
-from grader.checks import beats_reference, conditioning
+from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
-from grader.student.trained_network import TrainedNetwork
+from grader.student.trained_losses import TrainedLosses
+from grader.suite.fixtures import Training
+from grader.suite.fixtures_trained import check_uses_t
 from grader.suite.judge import Judge
 from grader.suite.pictures import save_loss_by_t
 
@@ -15,45 +17,42 @@ Measured = dict[str, Any]
 
 
 @check("level2.trained.weights")
-def test_weights(trained_network: TrainedNetwork, judge: Judge, show_training: Callable) -> None:
+def test_weights(training: Training, check_weights: Callable) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
-    network = trained_network.network()
-    network(*network.noise(2, "trained"))
-    judge.inform("weights of level 2", trained_network.weights.describe())
-    show_training(trained_network)
+    check_weights(training.network)
 
 
 @check("level2.trained.uses_t")
-def test_trained_network_uses_t(loaded: TrainedNetwork, measured: Measured) -> None:
+def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
     """The trained network looks at t: a noisy image gets another answer at another t."""
-    measured.update(conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps))
+    measured.update(check_uses_t(loaded.network))
 
 
 @check("level2.loss.beats_reference")
 def test_beats_the_reference(
-    conditioned: TrainedNetwork, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
+    losses: TrainedLosses, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
 ) -> None:
     """The loss on the validation images is lower than the reference's, beyond what chance can do."""
     with with_progress():
-        found = conditioned.on_validation
-    picture = save_loss_by_t(found, conditioned.edges, figures / "level2-loss-by-t.png")
+        found = losses.on_validation
+    picture = save_loss_by_t(found, losses.edges, figures / "level2-loss-by-t.png")
     judge.show(
         picture, "Loss by t, against the reference's",
         f"Bars, one for each range of t: the loss differs from the reference's by {found.relative:+.1%} in all, "
         f"from {min(found.bins)[0]:+.1%} to {max(found.bins)[0]:+.1%} by t",
     )  # fmt: skip
-    record = conditioned.record
+    record = losses.trained.record
     judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}{record.caveat}, see {picture}")
     along = record.chosen["milestones"]
-    measured.update(beats_reference.check_beats(found, record.looks, conditioned.edges, along, record.provisional))
+    measured.update(beats_reference.check_beats(found, record.looks, losses.edges, along, record.provisional))
 
 
 @check("level2.loss.generalises")
-def test_generalises(conditioned: TrainedNetwork, with_progress: Callable, measured: Measured) -> None:
+def test_generalises(losses: TrainedLosses, with_progress: Callable, measured: Measured) -> None:
     """The lead is there on the test images, too, which no training may see."""
     with with_progress():
-        found = conditioned.on_validation
-    if beats_reference.decide(found, conditioned.record.looks) != "wins":
+        found = losses.on_validation
+    if beats_reference.decide(found, losses.trained.record.looks) != "wins":
         raise NotJudged("waits for loss.beats_reference: there is no lead to confirm")
     with with_progress():
-        measured.update(beats_reference.check_generalises(conditioned.on_validation, conditioned.on_test))
+        measured.update(beats_reference.check_generalises(losses.on_validation, losses.on_test))

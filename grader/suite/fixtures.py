@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -17,7 +17,9 @@ from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.student.once import Once
+from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
+from grader.student.trained_samples import TrainedSamples
 from grader.submission.in_process import InProcessSubmission
 from grader.submission.process import Submission
 from grader.submission.sources import sha256
@@ -76,27 +78,34 @@ def pace(judge: Judge, settings: Any, device: str, submission: Any) -> Any:
     return judge.pace(settings, device)
 
 
+class Training(NamedTuple):
+    """A finished training, from three sides."""
+
+    network: TrainedNetwork
+    samples: TrainedSamples
+    losses: TrainedLosses
+
+
 class Trainings:
     """The finished trainings that the levels judge, one for each configuration."""
 
     def __init__(self, judge: Judge, submission: Any, seed: int, options: Any) -> None:
         self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
-        self.found: dict[Path, Any] = {}
+        self.found: dict[Path, Training] = {}
 
-    def of(self, level: int) -> Any:
+    def of(self, level: int) -> Training:
         file = config_file(level, self.options.config)
         if file not in self.found:
             self.found[file] = self._find(file)
         return self.found[file]
 
-    def _find(self, file: Path) -> Any:
+    def _find(self, file: Path) -> Training:
         settings = load_config(file, self.options.set)
         kind = "solution" if self.options.trusted else "student"
         weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
-        return TrainedNetwork(
-            self.submission, self.judge.pace(settings, self.submission.device),
-            settings, config=file, weights=weights, seed=self.seed,
-        )  # fmt: skip
+        pace = self.judge.pace(settings, self.submission.device)
+        network = TrainedNetwork(self.submission, pace, settings, config=file, weights=weights, seed=self.seed)
+        return Training(network, TrainedSamples(network), TrainedLosses(network))
 
 
 @pytest.fixture(scope="session")

@@ -1,59 +1,102 @@
-"""What the checks of a trained_network training start from. A pytest plugin, registered by conftest.py."""
+"""What the checks of a finished training start from. A pytest plugin, registered by conftest.py."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assignment.ddpm.errors import UserError
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.samples import check_sound as check_sound_samples
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.results import level_of
+from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
-from grader.suite.fixtures import Trainings
+from grader.student.trained_samples import TrainedSamples
+from grader.suite.fixtures import Training, Trainings
 from grader.suite.judge import Judge
-from grader.suite.pictures import curve_in_words, save_bands, save_loss_curve
+from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_loss_curve, save_samples
 
 
 @pytest.fixture
-def trained_network(request: pytest.FixtureRequest, trainings: Trainings, model_file: bytes) -> TrainedNetwork:
+def level(request: pytest.FixtureRequest) -> int:
+    """Of the check that asks."""
+    return level_of(request.node.get_closest_marker("check").args[0])
+
+
+@pytest.fixture
+def training(level: int, trainings: Trainings, model_file: bytes) -> Training:
     """The training that this check's level is about."""
-    check_id = request.node.get_closest_marker("check").args[0]
-    return trainings.of(level_of(check_id))
+    return trainings.of(level)
 
 
 @pytest.fixture
-def loaded(trained_network: TrainedNetwork) -> TrainedNetwork:
+def loaded(training: Training) -> Training:
     """The same, where its weights load."""
     try:
-        trained_network.network()
+        training.network.network()
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for trained.weights: {error.message}") from error
-    return trained_network
+    return training
 
 
 @pytest.fixture
-def conditioned(loaded: TrainedNetwork) -> TrainedNetwork:
-    """The same, where the network looks at t: one that does not can have a low loss, and is no diffusion model."""
+def losses(loaded: Training) -> TrainedLosses:
+    """Of a network that looks at t: one that does not can have a low loss, and is no diffusion model."""
     try:
-        conditioning.check_depends_on_t(*loaded.at_both_ends(), loaded.diffusion.num_timesteps)
+        check_uses_t(loaded.network)
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for trained.uses_t: {error.message}") from error
-    return loaded
+    return loaded.losses
 
 
 @pytest.fixture
-def sampled(loaded: TrainedNetwork, with_progress: Callable) -> TrainedNetwork:
-    """The same, where samples can be drawn."""
+def sampled(loaded: Training, with_progress: Callable) -> TrainedSamples:
+    """Of a network that samples can be drawn from."""
     try:
         with with_progress():
-            loaded.samples  # noqa: B018
+            loaded.samples.images  # noqa: B018
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for samples.sound: {error.message}") from error
-    return loaded
+    return loaded.samples
+
+
+def check_uses_t(trained: TrainedNetwork) -> dict[str, float]:
+    """Judge whether half-noised images get other answers at the other end of the schedule."""
+    return conditioning.check_depends_on_t(*trained.at_both_ends(), trained.diffusion.num_timesteps)
+
+
+@pytest.fixture
+def check_weights(judge: Judge, show_training: Callable, level: int) -> Callable:
+    """Judge whether the weights of a training load and answer; reports which weights, and the training's losses."""
+
+    def check(trained: TrainedNetwork) -> None:
+        network = trained.network()
+        network(*network.noise(2, "trained"))
+        judge.inform(f"weights of level {level}", trained.weights.describe())
+        show_training(trained)
+
+    return check
+
+
+@pytest.fixture
+def check_sound(judge: Judge, figures: Path, with_progress: Callable, level: int) -> Callable:
+    """Judge whether samples can be drawn at all; reports them as a picture."""
+
+    def check(samples: TrainedSamples) -> dict[str, Any]:
+        with with_progress():
+            measured = check_sound_samples(samples.images)
+        picture = save_samples(samples.images, samples.trained.images.train, figures / f"level{level}-samples.png")
+        judge.show(picture, f"Samples of level {level}", SAMPLES_ALT)
+        count, steps = len(samples.images), samples.drawing.steps
+        judge.inform(f"samples of level {level}", f"{count} in {steps} steps, see {picture}")
+        return measured
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -61,21 +104,21 @@ def show_training(judge: Judge, draw: Callable) -> Callable:
     """Show a training's losses by epoch, at the first level that meets it."""
     shown = set()
 
-    def show(trained_network: TrainedNetwork) -> None:
-        title = f"Training on {trained_network.name}: loss by epoch"
+    def show(trained: TrainedNetwork) -> None:
+        title = f"Training on {trained.name}: loss by epoch"
         if title in shown:
             return
         shown.add(title)
         try:
-            log = trained_network.log
+            log = trained.log
         except UserError as error:
             judge.inform(title, f"left out: {error}")
             return
         if log:
-            reference = [(epoch, loss) for epoch, loss in trained_network.reference_curve if epoch <= log[-1].epoch]
-            caveat = f"; the reference's is of other noise{trained_network.record.caveat}" if reference else ""
+            reference = [(epoch, loss) for epoch, loss in trained.reference_curve if epoch <= log[-1].epoch]
+            caveat = f"; the reference's is of other noise{trained.record.caveat}" if reference else ""
             draw(
-                f"training-{trained_network.name}.png", title + caveat, curve_in_words(log, reference),
+                f"training-{trained.name}.png", title + caveat, curve_in_words(log, reference),
                 lambda path: save_loss_curve(log, reference, path),
             )  # fmt: skip
 
@@ -83,24 +126,25 @@ def show_training(judge: Judge, draw: Callable) -> Callable:
 
 
 @pytest.fixture
-def say_fid(judge: Judge, figures: Path, with_progress: Callable, request: pytest.FixtureRequest) -> Callable:
-    """Tell the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
+def say_fid(
+    judge: Judge, figures: Path, with_progress: Callable, request: pytest.FixtureRequest, level: int
+) -> Callable:
+    """Report the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
 
-    def say(trained_network: TrainedNetwork, level: int) -> None:
-        quality, drawing, reference = trained_network.quality, trained_network.drawing, trained_network.reference_fids
-        real, limit = trained_network.of_real_images["fid"], trained_network.fid_limit(trained_network.of_real_images)
-        picture = save_bands(quality.fid, real, reference, limit, drawing, figures / f"level{level}-fid.png")
+    def say(samples: TrainedSamples) -> None:
+        quality, reference = samples.quality, samples.reference_fids
+        real, limit = samples.of_real_images["fid"], samples.fid_limit
+        picture = save_bands(quality.fid, real, reference, limit, samples.drawing, figures / f"level{level}-fid.png")
         beside = "real images, of the reference" if reference else "real images"
         judge.show(
             picture, f"FID of level {level}",
             f"A line with the FID of the samples, {quality.fid:.1f}, that of {beside}, and the limit, {limit:.1f}",
         )  # fmt: skip
-        told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{trained_network.reference_in_words}"
+        told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{samples.reference_in_words}"
         judge.inform(f"FID of level {level}", f"{told}; KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:
             with with_progress():
-                judge.inform(
-                    f"Inception FID of level {level}", f"{trained_network.inception_fid(weights):.2f}, no points"
-                )
+                fid = samples.inception_fid(weights)
+            judge.inform(f"Inception FID of level {level}", f"{fid:.2f}, no points")
 
     return say

@@ -27,7 +27,7 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.grading_config import GRADING, load_grading
 from grader.metrics import record
 from grader.student import deadlines
-from grader.student.trained_network import Weights, read_weights
+from grader.student.weights import Weights, read_weights
 from tests.conftest import ROOT
 from tests.support.strategies import NESTED, bytes_like, damaged, replaced, texts, unicodes
 

@@ -1,0 +1,57 @@
+"""Losses of a finished training on frozen (image, t, noise) triples, beside the reference's on the same ones."""
+
+import torch
+from torch import Tensor
+
+from assignment.ddpm.progress import progress_bar
+from grader.checks.beats_reference import Comparison, compare, decide
+from grader.checks.finding import NotJudged
+from grader.metrics.triples import EDGES, draw_triples, losses, widths
+from grader.student.network import Network
+from grader.student.once import once_property
+from grader.student.trained_network import BATCH, TrainedNetwork
+
+
+class TrainedLosses:
+    """What checks ask for of one training's losses, computed once."""
+
+    def __init__(self, trained: TrainedNetwork) -> None:
+        self.trained = trained
+
+    @property
+    def edges(self) -> list[int]:
+        """The bins of t, by their edges."""
+        return [round(edge * self.trained.diffusion.num_timesteps) for edge in EDGES]
+
+    def look(self, network: Network, part: str, look: int) -> tuple[Tensor, ...]:
+        """A look at a part of the data: losses of the student and of the reference (N,), bins of t, which image."""
+        trained = self.trained
+        again = f"make reference CONFIG={trained.config_shown}"
+        if not trained.reference_has_learnt:
+            raise NotJudged(f"the recorded reference has learnt too little: {again}")
+        triples = draw_triples(getattr(trained.images, part), trained.diffusion.num_timesteps, look, part=part)
+        reference = trained.record.look(part, look, triples)
+        if reference is None:
+            raise NotJudged(f"torch {torch.__version__} draws other noise than the reference's record knows: {again}")
+        with progress_bar(len(triples.t), "triples", f"loss, {part} images") as bar:
+            student = losses(
+                network, trained.diffusion, triples, batch_size=BATCH[trained.kind], progress=bar.update
+            )  # fmt: skip
+        return student, reference, triples.bins, triples.index
+
+    @once_property
+    def on_validation(self) -> Comparison:
+        """Look after look, until it is clear who has the lower loss or there are no more triples."""
+        network, seen = self.trained.network(), []
+        for look in range(self.trained.record.looks):
+            seen.append(self.look(network, "validation", look))
+            student, reference, bins, index = (torch.cat(values) for values in zip(*seen, strict=True))
+            found = compare(student, reference, bins, widths(), index)
+            if decide(found, self.trained.record.looks) != "open":
+                break
+        return found
+
+    @once_property
+    def on_test(self) -> Comparison:
+        student, reference, bins, index = self.look(self.trained.network(), "test", 0)
+        return compare(student, reference, bins, widths(), index)

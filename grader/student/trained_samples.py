@@ -1,0 +1,120 @@
+"""Samples of a finished training: drawn with the reference sampler, looked at, and compared with real images."""
+
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assignment.ddpm.device import half_precision
+from assignment.ddpm.errors import RunError, UserError
+from assignment.ddpm.seeds import derive_seed
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.samples import check_classes, check_clean, check_confidence, check_fid, check_new
+from grader.grading_config import Drawing
+from grader.metrics.draw import draw, to_bytes
+from grader.metrics.quality import Quality, assess, inception_fid
+from grader.student.once import once_property
+from grader.student.trained_network import BATCH, TrainedNetwork
+
+
+class TrainedSamples:
+    """What checks ask for of one training's samples, computed once."""
+
+    def __init__(self, trained: TrainedNetwork) -> None:
+        self.trained = trained
+
+    @property
+    def drawing(self) -> Drawing:
+        """How many are drawn, in how many steps."""
+        return self.trained.wanted.setting(self.setting)
+
+    @property
+    def setting(self) -> str:
+        """Which of the settings for samples this device takes."""
+        return "cpu" if self.trained.kind == "cpu" else "gpu"
+
+    @once_property
+    def images(self) -> Tensor:
+        """Drawn with the reference sampler: (N, C, H, W) in [-1, 1]."""
+        trained, drawing = self.trained, self.drawing
+        network = trained.network()
+        # in the precision that this machine trains in
+        fast = half_precision(torch.device(trained.submission.device)).value == torch.bfloat16
+        try:
+            return draw(
+                lambda x, t: network(x, t, autocast=fast), trained.diffusion, drawing.images, trained.shape,
+                steps=drawing.steps, seed=derive_seed("samples", trained.seed), batch_size=BATCH[trained.kind],
+            )  # fmt: skip
+        except RunError as error:
+            raise CheckFailed(f"expected samples that can be looked at, got none: {error}", "") from error
+
+    @once_property
+    def quality(self) -> Quality:
+        try:
+            return assess(to_bytes(self.images), self.trained.settings.data.name, self.trained.images.train)
+        except UserError as error:
+            raise NotJudged(str(error)) from error
+
+    def inception_fid(self, weights: str) -> float:
+        """The customary FID, by Inception-v3 from a file or `download`. Raises NotJudged where it can't be had."""
+        try:
+            return inception_fid(to_bytes(self.images), self.trained.images.train, weights)
+        except UserError as error:
+            raise NotJudged(str(error)) from error
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the reference's samples, and real images, were measured to be, in the setting of this device."""
+        found, drawing = self.trained.record.figures["samples"].get(self.setting), self.drawing
+        if found is None or (found["images"], found["steps"]) != (drawing.images, drawing.steps):
+            raise NotJudged(
+                f"nothing is recorded for {drawing.images} samples in {drawing.steps} steps: "
+                f"make reference CONFIG={self.trained.config_shown}"
+            )
+        return found
+
+    @property
+    def of_real_images(self) -> dict[str, Any]:
+        """What is measured of as many real images that no training has seen: mean and spread over many draws."""
+        return self.recorded["floor"]
+
+    @property
+    def fid_limit(self) -> float:
+        return self.trained.fid_limit(self.of_real_images)
+
+    @property
+    def reference_fids(self) -> list[float]:
+        """Of the reference's samples; none where it has not learnt enough to be compared with."""
+        return [row["fid"] for row in self.recorded["reference"]] if self.trained.reference_has_learnt else []
+
+    @property
+    def reference_in_words(self) -> str:
+        """The reference's FID, to be said behind that of real images."""
+        fids = self.reference_fids
+        return f", the reference's {mean(fids):.1f}{self.trained.record.caveat}" if fids else ""
+
+    def check_classes(self) -> dict[str, object]:
+        of = self.trained.wanted
+        return check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
+
+    def check_confidence(self) -> dict[str, float]:
+        """The claim about the classifier's confidence. Raises NotJudged where classes are missing."""
+        try:
+            self.check_classes()
+        except CheckFailed as error:
+            raise NotJudged(f"waits for samples.classes: {error.message}") from error
+        return check_confidence(
+            self.quality.confidence, self.of_real_images["confidence"]["mean"], self.trained.wanted.confidence
+        )
+
+    def check_clean(self) -> dict[str, float]:
+        found, of_real = self.quality, self.of_real_images["damaged"]["mean"]
+        return check_clean(found.damaged, found.damage, of_real, self.trained.wanted.damaged)
+
+    def check_fid(self) -> dict[str, float]:
+        of_real = self.of_real_images["fid"]["mean"]
+        return check_fid(self.quality.fid, of_real, self.trained.wanted.above_real, self.reference_in_words)
+
+    def check_new(self) -> dict[str, float]:
+        return check_new(self.quality.copies, self.of_real_images["copies"], self.trained.wanted.copies)
