@@ -2,7 +2,7 @@
 
     uv run python -m tests.proof.calibrate [--seeds 60]      (make calibrate-checks)
 
-Every grading is a line in tests/bench/results/calibration-cpu.jsonl, so an interrupted run goes on where it stopped;
+Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run goes on where it stopped;
 delete the file after a change of a check. The summary goes to calibration-cpu.json beside it.
 """
 
@@ -15,11 +15,11 @@ import torch
 
 from grader.check_ids import needs_training
 from grader.grading_config import load_grading
-from tests.bench.results import RESULTS, write
+from tests.bench.results import write
 from tests.proof.bank import entries
 from tests.proof.gradings import in_parallel
 
-RAW = RESULTS / "calibration-cpu.jsonl"
+RAW = Path("outputs/calibration/checks.jsonl")
 # of a check: what it measures, and whether a right submission has it large
 WATCHED = {
     "level1.timestep.uses_every_t": ("largest_difference", False),
@@ -108,6 +108,7 @@ def main() -> int:
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in entries() if e.right]
     tasks = [task for task in wanted if task not in have]
     try:
+        RAW.parent.mkdir(parents=True, exist_ok=True)
         with open(RAW, "a") as file:
             for result in in_parallel(tasks, "data"):
                 if "fault" in result:

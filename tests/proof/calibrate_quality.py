@@ -2,9 +2,9 @@
 
     uv run python -m tests.proof.calibrate_quality [--seeds 3]      (make calibrate-quality)
 
-Every training is kept in outputs/calibration/ and every judgement a line in quality-digits-cpu.jsonl in
-tests/bench/results/, so an interrupted run goes on where it stopped; delete the file after a change of a check. The
-summary goes beside it.
+Every training is kept in outputs/calibration/, and every judgement is a line in judgements.jsonl there, so an
+interrupted run resumes where it stopped; delete that file after a change of a check. The summary goes to
+tests/bench/results/.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 
 from assignment.ddpm.progress import progress_bar
-from tests.bench.results import RESULTS, write
+from tests.bench.results import write
 from tests.conftest import ROOT
 from tests.proof.calibrate import read_lines, upper
 from tests.proof.trained import KINDS, judge, make
 
-RAW = RESULTS / "quality-digits-cpu.jsonl"
 FOLDER = Path("outputs/calibration")
+RAW = FOLDER / "judgements.jsonl"
 DRAWS = 3  # seeds of the judge for each training
 PROCESSES = 2
 
