@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,16 +53,76 @@ def asked(tmp_path: Path, code: str, fork_server: ForkServer | None = None) -> o
 # ---- the sandbox
 
 
-@with_sandbox
-def test_inside_there_is_only_what_is_needed(tmp_path):
-    there = asked(tmp_path, f"""
+VISIBLE = ("grader/__init__.py", "grader/worker/", "assignment/__init__.py", "assignment/ddpm/")
+LISTING = """
 import os
-found = {{name: os.path.exists(os.path.join({str(ROOT)!r}, name))
-         for name in ("assignment/ddpm", "reference", "tests", "configs", "data", "outputs", "README.md", "main.py",
-                      "assignment/model.py", ".git")}}""")  # fmt: skip
-    assert [name for name, is_there in there.items() if is_there] == ["assignment/ddpm"]
+root = {root!r}
+found = sorted(os.path.relpath(os.path.join(folder, name), root)
+               for folder, _, names in os.walk(root) for name in names
+               if not os.path.join(folder, "").startswith({python!r}))"""
+
+
+def listing(root: Path) -> str:
+    """Code that lists the files below `root`, without Python's own, where the environment lies in the checkout."""
+    return LISTING.format(root=str(root), python=f"{sys.prefix}/")
+
+
+def more_than_visible(files: list[str]) -> list[str]:
+    return [file for file in files if not file.startswith(VISIBLE)]
+
+
+@with_sandbox
+def test_of_this_project_a_submission_sees_the_worker_and_the_given_code(tmp_path):
+    more = f"{listing(ROOT)}\nfound = [len(found), [file for file in found if not file.startswith({VISIBLE})]]"
+    count, found = asked(tmp_path, more)  # in short, as an error's message is cut
+    assert count > 20 and found == []
     assert asked(tmp_path, "import os\nfound = sorted(os.listdir('/'))").count("home") == 0
     assert asked(tmp_path, "import os\nfound = os.listdir('.') + os.listdir(os.environ['HOME'])") == []
+
+
+@pytest.fixture
+def readable_checkout():
+    """A copy of the project that every user can read; a test's own folder is for its user alone."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        for room in ("assignment", "grader", "reference", "configs", "tests/support"):
+            shutil.copytree(ROOT / room, Path(folder) / room, ignore=shutil.ignore_patterns("__pycache__"))
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("user", [None, 65534], ids=["who runs the tests", "an ordinary user"])
+def test_whoever_grades_the_sandbox_shows_no_more(readable_checkout, user):
+    """By the system's Python, as an ordinary user cannot read the one that lies in somebody's home."""
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None or (user is not None and os.getuid() != 0):
+        pytest.skip("needs the system's python3, and root to become another user")
+    look = "import json\n" + listing(readable_checkout) + "\nprint(json.dumps(found))"
+    code = f"""
+import subprocess, sys
+from grader import ROOT
+from grader.submission.sandbox import find_sandbox, our_code
+sandbox = find_sandbox("auto")
+print(sandbox, flush=True)
+command = sandbox.wrap([sys.executable, "-S", "-c", {look!r}], at=ROOT, readable=our_code(), scratch_mib=1)
+sys.exit(subprocess.run(command).returncode)"""
+    done = subprocess.run(
+        [python, "-B", "-c", code], cwd=readable_checkout, capture_output=True, text=True,
+        user=user, group=user, extra_groups=None if user is None else [], env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    guards, *rest = done.stdout.splitlines()
+    if not guards.startswith("sandbox"):
+        pytest.skip(guards)
+    found = json.loads(rest[0])
+    assert "grader/worker/probes.py" in found and more_than_visible(found) == []
+
+
+def test_the_listing_would_show_more(tmp_path):
+    (tmp_path / "grader").mkdir()
+    (tmp_path / "grader" / "results.py").touch()
+    names: dict = {}
+    exec(listing(tmp_path), names)
+    assert more_than_visible(names["found"]) == ["grader/results.py"]
 
 
 @with_sandbox
