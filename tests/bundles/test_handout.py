@@ -85,7 +85,10 @@ def test_its_two_commands_work(handout):
 def test_a_command_that_students_do_not_have_says_so(handout):
     done = subprocess.run([sys.executable, "-m", "grader", "class"], cwd=handout, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "error: class: only the course's own checkout has it (No module named 'grader.classroom')\n"
+    assert (
+        done.stderr
+        == "error: class: only the course's own checkout has this command (No module named 'grader.classroom')\n"
+    )
 
 
 def test_a_solved_starter_is_not_handed_out(monkeypatch, tmp_path, capsys):

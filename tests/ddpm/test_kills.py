@@ -23,4 +23,4 @@ def test_ctrl_c_says_how_to_go_on(tree):
     assert process.returncode == 130, err
     last = err.strip().splitlines()[-1]
     expected = ["--config", "configs/digits.yaml", *tree.QUICK, *args, "training.resume=true"]
-    assert last == f"interrupted; go on with: uv run python main.py {' '.join(expected)}"
+    assert last == f"interrupted; resume with: uv run python main.py {' '.join(expected)}"

@@ -1,6 +1,6 @@
 """Grade every submission of the bank: right ones must pass every check, wrong ones fail the one that bears their name.
 
-    uv run python -m tests.proof.prove [--only TEXT] [--third N]      (make prove)
+    uv run python -m tests.proof.prove [--only TEXT]      (make prove)
 
 Prints the kill matrix, writes tests/bench/results/prove-cpu.json, and exits with 1 where the grader is not right.
 """
@@ -17,10 +17,9 @@ UNHARMED = ("passed", "not_judged")
 SIGNS = {"passed": "·", "failed": "✗", "error": "E", "timeout": "T", "out_of_memory": "M", "not_judged": "–"}
 
 
-def chosen(only: str, third: int | None) -> list[Entry]:
-    """The entries asked for; a third is every third one, so that it holds some of each kind."""
-    found = [entry for entry in entries() if only in entry.name]
-    return found if third is None else found[third::3]
+def chosen(only: str) -> list[Entry]:
+    """The entries asked for."""
+    return [entry for entry in entries() if only in entry.name]
 
 
 def problems(entry: Entry, graded: dict) -> list[str]:
@@ -79,12 +78,11 @@ def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry],
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof.prove", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="entries whose name contains this")
-    parser.add_argument("--third", type=int, choices=(0, 1, 2), help="every third entry")
     parser.add_argument("--data", default="data", help="where Fashion-MNIST is, for the entries that need it")
     parser.add_argument("--seed", type=int, default=0, help="of the judge's inputs")
     args = parser.parse_args()
 
-    found = chosen(args.only, args.third)
+    found = chosen(args.only)
     start = time.perf_counter()
     graded = {result["name"]: result for result in in_parallel([(e.name, args.seed) for e in found], args.data)}
     seconds = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The grader judges a fixed third of the bank rightly; `make prove` takes all of it."""
+"""The grader judges some of each kind in the bank rightly; `make prove` takes all of it."""
 
 import pytest
 
@@ -6,14 +6,13 @@ from tests.proof import prove
 from tests.proof.bank import read
 from tests.proof.gradings import in_parallel
 
-THIRD = 1
+EVERY = 16
 
 
-@pytest.mark.timeout(900)
-def test_a_third_of_the_bank_is_judged_rightly():
-    found = prove.chosen("", THIRD)
+def test_some_of_the_bank_is_judged_rightly():
+    found = prove.chosen("")[::EVERY]
     graded = {result["name"]: result for result in in_parallel([(entry.name, 0) for entry in found], "data")}
-    assert len(graded) == len(found) > 60
+    assert len(graded) == len(found) > 12
     assert {(entry.right, entry.level) for entry in found} == {(True, 1), (False, 1), (True, 4), (False, 4)}
     assert [line for entry in found for line in prove.problems(entry, graded[entry.name])] == []
 

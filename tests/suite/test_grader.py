@@ -12,7 +12,7 @@ import pytest
 
 from assignment.ddpm.errors import UserError
 from grader import __version__
-from grader.__main__ import main
+from grader.__main__ import COMMANDS, main
 from grader.check_ids import needs_training
 from grader.grade import grade
 from grader.grading_config import GRADING, load_grading
@@ -138,6 +138,9 @@ def test_what_waits_for_the_contract_is_not_judged_and_says_why(tmp_path):
         (["assignment", "data.batchsize=3"], "did you mean data.batch_size"),
         (["assignment", "--config", "configs/fashion_mnist.yaml", "data.root=README.md/data"], "FashionMNIST"),
         ([], "SUBMISSION"),
+        (["grade"], "SUBMISSION"),
+        (["clas"], "clas: no such command, and no such folder; did you mean class?"),
+        (["reprot", "results.json"], "did you mean report?"),
     ],
 )
 def test_a_wrong_call_is_answered_in_one_line(arguments, says, capsys, tmp_path, monkeypatch):
@@ -146,6 +149,25 @@ def test_a_wrong_call_is_answered_in_one_line(arguments, says, capsys, tmp_path,
     err = capsys.readouterr().err
     assert says in err and err.startswith("error: ") and len(err.splitlines()) == 1
     assert not (tmp_path / "results.json").exists()
+
+
+def test_help_names_every_command_and_each_has_its_own(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name} +[a-z]", said, re.MULTILINE), name
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        assert stop.value.code == 0 and f"python -m grader {name}" in capsys.readouterr().out.replace(
+            "[grade] ", "grade "
+        )
+
+
+def test_a_folder_named_like_a_command_is_graded_by_its_path(right, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(right, tmp_path / "clas")  # not a typing error where there is such a folder
+    options = ["--level", "4", "--config", str(DIGITS), "--output", str(tmp_path / "out"), "--sandbox", "none"]
+    assert main(["clas", *options]) == main(["grade", "clas", *options]) == 0
 
 
 def test_a_fault_of_ours_is_exit_3_and_leaves_no_results(right, tmp_path, monkeypatch, capsys):
