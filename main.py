@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-# torch, and all that needs it, is imported in run(): a mistyped argument is answered at once, not seconds later
+# torch, and everything that needs it, is imported in run(): a mistyped argument is reported at once, not after seconds
 from assignment.ddpm.config import Config, config_files, load_config
 from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 
@@ -21,7 +21,7 @@ FLAGS = {
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
-    """Command line → flags and the resolved configuration. Raises UserError for anything that does not fit."""
+    """Command line → flags and the resolved configuration. Raises UserError for anything invalid."""
     parser = Parser(
         prog="main.py", allow_abbrev=False, description=__doc__.splitlines()[0],
         usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [key.path=value …]",
@@ -59,13 +59,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     except NotImplementedError as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         if not where.line.startswith("raise NotImplementedError"):
-            raise  # an operation that a device lacks, not a stub
+            raise  # an operation missing on some device, not a stub
         file = Path(where.filename).relative_to(Path(__file__).parent)
         raise RunError(f"{file}:{where.lineno}: not implemented yet: {error}") from error
 
 
 def main(argv: list[str]) -> int:
-    """Exit codes: 0 done, 1 the run cannot go on, 2 the call is wrong, 130 interrupted."""
+    """Exit codes: 0 done, 1 the run failed, 2 the call is wrong, 130 interrupted."""
     resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
     return run_command(
         lambda: run(*parse(argv)), interrupted=f"resume with: uv run python main.py {shlex.join(resume)}"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import assignment.ddpm  # noqa: F401  before torch: its threads are to sleep while they wait
+import assignment.ddpm  # noqa: F401  before torch, so that waiting threads sleep instead of spinning
 
 __version__ = "0.1.0"
 ROOT = Path(__file__).resolve().parent.parent

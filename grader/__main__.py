@@ -1,7 +1,7 @@
 """The grader's command line.
 
 python -m grader SUBMISSION …       grade a folder; the same as `python -m grader grade SUBMISSION …`
-python -m grader COMMAND --help     what a command takes
+python -m grader COMMAND --help     a command's options
 """
 
 import difflib
@@ -20,14 +20,14 @@ COMMANDS = {
     "gradescope": ("grader.platforms.gradescope.command", "write a zip file to upload as Gradescope's autograder"),
     "classroom50": ("grader.platforms.classroom50.command", "write an autograder for Classroom 50"),
 }
-SIMILAR = 0.6  # of a mistyped command and the one meant, by difflib
+SIMILAR = 0.6  # difflib's ratio from which a mistyped command counts as meant
 
 
 def overview() -> str:
-    """What --help says: every command with a line."""
+    """What --help prints: one line per command."""
     parser = Parser(
         prog="python -m grader", usage="python -m grader [COMMAND] …",
-        epilog="`python -m grader SUBMISSION` means `grade`; `python -m grader COMMAND --help` says more",
+        epilog="`python -m grader SUBMISSION` means `grade`; see `python -m grader COMMAND --help`",
     )  # fmt: skip
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, (_, says) in COMMANDS.items():
@@ -36,7 +36,7 @@ def overview() -> str:
 
 
 def find_main(name: str) -> object:
-    """A command's `main`. Raises UserError where this copy of the project does not have it."""
+    """A command's `main`. Raises UserError if this copy of the project does not have the command."""
     try:
         return importlib.import_module(COMMANDS[name][0]).main
     except ModuleNotFoundError as error:
@@ -46,14 +46,14 @@ def find_main(name: str) -> object:
 
 
 def main(argv: list[str]) -> int:
-    """Exit codes: the command's own; 2 where there is no such command."""
+    """Exit codes: the command's own; 2 if there is no such command."""
 
     def command() -> int:
         if argv[:1] in (["-h"], ["--help"]):
             print(overview(), end="")
             return 0
         name, *rest = argv or [""]
-        if name in COMMANDS:  # a folder of such a name is ./class
+        if name in COMMANDS:  # to grade a folder of the same name, type ./class
             return find_main(name)(rest)
         near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=SIMILAR)
         if near and not Path(name).exists():

@@ -1,4 +1,4 @@
-"""What the levels' test files share, and the checks that they hold."""
+"""The ids of all checks, and what the levels' test files share."""
 
 import re
 from functools import cache
@@ -15,7 +15,7 @@ check = pytest.mark.check  # @check("level1.timestep.uses_every_t"): the id of t
 
 @cache
 def check_ids() -> tuple[str, ...]:
-    """Of all levels, in the order in which they stand in the files."""
+    """Of all levels, in file order."""
     files = sorted(Path(__file__).parent.glob("test_level*.py"))
     return tuple(i for file in files for i in re.findall(r'^@check\("(.+?)"\)', file.read_text(), re.MULTILINE))
 

@@ -1,6 +1,6 @@
 """The grader as a pytest suite; `python -m grader` runs the same one.
 
-A test is one claim: its docstring is the sentence that a student reads, `@check(id)` names it, and its points stand in
+A test is one claim: its docstring is the sentence that a student reads, `@check(id)` names it, and its points are in
 configs/grading.yaml.
 """
 
@@ -14,17 +14,17 @@ FIXTURES = ("fixtures", "fixtures_network", "fixtures_sampler", "fixtures_traine
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.tbstyle == "auto":
-        config.option.tbstyle = "no"  # the table says it in a line each, and the first failure in full
+        config.option.tbstyle = "no"  # the table has a line for each, and the first failure in full
     config.option.reportchars = "N"
     if not config.option.collectonly and not config.option.help:
-        config.pluginmanager.register(Judge(config), "judge")  # starts importing torch elsewhere, so before we do
+        config.pluginmanager.register(Judge(config), "judge")  # first: starts a process that imports torch while we do
         for name in FIXTURES:
             config.pluginmanager.import_plugin(f"grader.suite.{name}")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What -m and -k go by: the level, whether it needs trained weights, and the parts of a check's id."""
+    """Make checks selectable: -m by level and `trained`, -k by the parts of the id."""
     if wanted := config.option.check:
         items[:] = [item for item in items if item.get_closest_marker("check").args[0] in wanted]
     for item in items:

@@ -1,17 +1,17 @@
-"""In which ways a submission can fail to answer, and the grader to judge."""
+"""The ways in which a submission can fail to answer, and the grader can fail to judge."""
 
 from assignment.ddpm.errors import CommandError
 
 
 class GraderFault(CommandError):
-    """Our own machinery failed; nothing is said about the submission."""
+    """Our own code or the machine failed; nothing is said about the submission."""
 
     exit_code = 3
     opening = "the grader failed, nothing is said about the submission"
 
 
 class SubmissionFailed(Exception):
-    """The submission did not answer. `verdict` is the word of results.json."""
+    """The submission did not answer. `verdict` is the word used in results.json."""
 
     verdict = "error"
 
@@ -21,7 +21,7 @@ class SubmissionFailed(Exception):
 
 
 class Raised(SubmissionFailed):
-    """The student's code raised, or ended its process."""
+    """The student's code raised an exception, or ended its process."""
 
 
 class NotImplementedYet(SubmissionFailed):

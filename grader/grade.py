@@ -1,4 +1,4 @@
-"""Grade one folder: run the suite of grader/test_level*.py on it, in this process, and return the results."""
+"""Grade one folder: run the tests in grader/test_level*.py on it, in this process, and return the results."""
 
 import io
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from grader.suite.judge import Judge
 
 
 class _Keeper:
-    """A pytest plugin that keeps the judge when pytest lets go of it."""
+    """A pytest plugin that keeps the judge after pytest has dropped it."""
 
     judge: Judge | None = None
 
@@ -26,12 +26,12 @@ def grade(
     submission: Path, *, levels: Sequence[int], config: Path | None, overrides: Sequence[str] = (),
     seed: int | None = None, quiet: bool = False, options: Sequence[str] = (), plugins: Sequence[object] = (),
 ) -> Results:  # fmt: skip
-    """Judge `submission` on the levels given.
+    """Judge `submission` on the given levels.
 
     Args:
-        config: what it is graded on; None for each level's own
-        options: more of pytest's own, such as -k or --junitxml
-        plugins: more of pytest's, beside the grader's own
+        config: the configuration to grade on; None for each level's own
+        options: further options of pytest, such as -k or --junitxml
+        plugins: further plugins of pytest, beside the grader's own
     Raises:
         GraderFault: the grader itself failed; nothing is said about the submission
         KeyboardInterrupt: after Ctrl-C, once the worker is gone

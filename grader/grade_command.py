@@ -18,7 +18,7 @@ from grader.submission.sandbox import find_sandbox
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
-    """Raises UserError for anything that does not fit."""
+    """The arguments and the options. Raises UserError for anything invalid."""
     parser = Parser(
         prog="python -m grader grade", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage=__doc__.splitlines()[2],
@@ -39,8 +39,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
 
 
 def run(submission: Path, output: Path, options: GradingOptions) -> Path:
-    """Grade, and write results.json and report.html into `output`; returns the former's path."""
-    from grader.grade import grade  # imports torch: not before the call is known to be right
+    """Grade, and write results.json and report.html into `output`; returns the path of results.json."""
+    from grader.grade import grade  # imports torch: only once the arguments are known to be valid
     from grader.submission.seed import DRAW, choose_seed
 
     sandbox = find_sandbox(options.sandbox)
@@ -50,7 +50,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
     output.mkdir(parents=True, exist_ok=True)
-    if 1 in files:  # images that are not there are the caller's to provide, before anything else is done
+    if 1 in files:  # missing images are the caller's error: report them before any work is done
         from assignment.ddpm.data import load_images
 
         config = configs[files[1]]

@@ -1,4 +1,4 @@
-"""configs/grading.yaml: the points of each check, the overfit run, what samples have to show, limits of a process."""
+"""configs/grading.yaml: points of each check, the overfit run, requirements on samples, limits of a process."""
 
 import difflib
 import math
@@ -18,12 +18,12 @@ GRADING = ROOT / "configs" / "grading.yaml"
 
 @dataclass(frozen=True)
 class Budget:
-    """Of the overfit run: at most `steps` steps on batches of `batch`, from `images` images."""
+    """The overfit run: at most `steps` steps on batches of `batch`, from `images` images."""
 
     images: int
     batch: int
     steps: int
-    share: float  # of the loss of the best scaling of x_t, which the network has to come below
+    share: float  # of the loss of the best scaling of x_t; the network's loss has to fall below it
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Samples:
-    """What samples of a data set have to show, and how many are drawn on which kind of device."""
+    """Requirements on samples of a data set, and how many are drawn on which kind of device."""
 
     cpu: Drawing
     gpu: Drawing
-    above_real: float  # FID, at most, above that of as many real images that no training has seen
-    confidence: float  # at least this part of what the classifier has on real images
+    above_real: float  # FID, at most, above that of as many real images never seen in training
+    confidence: float  # of the classifier, at least, relative to that on real images
     rarest_class: float  # share of the samples, at least, in each class but `missing_classes`
     commonest_class: float  # … and at most in any
     missing_classes: int
     damaged: float  # share of the samples, at most, that look damaged
-    copies: float  # share of the samples, at most, that show a training image again
+    copies: float  # share of the samples, at most, that reproduce a training image
 
     def setting(self, kind: str) -> Drawing:
         return getattr(self, kind)
@@ -61,7 +61,7 @@ class Grading:
 
 
 def load_grading(path: Path = GRADING) -> Grading:
-    """Raises UserError where a value is not what it should be."""
+    """Read and check the file. Raises UserError for an invalid value."""
     try:
         values = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}

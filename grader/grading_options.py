@@ -1,4 +1,4 @@
-"""How a submission is graded: the options that `python -m grader`, `class` and pytest share, each described once."""
+"""How a submission is graded: the options that `python -m grader`, `class` and pytest share, each declared once."""
 
 import argparse
 from dataclasses import dataclass, fields
@@ -23,27 +23,27 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": Path, "metavar": "FILE", "help": "the trained weights; default: those of the run that main.py left",
     },
     "--train": {
-        "action": "store_true", "help": "train first if the contract is kept; resumes a training that was stopped",
+        "action": "store_true", "help": "train first if the contract is kept; resumes an interrupted training",
     },
     "--inception": {
         "metavar": "FILE",
         "help": "also report the standard Inception FID, from torch-fidelity's file of weights, or `download`",
     },
     "--trusted": {"action": "store_true", "help": "allow ready-made networks: for the reference itself"},
-    "--seed": {"type": int, "metavar": "N", "help": "of the judge's inputs; default: a secret one, which is recorded"},
+    "--seed": {"type": int, "metavar": "N", "help": "seed of the judge's inputs; default: secret, and recorded"},
     "--secret-seed": {
         "metavar": "FILE",
-        "help": "derive the seed from the secret in this file and from the submission: the same when graded again",
+        "help": "derive the seed from the secret in this file and the submission: the same when graded again",
     },
     "--sandbox": {
         "choices": SANDBOXES, "default": "auto",
-        "help": "bubblewrap around the submission: where there is one (auto), insist on one (required), or none",
+        "help": "bubblewrap around the submission: if available (auto), always (required), or never (none)",
     },
 }  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Declare some of the options, and the overrides of the configuration."""
+    """Declare some of the options, and overrides of the configuration."""
     for name in names:
         parser.add_argument(name, **OPTIONS[name])
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the configuration")
@@ -64,7 +64,7 @@ class GradingOptions:
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "GradingOptions":
-        """What was typed. Raises UserError for a level that does not exist, and for options that exclude each other."""
+        """The options typed. Raises UserError for an unknown level, and for options that exclude each other."""
         levels = tuple(sorted(set(args.level or LEVELS)))
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
@@ -75,7 +75,7 @@ class GradingOptions:
         return options
 
     def words(self) -> list[str]:
-        """The same as arguments of `python -m grader`; paths in full, as a job runs elsewhere."""
+        """The same as arguments of `python -m grader`; absolute paths, as a job runs elsewhere."""
         words = [word for level in self.levels for word in ("--level", str(level))]
         for name, value in (("--config", self.config), ("--secret-seed", self.secret_seed)):
             if value:
@@ -83,7 +83,7 @@ class GradingOptions:
         return [*words, "--sandbox", self.sandbox, *(["--train"] if self.train else []), *self.overrides]
 
     def for_pytest(self) -> list[str]:
-        """The same as options of the suite, without what `grade` takes by name: levels, config, seed, overrides."""
+        """The same as pytest options, without what `grade` takes by name: levels, config, seed, overrides."""
         words = [f"--sandbox={self.sandbox}"]
         for name, value in (
             ("--weights", self.weights), ("--inception", self.inception), ("--secret-seed", self.secret_seed),

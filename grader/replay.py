@@ -1,4 +1,4 @@
-"""Grade again as a results.json says it was graded, and say whether its verdicts stand.
+"""Repeat a grading as its results.json records it, and report whether the verdicts stand.
 
 python -m grader replay results.json SUBMISSION [--check ID]… [--output FILE]
 """
@@ -15,29 +15,29 @@ from grader.reports.reading import load
 from grader.submission.sources import read_sources, sha256
 
 RECORD = "audit.json"  # beside results.json, in a class
-CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # where they differ, verdicts may
+CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # verdicts may differ if these do
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Raises UserError for anything that does not fit."""
+    """The arguments. Raises UserError for anything invalid."""
     parser = Parser(
         prog="python -m grader replay", description=__doc__.splitlines()[0], allow_abbrev=False,
         epilog="exit 0: every verdict stands; 1: one differs; 2: the call or a file is wrong; 3: the grader failed",
     )  # fmt: skip
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a results.json")
-    parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that it is about")
-    parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this one; may be repeated")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they lie elsewhere now")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where what was found is also written, as JSON")
+    parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that was graded")
+    parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they have moved")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the findings here, as JSON")
     return parser.parse_args(argv)
 
 
 def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weights: Path | None = None) -> list[str]:
-    """A line for each verdict that differs; none where all stand.
+    """A line for each verdict that differs; none if all stand.
 
     Raises:
-        UserError: the submission is another one, or there is no such check
-        GraderFault: as `grade` does
+        UserError: it is another submission, or there is no such check
+        GraderFault: the grader itself failed
     """
     from grader.grade import grade
 
@@ -72,14 +72,14 @@ def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weight
 
 
 def save(output: Path, results: Path, checks: int, lines: list[str]) -> None:
-    """What a replay has found, and about which results.json."""
+    """Write what a replay found, and for which results.json."""
     about = {"results_sha256": _digest(results), "checks": checks, "differs": lines}
     with replacing(output) as temporary:
         temporary.write_bytes((json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
 
 
 def is_about(record: Path, results: Path) -> bool:
-    """Whether a record is there, whole, and of these results."""
+    """Whether a complete record of these results exists."""
     try:
         return json.loads(record.read_text(encoding="utf-8"))["results_sha256"] == _digest(results)
     except (OSError, ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ def level_of(check_id: str) -> int:
 
 
 def to_look_at(verdicts: Sequence[str]) -> list[int]:
-    """Which of the checks a student looks at, the first one first: those that failed; else the first not judged."""
+    """Which checks a student should look at, in order: those that failed; else the first not judged."""
     failed = [i for i, verdict in enumerate(verdicts) if verdict not in ("passed", "not_judged")]
     return failed or [i for i, verdict in enumerate(verdicts) if verdict == "not_judged"][:1]
 
@@ -35,7 +35,7 @@ class Check:
     location: str = ""
     seconds: float = 0.0
     measurements: dict[str, Any] = field(default_factory=dict)
-    trace: str = ""  # of the student's own lines
+    trace: str = ""  # traceback through the student's own lines
     output: str = ""  # what the student's code printed
 
     @property
@@ -56,9 +56,9 @@ class Results:
     submission: Path
     environment: dict[str, Any]
     checks: list[Check]
-    information: dict[str, Any] = field(default_factory=dict)  # without points: parameters, step time, BatchNorm
-    sha256: dict[str, str] = field(default_factory=dict)  # of the files that were judged
-    figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt
+    information: dict[str, Any] = field(default_factory=dict)  # earns no points: parameters, step time, BatchNorm
+    sha256: dict[str, str] = field(default_factory=dict)  # of the files judged
+    figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt text
 
     @property
     def score(self) -> float:
@@ -87,12 +87,12 @@ class Results:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: no NaN, four digits are enough."""
+    """A value as JSON can hold it: no NaN, rounded to four digits."""
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, float):
         short = float(f"{value:.4g}")  # the largest ones round to infinity
         return short if math.isfinite(short) else str(value)
-    if isinstance(value, int) and value.bit_length() > 64:  # more than JSON's readers take
+    if isinstance(value, int) and value.bit_length() > 64:  # too long for readers of JSON
         return f"a number of {value.bit_length()} bits"
     return value if isinstance(value, (int, str, bool)) or value is None else str(value)

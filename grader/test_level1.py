@@ -24,9 +24,7 @@ from grader.suite.judge import Judge
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 48  # of the whole range
 GRADIENT_STEPS = 4
-REPEATS = (
-    24  # of a call that must be deterministic: what drops a block one time in five goes unseen in 0.5 % of gradings
-)
+REPEATS = 24  # calls that must agree: what drops a block one time in five is missed in 0.5 % of gradings
 
 Measured = dict[str, Any]
 
@@ -173,7 +171,7 @@ def test_no_hidden_state(
     measured.update(behaviour.check_no_hidden_state(before, perturbed(x, t), device))
 
     state = perturbed.state()
-    submission.stop()  # what the first call left, in a module or a cache, is gone, too
+    submission.stop()  # clears whatever the first call left in a module or a cache
     fresh = build(config)
     fresh.load(state)
     fresh(*others[0])
@@ -192,7 +190,7 @@ def test_no_side_effects(build: Any, config: ModelConfig, submission: Submission
     """Importing, building and calling the network leave global settings and the random generator alone."""
     ends = []
     for s in (seed, seed + 1):
-        submission.stop()  # a new process, so that the import happens after seeding, too
+        submission.stop()  # a new process, so that the import, too, happens after seeding
         network = build(config, seed=s)
         behaviour.check_defaults(*network.built.values["defaults"], "building the network")
         ends.append(network.built.tensors["rng"])
@@ -216,7 +214,7 @@ def test_all_layers_are_registered(
     """The state dict holds all that the answer needs: saved and loaded, the network answers the same."""
     x, t = perturbed.noise(3, "registered")
     original, state = perturbed(x, t), perturbed.state()
-    submission.stop()  # what is remembered outside of the network is gone, too
+    submission.stop()  # clears whatever is remembered outside the network
     fresh = build(config, seed=derive_seed("fresh", perturbed.seed))
     fresh.load(state)
     measured.update(behaviour.check_registered(original, fresh(x, t)))
@@ -234,7 +232,7 @@ def test_all_parameters_get_gradients(
     try:
         measured.update(learning.check_trainable(parameters, *seen))
     except CheckFailed:
-        # at the config's size alone a gradient may vanish rightly, as in an attention over a single pixel
+        # at the config's size a gradient may rightly be zero, as in attention over a single pixel
         seen.append(few_steps(build(other_config)))
         measured.update(learning.check_trainable(parameters, *seen))
 
@@ -323,7 +321,7 @@ def test_samples_are_new(sampled: TrainedSamples, measured: Measured) -> None:
 
 
 def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:
-    """`count` timesteps over [0, T), the first and the last among them; with a seed, at random within equal parts."""
+    """`count` timesteps over [0, T) with both ends, (count,) int64; with a seed, drawn at random within equal parts."""
     even = torch.linspace(0, num_timesteps - 1, count, dtype=torch.float64)
     if seed is not None:
         generator = torch.Generator().manual_seed(derive_seed("spread", seed))
@@ -333,9 +331,9 @@ def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Ten
 
 
 def few_steps(network: Network) -> learning.Gradients:
-    """A few optimiser steps on noise; says which parameters got gradients."""
+    """A few optimiser steps on noise; returns which parameters got gradients."""
     inputs = [network.noise(4, "steps", k) for k in range(GRADIENT_STEPS)]
-    x, t = (torch.stack(parts) for parts in zip(*inputs, strict=True))
-    noise = torch.stack([network.noise(4, "targets", k)[0] for k in range(GRADIENT_STEPS)])
+    x, t = (torch.stack(parts) for parts in zip(*inputs, strict=True))  # (K, 4, C, H, W), (K, 4)
+    noise = torch.stack([network.noise(4, "targets", k)[0] for k in range(GRADIENT_STEPS)])  # (K, 4, C, H, W)
     reply = network.train(x, t, noise, learning_rate=1e-3, seed=network.seed, gradients=True)
     return reply.values["gradients"]

@@ -1,6 +1,6 @@
 """Level 4, the sampler: sampler.py's DDPMSampler. A test is a claim; its points are in configs/grading.yaml.
 
-The judge answers in the network's place: it sees each call, and knows the noise that it answered.
+The judge answers in place of the network: it sees each call, and knows the noise that it answered.
 """
 
 from collections.abc import Callable
@@ -153,7 +153,7 @@ def test_step_noise_is_fresh(single: Any, whole: Any, measured_steps: Once, seed
     outs = torch.stack([sampler.p_sample(x_t, 10, eps, seed=derive_seed("fresh", seed, k)) for k in range(8)])
     measured.update(reverse_step.check_fresh_noise(reverse_step.step_noise(x_t, eps, outs)))
 
-    # in a whole sampling: eps follows from x_t and an x_0 of the judge's, so that all right forms of the mean agree
+    # in a whole sampling: eps follows from x_t and an x_0 that the judge chose, so all right forms of the mean agree
     x_0 = torch.rand(NOISE_SHAPE, generator=generator) * 1.8 - 0.9
 
     def model(x: Tensor, t: Tensor) -> Tensor:

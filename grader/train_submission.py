@@ -1,7 +1,7 @@
 """Train a submission before it is judged, with the project's own main.py, in a clean tree and a process of its own.
 
-The run is kept under the hash of model.py, so the same code goes on where it was stopped and other code starts anew.
-In the sandbox, where there is one, the training sees its data and its runs, and writes to nothing but these runs.
+The run is stored under the hash of model.py, so the same code resumes where it stopped and other code starts anew.
+In the sandbox, if there is one, the training sees its data and its runs, and can write only to these runs.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ SCRATCH_MIB = 4096  # for what torch.compile writes
 
 
 def train(submission: Path, configs: Iterable[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox) -> Path:
-    """Train on each configuration where the contract of level 1 is kept; returns the folder of the runs.
+    """Train on each configuration if the contract of level 1 is kept; returns the folder of the runs.
 
-    What the training prints passes through. One that fails leaves no weights, and the checks say so.
+    The training's output is passed through. A training that fails leaves no weights, which the checks report.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
@@ -56,7 +56,7 @@ def train(submission: Path, configs: Iterable[Path], overrides: Sequence[str], o
             code = _run(sources, home.path, config.resolve(), overrides, runs, sandbox)
         finally:
             home.close()
-        if code:  # whatever it is: the submission chooses it, and stops nothing by it
+        if code:  # whichever it is: the submission chooses it, so it must not end the grading
             print(f"{config.stem}: the training failed (exit code {code})")
     return runs
 
@@ -64,7 +64,7 @@ def train(submission: Path, configs: Iterable[Path], overrides: Sequence[str], o
 def _run(
     sources: dict[str, bytes], folder: Path, config: Path, overrides: Sequence[str], runs: Path, sandbox: Sandbox
 ) -> int:
-    """main.py in a tree with the submission's files and pristine given code; returns its exit code."""
+    """Run main.py in a tree with the submission's files and pristine given code; returns its exit code."""
     tree = folder / "tree"
     tree.mkdir()
     lay_out(sources, tree)
@@ -74,7 +74,7 @@ def _run(
     shutil.copy(ROOT / "reference" / "sampler.py", tree / "reference")  # what main.py samples with
     settings = load_config(config, overrides)
     root = Path(settings.data.root).resolve()
-    # downloaded here, if need be: there is no network inside
+    # downloaded here if necessary: there is no network inside
     load_images(settings.data.name, root, limit=1, shape=settings.model.image_shape)
     runs.mkdir(parents=True, exist_ok=True)
     mine = ["training.resume=true", f"output_dir={runs}", f"data.root={root}"]
@@ -83,7 +83,7 @@ def _run(
         writable=[runs], scratch_mib=SCRATCH_MIB, gpu=not settings.runtime.device.startswith("cpu"),
     )  # fmt: skip
     try:
-        # Ctrl-C reaches it by us, and once
+        # Ctrl-C reaches it through us, and only once
         process = subprocess.Popen(
             command, cwd=tree, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent
         )
@@ -98,7 +98,7 @@ def _run(
 
 
 def _innermost(pid: int) -> int:
-    """The training itself: bubblewrap's only child, where it runs in a sandbox."""
+    """The training itself: bubblewrap's only child, if it runs in a sandbox."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     below = children.read_text().split() if children.exists() else []
     return int(below[0]) if below else pid

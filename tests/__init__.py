@@ -1,1 +1,1 @@
-import assignment.ddpm  # noqa: F401  before torch: its threads are to sleep while they wait
+import assignment.ddpm  # noqa: F401  before torch, so that waiting threads sleep instead of spinning

@@ -12,7 +12,7 @@ import pytest
 from tests.support.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
-# minutes each, in one test or two: begun last, they would leave the other core idle
+# files that take minutes, in one or two tests: started last, they would leave the other core idle
 LONGEST = (
     "test_prove",
     "test_classroom",
@@ -25,13 +25,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first; a file's own order stays."""
+    """Slow files come first; the order within a file stays."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
 def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with Fashion-MNIST and CIFAR-10: ./data, or unpacked from a shared folder beside the checkout."""
+    """A folder with Fashion-MNIST and CIFAR-10: ./data, or unpacked from a shared folder next to the checkout."""
     if (ROOT / "data" / "FashionMNIST").exists() and (ROOT / "data" / "cifar-10-batches-py").exists():
         return ROOT / "data"
     unpack = ROOT.parent / "shared" / "data" / "unpack.py"
@@ -43,7 +43,7 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Tree:
-    """A student's checkout of its own, in which main.py is run as a student runs it."""
+    """A student's own checkout, in which main.py is run as a student runs it."""
 
     QUICK = ("model.num_timesteps=20", "sampling.num_images=2", "data.limit=256", "runtime.device=cpu")
 

@@ -1,4 +1,4 @@
-"""main.py as a student meets it: exit codes, one-line answers, nothing written where nothing could be done."""
+"""main.py as students see it: exit codes, one-line errors, and nothing written if nothing could be done."""
 
 import subprocess
 import sys
@@ -84,7 +84,7 @@ def test_a_student_error_ends_in_the_students_own_line(tree):
 
 
 def test_a_whole_run_of_a_students_network_and_sampler(tree):
-    """In a folder with spaces in its name, into another one, with warnings as errors (see Tree)."""
+    """Run in a folder with spaces in its name, writing to another one, with warnings as errors (see Tree)."""
     (tree.path / "assignment" / "sampler.py").write_text((ROOT / "reference" / "sampler.py").read_text())
     code, out, err = tree.run("--custom-sampler", "training.epochs=2", "output_dir=my outputs")
     assert code == 0, err

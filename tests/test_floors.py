@@ -1,4 +1,4 @@
-"""Imports run one way: a file imports from rooms below its own, and within its room never in a circle."""
+"""Imports go one way: a file imports only from rooms below its own, and within its room never in a circle."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# from the bottom up; rooms beside each other know nothing of each other
+# from the bottom up; rooms on the same floor don't import each other
 FLOORS = [
     {"assignment.ddpm"},
     {"assignment", "reference"},
@@ -29,17 +29,17 @@ ROOT_FILES = {
     "grader: the command line": {"__main__"},
 }
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-# what receives networks and samplers as arguments, and what judges them, must not import them
+# code that receives networks and samplers as arguments, or judges them, must not import them
 STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}
 KNOWN = {
-    "grader.metrics.draw": {"reference.sampler"},  # samples of trained networks are drawn with it, and nothing else
-    "grader.recording.training": {"reference.model", "reference.sampler"},  # what is recorded is the reference's
+    "grader.metrics.draw": {"reference.sampler"},  # only to draw samples of trained networks
+    "grader.recording.training": {"reference.model", "reference.sampler"},  # the record is of the reference
     "grader.recording.measure": {"reference.model"},
 }
 
 
 def room(module: str) -> str:
-    """Where a file stands: its folder, or for the files of grader/ itself what kind they are of."""
+    """The room of a file: its folder, or for files directly in grader/ their kind."""
     parts = module.split(".")
     if parts[0] == "grader" and len(parts) == 2:
         return next((name for name, files in ROOT_FILES.items() if parts[1] in files), "nowhere")
@@ -72,7 +72,7 @@ def violations(module: str, source: str, known: set[str]) -> list[str]:
 
 
 def circle(files: dict[str, str]) -> list[str]:
-    """A circle of imports, where there is one."""
+    """A circle of imports; empty if there is none."""
     try:
         TopologicalSorter({name: imports(source, set(files)) for name, source in files.items()}).prepare()
     except CycleError as error:

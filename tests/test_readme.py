@@ -1,4 +1,4 @@
-"""The README, the Makefile and --help say what is true."""
+"""The README, the Makefile and --help tell the truth."""
 
 import importlib
 import re
@@ -21,7 +21,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def tree_in_readme() -> set[str]:
-    """Paths that the README's tree names, by indentation."""
+    """Paths named in the README's tree, by indentation."""
     block = README.split("## The tree")[1].split("```")[1]
     paths, parents = set(), []
     for line in block.strip("\n").splitlines():

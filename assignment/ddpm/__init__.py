@@ -2,6 +2,6 @@
 
 import os
 
-# Read once, when torch is imported, so this comes before. Threads that wait by spinning take the cores from those that
-# work: where other programs run, training is then several times slower.
+# Read once, when torch is imported, so it has to be set before. Threads that wait by spinning take the cores from those
+# that work: beside other programs, training is then several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

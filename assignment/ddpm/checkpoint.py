@@ -1,4 +1,4 @@
-"""What a run leaves on disk: weights for everyone (safetensors), a checkpoint for itself, its log as CSV."""
+"""What a run writes to disk: weights for everyone (safetensors), a checkpoint for itself, its log as CSV."""
 
 import csv
 from pathlib import Path
@@ -17,16 +17,18 @@ WEIGHTS, CHECKPOINT, LOG, CURVE, CONFIG = "weights.safetensors", "checkpoint.pt"
 
 def save_weights(model: nn.Module, path: Path, **about: object) -> None:
     """Write a state dict with a few facts about it, each as text."""
+    # save_model, not save_file, which rejects tied weights: save_model stores one copy of them
     with replacing(path) as temporary:
         safetensors.torch.save_model(model, str(temporary), metadata={k: str(v) for k, v in about.items()})
 
 
 def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
-    """Fill the model from a file and return the facts stored with it. Raises UserError where they do not fit."""
+    """Fill the model from a file and return the facts stored with it. Raises UserError if they do not fit."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-        safetensors.torch.load_model(model, path)
+        safetensors.torch.load_model(model, path)  # strict: a missing name or another shape is an error
+    # two kinds of failure with different remedies: an unreadable file, and weights of another network
     except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise UserError(f"{path}: not readable as weights: {error}") from error
     except (RuntimeError, KeyError, AttributeError) as error:
@@ -35,18 +37,21 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    # Written every minute or so; a crash meanwhile must not destroy the previous one.
     with replacing(path) as temporary:
         torch.save(state, temporary)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     try:
+        # weights_only: reading a pickle can run any code; this allows only tensors and plain values
         return torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         raise UserError(f"{path}: not readable as a checkpoint; move it away to start anew") from error
 
 
 def save_log(rows: list[dict], path: Path) -> None:
+    # rewritten completely, as a resumed run drops rows that its checkpoint does not have
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -54,7 +59,7 @@ def save_log(rows: list[dict], path: Path) -> None:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a log. Raises UserError where it is damaged."""
+    """The rows of a log. Raises UserError if it is damaged."""
     try:
         with open(path, newline="") as file:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

@@ -18,7 +18,7 @@ from assignment.ddpm.errors import UserError
 
 def _check(ok: bool, key: str, value: Any, expected: str) -> None:
     if not ok:
-        raise UserError(f"{key}={value}: expected {expected}")
+        raise UserError(f"{key}={value}: expected {expected}")  # as it is typed, so that it can be corrected in place
 
 
 @dataclass
@@ -26,7 +26,7 @@ class DataConfig:
     name: str = MISSING  # a function of ddpm/data.py: digits, fashion_mnist, cifar10
     root: str = "data"  # where the files are, or are downloaded to
     limit: int | None = None  # only the first N training images, for a quick try
-    batch_size: int = 128
+    batch_size: int = 128  # as in Ho et al. (appendix B); what does not fill a batch is left for the next epoch
 
     def check(self) -> None:
         _check(self.limit is None or self.limit >= 1, "data.limit", self.limit, "at least 1, or null for all images")
@@ -37,16 +37,16 @@ class DataConfig:
 class ModelConfig:
     """What `DiffusionModel(config)` receives. Your network needs the first three; the rest shapes the reference."""
 
-    image_channels: int = MISSING
-    image_size: int = MISSING  # images are square
+    image_channels: int = MISSING  # C: 1 grey, 3 colour
+    image_size: int = MISSING  # H = W: images are square
     num_timesteps: int = 1000  # T: the network is asked for t in [0, T)
 
     # diffusers' UNet2DModel, by its own names
-    layers_per_block: int = 1
-    block_out_channels: list[int] = field(default_factory=lambda: [64, 128])
+    layers_per_block: int = 1  # residual blocks at each resolution; one more on the way up
+    block_out_channels: list[int] = field(default_factory=lambda: [64, 128])  # features, a value per resolution
     block_attention: list[bool] = field(default_factory=lambda: [False, False])  # self-attention, a value per block
-    mid_block_attention: bool = True
-    norm_num_groups: int = 32
+    mid_block_attention: bool = True  # at the lowest resolution, between the way down and the way up
+    norm_num_groups: int = 32  # of GroupNorm: has to divide every value of block_out_channels
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -71,8 +71,8 @@ class ModelConfig:
 class DiffusionConfig:
     """The linear schedule of Ho et al. 2020, section 4."""
 
-    beta_start: float = 1e-4
-    beta_end: float = 0.02
+    beta_start: float = 1e-4  # the paper's beta_1, our betas[0]
+    beta_end: float = 0.02  # the paper's beta_T, our betas[T-1]; made for T = 1000: fewer steps leave image in x_{T-1}
 
     def check(self) -> None:
         _check(0 < self.beta_start < 1, "diffusion.beta_start", self.beta_start, "a number between 0 and 1")
@@ -85,17 +85,18 @@ class DiffusionConfig:
 @dataclass
 class TrainingConfig:
     epochs: int = 50
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-3  # Adam's, constant; Ho et al. take 2e-4, for larger networks and longer runs
     ema_decay: float = 0.999  # moving average of the weights, which is what is kept and sampled; 0 turns it off
-    fused_optimizer: bool = True
+    fused_optimizer: bool = True  # one kernel updates all weights; the same numbers up to rounding
     max_minutes: float | None = None  # stop after this long, sample, and leave the rest for training.resume=true
-    resume: bool = False  # go on from the run's checkpoint
-    checkpoint_minutes: float = 1.0
-    seed: int = 0
+    resume: bool = False  # continue from the run's checkpoint
+    checkpoint_minutes: float = 1.0  # what a crash can cost
+    seed: int = 0  # of initial weights, order, timesteps and noise; the split into train and validation has its own
 
     def check(self) -> None:
         _check(self.epochs >= 1, "training.epochs", self.epochs, "at least 1")
         _check(0 < self.learning_rate < 1, "training.learning_rate", self.learning_rate, "a number between 0 and 1")
+
         _check(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "a number from 0 up to, not including, 1")
         _check(
             self.max_minutes is None or self.max_minutes >= 0,
@@ -109,8 +110,8 @@ class TrainingConfig:
 class SamplingConfig:
     num_images: int | None = None  # null: 64, or 16 where a CPU would need long
     batch_size: int | None = None  # null: chosen for the device, halved where memory runs out
-    every_epochs: int = 0  # also draw a grid every so many epochs; 0: only at the end
-    seed: int = 0
+    every_epochs: int = 0  # also draw a grid every k epochs; 0: only at the end
+    seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
 
     def check(self) -> None:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
@@ -126,12 +127,12 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 class RuntimeConfig:
     """Where and how fast: `auto` measures on this machine (ddpm/autotune.py), and prints what it chose and why."""
 
-    device: str = "auto"
-    precision: str = "auto"
-    channels_last: bool | str = "auto"
+    device: str = "auto"  # cuda before mps before cpu
+    precision: str = "auto"  # of matrix products and convolutions; weights, loss and optimiser stay float32
+    channels_last: bool | str = "auto"  # memory layout: the channels of a pixel side by side
     attention: str = "auto"  # fused: the kernel that torch picks; math: plain matrix products
-    compile: bool | str = "auto"
-    threads: int | str = "auto"  # of a CPU
+    compile: bool | str = "auto"  # torch.compile: faster steps, after most of a minute
+    threads: int | str = "auto"  # of a CPU; fewer can be faster where other programs run
 
     def check(self) -> None:
         devices = "one of auto, cpu, mps, cuda, cuda:N"
@@ -159,7 +160,7 @@ class Config:
     output_dir: str = "outputs"
 
 
-# what a YAML file can do to its readers: deep nesting, endless numbers, halves of characters, dates that are none
+# what a broken YAML file can raise: deep nesting, endless numbers, lone surrogates, impossible dates
 UNREADABLE = (
     YAMLError, OmegaConfBaseException,
     ValueError, TypeError, RecursionError, AttributeError, OverflowError, LookupError,
@@ -173,6 +174,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
         UserError: the file is missing or is not YAML; a key is unknown; a value has the wrong type or range.
     """
     path = Path(path)
+    # The dataclasses come first, so that OmegaConf rejects unknown keys; each later source overrides the earlier ones.
     merged = OmegaConf.structured(Config)
     for source, values in [(str(path), _read_yaml(path)), *((text, _read_override(text)) for text in overrides)]:
         try:
@@ -181,8 +183,9 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
             raise UserError(f"{source}: {_explain(error)}") from error
     try:
         config = OmegaConf.to_object(merged)
-    except UNREADABLE as error:  # a value without a default that nobody gave, or a broken ${…}
+    except UNREADABLE as error:  # a missing value without a default, or a broken ${…}
         raise UserError(f"{path}: {_explain(error)}") from error
+    # OmegaConf has checked types; ranges, and values that have to suit each other, are checked here
     for section in (config.data, config.model, config.diffusion, config.training, config.sampling, config.runtime):
         section.check()
     return config
@@ -205,24 +208,25 @@ def identity(config: Config) -> dict[str, Any]:
 def _flat(config: Config | type[Config]) -> dict[str, Any]:
     """Every setting by its `key.path`."""
     tree = OmegaConf.to_container(OmegaConf.structured(config))
+    # output_dir belongs to no section: it becomes one with a nameless key, whose dot is stripped again
     sections = {name: values if isinstance(values, dict) else {"": values} for name, values in tree.items()}
     return {f"{name}.{key}".rstrip("."): value for name, values in sections.items() for key, value in values.items()}
 
 
 def config_files() -> list[str]:
-    """What lies in configs/, without grading.yaml, which is the grader's."""
+    """The files in configs/, except grading.yaml, which is the grader's."""
     return sorted(str(path) for path in Path("configs").glob("*.yaml") if path.name != "grading.yaml")
 
 
 def _read_yaml(path: Path) -> Any:
     if not path.is_file():
         known = config_files()
-        near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)  # a guess only where it is a good one
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
         raise UserError(f"{path}: no such configuration file; {hint}")
     try:
         values = OmegaConf.load(path)
-        sections = OmegaConf.to_container(values)
+        sections = OmegaConf.to_container(values)  # not resolved: a ${…} may refer to what another source gives
     except (*UNREADABLE, OSError) as error:
         raise UserError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
     if not OmegaConf.is_dict(values):
@@ -240,10 +244,11 @@ def _read_override(text: str) -> Any:
     known = list(_flat(Config))
     if key not in known:
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+        # epochs=10 is meant as training.epochs=10: the right name without its section beats a similar spelling
         same_leaf = [k for k in known if k.split(".")[-1] == key.split(".")[-1]]
         raise UserError(f"{text}: unknown key {key}; did you mean {(same_leaf or [near])[0]}?")
     try:
-        return OmegaConf.from_dotlist([text])
+        return OmegaConf.from_dotlist([text])  # reads the value as YAML: 3, 1e-4, true, null, [32, 64]
     except UNREADABLE as error:
         raise UserError(f"{text}: {' '.join(str(error).split())}") from error
 

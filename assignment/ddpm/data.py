@@ -17,14 +17,14 @@ from torch import Tensor
 from assignment.ddpm.device import memory_available
 from assignment.ddpm.errors import UserError
 
-SPLIT_SEED = 42
+SPLIT_SEED = 42  # not training.seed: every run, and the grader, has to mean the same images by "validation"
 
 
 class Part(NamedTuple):
     """The training or the test part of a data set."""
 
     images: Tensor  # (N, C, H, W) uint8
-    labels: Tensor | None = None  # (N,) integers; training knows nothing of them, the grader's classifiers do
+    labels: Tensor | None = None  # (N,) integers; for the grader's classifiers, training does not use them
 
 
 Load = Callable[[Path], tuple[Part, Part]]
@@ -40,6 +40,7 @@ def dataset(load: Load) -> Load:
 @dataset
 def digits(root: Path) -> tuple[Part, Part]:
     """8×8 handwritten digits (UCI, 1797 images) as bundled with scikit-learn; the last 297 are the test set."""
+    # imported here, as in the other loaders: each takes seconds, and only one of them is needed
     from sklearn.datasets import load_digits
 
     grey, labels = (torch.from_numpy(values) for values in (load_digits().images, load_digits().target))
@@ -61,7 +62,7 @@ def fashion_mnist(root: Path) -> tuple[Part, Part]:
             raise UserError(f"{file}: {file.stat().st_size} bytes instead of {size}; {_remedy(file)}")
 
     train, test = (_torchvision(FashionMNIST, root, train=train) for train in (True, False))
-    return Part(train.data[:, None], train.targets), Part(test.data[:, None], test.targets)
+    return Part(train.data[:, None], train.targets), Part(test.data[:, None], test.targets)  # (N, 1, 28, 28)
 
 
 @dataset
@@ -72,13 +73,15 @@ def cifar10(root: Path) -> tuple[Part, Part]:
     train, test = (_torchvision(CIFAR10, root, train=train) for train in (True, False))
 
     def part(data: Any) -> Part:
+        # (N, 32, 32, 3) → (N, 3, 32, 32). permute only relabels the axes; contiguous moves the bytes, once, so that no
+        # batch has to.
         return Part(torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(data.targets))
 
     return part(train), part(test)
 
 
 def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
-    """torchvision's data set, downloaded with progress where the files are not there yet."""
+    """torchvision's data set, downloaded with progress if the files are missing."""
     try:
         with warnings.catch_warnings():  # numpy's, about how torchvision unpickles CIFAR-10
             warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
@@ -91,6 +94,7 @@ def _unusable_file(kind: type, root: Path) -> str:
     """Name the first file that is missing or broken, and the way out."""
     from torchvision.datasets.utils import check_integrity
 
+    # torchvision only says that something is wrong; its checksums show which file
     if hasattr(kind, "base_folder"):  # CIFAR10
         files = [(root / kind.base_folder / name, md5) for name, md5 in kind.train_list + kind.test_list]
     else:
@@ -109,8 +113,8 @@ def _remedy(file: Path) -> str:
 class Images:
     """A data set, split: uint8 (N, C, H, W) each. The test split is for grading; training never sees it."""
 
-    train: Tensor
-    validation: Tensor
+    train: Tensor  # (N, C, H, W)
+    validation: Tensor  # chooses the weights that are kept, so it is no honest measure of them
     test: Tensor
 
     def __str__(self) -> str:
@@ -139,38 +143,45 @@ def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[
             f"data.name={name}: its images are {c}×{h}×{w}; set model.image_channels={c} model.image_size={h}"
         )
 
+    # Split first, then limited: an image never changes sides, whatever the limit.
     train, validation = (images[part] for part in split(len(images)))
     if limit is not None and limit < len(train):
-        train, validation = train[:limit], validation[: max(1, round(limit / 9))]
+        train, validation = train[:limit], validation[: max(1, round(limit / 9))]  # 90/10, as in the whole
     return Images(train, validation, test)
 
 
 def split(count: int) -> tuple[Tensor, Tensor]:
     """Which of `count` images train and which validate, 90/10."""
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(SPLIT_SEED))
+    # shuffled, as files may be sorted by class; with its own generator, so independent of what was drawn before
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(SPLIT_SEED))  # (count,)
     return order[: round(0.9 * count)], order[round(0.9 * count) :]
 
 
 def place(images: Tensor, device: torch.device) -> Tensor:
-    """Move images to the device where they take less than a quarter of its free memory; else leave them."""
+    """Move images to the device if they take less than a quarter of its free memory."""
+    # As uint8, a quarter of float32: CIFAR-10 takes 154 MB. The rest is for weights, activations and gradients.
     fits = images.nbytes < memory_available(device) / 4
     return images.to(device) if fits else images
 
 
 def to_float(images: Tensor) -> Tensor:
     """uint8 0 … 255 → float32 -1 … 1, any shape."""
+    # Ho et al., section 3.3: so the network's inputs have one scale at every t. In place is safe here, as .float() has
+    # just made a copy; on an argument it would change the caller's images.
     return images.float().div_(127.5).sub_(1)
 
 
 def num_batches(images: Tensor, batch_size: int) -> int:
     """Full batches in an epoch; what is left over waits for the next shuffle. A small set is one batch."""
-    return max(1, len(images) // batch_size)
+    return max(1, len(images) // batch_size)  # full ones only: a compiled network is compiled for one shape
 
 
 def shuffled_batches(
     images: Tensor, batch_size: int, device: torch.device, *, seed: int, first: int = 0
 ) -> Iterator[Tensor]:
     """One epoch: every batch (B, C, H, W) in [-1, 1] on `device`, in the order of `seed`, from batch `first` on."""
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)
+    # The order depends on the seed alone, so a resumed epoch can skip the first batches and get the same others.
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)  # (N,)
     for i in range(first, num_batches(images, batch_size)):
+        # gathered where the images are, moved as bytes, and only then made four times as large
         yield to_float(images[order[i * batch_size : (i + 1) * batch_size]].to(device))

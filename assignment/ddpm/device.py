@@ -12,20 +12,22 @@ from assignment.ddpm.errors import UserError
 @dataclass(frozen=True)
 class Choice:
     value: Any
-    reason: str
+    reason: str  # printed beside the value, so that people can follow what the machine decided
 
     def __str__(self) -> str:
         return f"{str(self.value).removeprefix('torch.')} ({self.reason})"
 
 
 def choose_device(wanted: str) -> Choice:
-    """`auto` prefers cuda, then mps, then cpu. Raises UserError where the one asked for is not there."""
+    """`auto` prefers cuda, then mps, then cpu. Raises UserError if the requested device is not available."""
+    # in order of preference
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         best = next(kind for kind, there in have.items() if there)
         found = f"found {torch.cuda.get_device_name()}" if best == "cuda" else "no CUDA device found"
         return Choice(torch.device(best), found if best != "cpu" else "neither CUDA nor MPS found")
     device = torch.device(wanted)
+    # "cuda" without a number means the first GPU
     if not have[device.type] or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         available = ", ".join(kind for kind, there in have.items() if there)
         raise UserError(f"runtime.device={wanted}: not on this machine, which has {available}")
@@ -33,8 +35,10 @@ def choose_device(wanted: str) -> Choice:
 
 
 def half_precision(device: torch.device) -> Choice:
-    """The half precision that the device has instructions for; None where there is none, or none was tried."""
+    """The half precision that the device has instructions for; None if there is none, or none was tried."""
+    # Without instructions for it, half precision is emulated: right, and far slower than float32.
     if device.type == "cuda":
+        # bfloat16 first: it has the range of float32, so gradients neither overflow nor vanish in it
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Choice(torch.bfloat16, "native on this GPU")
         return Choice(torch.float16, "with loss scaling; this GPU has no native bfloat16")
@@ -55,14 +59,16 @@ def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
 
 
 def memory_available(device: torch.device) -> int:
-    """Bytes that can be allocated on the device: free memory of a GPU, of the machine elsewhere."""
+    """Bytes to plan with: the free memory of a GPU, elsewhere the memory of the machine."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        return torch.cuda.mem_get_info(device)[0]  # (free, total)
+    # all of the machine's, as nothing portable says how much of it is free; MPS shares it with the CPU
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is some device's way of saying so; CPU and MPS raise a plain RuntimeError."""
+    """Whether an exception means that memory ran out; CPU and MPS raise a plain RuntimeError."""
+    # By its message, for lack of a type; any other RuntimeError must not match, or bugs would look like lack of memory.
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and any(s in text for s in ("out of memory", "can't allocate memory"))

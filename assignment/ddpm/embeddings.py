@@ -25,10 +25,15 @@ class SinusoidalTimestepEmbedding(nn.Module):
         super().__init__()
         if dim < 2 or dim % 2:
             raise ValueError(f"SinusoidalTimestepEmbedding: dim must be even and at least 2, got {dim}")
+        # max_period^(-2i/dim) for i = 0 … dim/2 - 1, by way of the logarithm. Wavelengths grow geometrically from 2·pi:
+        # the first entries tell neighbouring steps apart, the last ones the two ends of [0, T).
         frequencies = torch.exp(-math.log(max_period) * torch.arange(0, dim, 2, dtype=torch.float32) / dim)
+        # A buffer, as no gradient reaches it and yet it has to follow the model to another device. Not persistent: it
+        # follows from dim and max_period, so weights need not carry it.
         self.register_buffer("frequencies", frequencies, persistent=False)  # (dim / 2,)
 
     def forward(self, t: Tensor) -> Tensor:
         """t (B,), integers in [0, T) → (B, dim)."""
-        angles = t[:, None] * self.frequencies[None, :]  # (B, dim / 2)
+        angles = t[:, None] * self.frequencies[None, :]  # (B, 1) · (1, dim / 2) → (B, dim / 2)
+        # All sines, then all cosines; the paper alternates them. To a linear layer that is the same.
         return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, dim)

@@ -1,6 +1,6 @@
 """The exercise from end to end: data, network, training, samples. The network and the sampler come in as classes.
 
-Whatever can be refused is refused before the first file is written; what the machine chose is printed with its reason.
+Invalid input is rejected before the first file is written; what the machine chose is printed with its reason.
 """
 
 import hashlib
@@ -47,18 +47,19 @@ def run(
     the averaged network.
     """
     device = choose_device(config.runtime.device)
-    shape = config.model.image_shape
+    shape = config.model.image_shape  # (C, H, W)
     diffusion = GaussianDiffusion.of(config, device.value)
-    torch.manual_seed(config.training.seed)
+    torch.manual_seed(config.training.seed)  # of the initial weights; steps seed themselves
     model = network(config.model).to(device.value)
     check_network(model, shape, diffusion)
     sampler = make_sampler(diffusion, device.value)
+    # now, not after hours of training: a sampler that fails, or is still a stub
     check_samples(sampler.sample(_Silence(), (2, *shape)), (2, *shape))
     images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape)
 
-    print(to_yaml(config))
+    print(to_yaml(config))  # complete, with the values that the file leaves out
     print(f"device: {device}")
-    batch = min(config.data.batch_size, len(images.train))
+    batch = min(config.data.batch_size, len(images.train))  # with data.limit there may be fewer images than in a batch
     with naming_the_batch_size(batch):
         steps = config.training.epochs * num_batches(images.train, batch)
         runner = make_runner(
@@ -77,6 +78,7 @@ def run(
 
     code = {"code": code_hash(network)}
     train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
+    # the averaged weights of the best epoch, into the network that training has left at its last step
     about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
@@ -102,6 +104,7 @@ def train(
         ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
     )  # fmt: skip
     checkpoint = run_dir / ckpt.CHECKPOINT
+    # without a checkpoint, training.resume=true starts a new run, so that the same command can always be repeated
     if config.training.resume and checkpoint.exists():
         resume(trainer, checkpoint, identity(config))
         print(f"resuming from {checkpoint}")
@@ -119,7 +122,7 @@ def train(
     save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
 
     def preview(epoch: int, averaged: nn.Module) -> None:
-        every = config.sampling.every_epochs
+        every = config.sampling.every_epochs  # but not after the last epoch, which samples.png shows
         if every and epoch % every == 0 and epoch < config.training.epochs:
             save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
         on_epoch(epoch, averaged)
@@ -136,7 +139,7 @@ def train(
 
 @contextmanager
 def naming_the_batch_size(size: int) -> Iterator[None]:
-    """Out of memory becomes a line that says what to change."""
+    """Turn running out of memory into a line that says what to change."""
     try:
         yield
     except Exception as error:
@@ -146,21 +149,22 @@ def naming_the_batch_size(size: int) -> Iterator[None]:
 
 
 class _Silence(nn.Module):
-    """A network that predicts no noise, to try a sampler on before hours are spent on training."""
+    """A network that predicts no noise, to try a sampler before spending hours on training."""
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return torch.zeros_like(x)
+        return torch.zeros_like(x)  # (B, C, H, W)
 
 
 def check_network(model: nn.Module, shape: tuple[int, int, int], diffusion: GaussianDiffusion) -> None:
-    """Try the contract on two noise images: same shape back. Raises RunError; an exception of the network's passes."""
-    x = torch.randn(2, *shape, device=diffusion.device)
-    t = torch.tensor([0, diffusion.num_timesteps - 1], device=diffusion.device)
-    with torch.no_grad():
-        eps_hat = model.eval()(x, t)
+    """Check the contract on two noise images: same shape back. Raises RunError; the network's own exceptions pass."""
+    x = torch.randn(2, *shape, device=diffusion.device)  # (2, C, H, W)
+    t = torch.tensor([0, diffusion.num_timesteps - 1], device=diffusion.device)  # (2,): both ends, e.g. of a table
+    with torch.no_grad():  # only the shape is asked for
+        eps_hat = model.eval()(x, t)  # eval, so that batch norm's statistics don't learn from noise
     if not isinstance(eps_hat, Tensor) or eps_hat.shape != x.shape:
         got = tuple(eps_hat.shape) if isinstance(eps_hat, Tensor) else type(eps_hat).__name__
         raise RunError(f"DiffusionModel.forward must return a tensor of x's shape {tuple(x.shape)}, got {got}")
+    # layers kept in a plain list or dict are invisible to nn.Module: use nn.ModuleList, nn.ModuleDict
     if not any(p.requires_grad for p in model.parameters()):
         raise RunError("DiffusionModel has no trainable parameters: are its layers attributes of the module?")
 
@@ -172,10 +176,10 @@ def make_runner(
 
     Args:
         shape: (B, C, H, W) of a training batch
-        steps: that the whole run takes
+        steps: how many the whole run takes
         code: hash of the network's code
     """
-    warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor)")  # the compiler's notes on its inner life
+    warnings.filterwarnings("ignore", module=r"torch\._(dynamo|inductor)")  # the compiler's internal notes
     minutes = config.training.max_minutes
     tuned = tune(
         model, config.runtime, shape, device, steps=steps, seconds=None if minutes is None else 60 * minutes,
@@ -184,13 +188,13 @@ def make_runner(
     print(f"speed: {tuned}")
     for setting, says in tuned.measured.items():
         print(f"  {setting}: {says}")
-    if tuned.setting.threads:
+    if tuned.setting.threads:  # set here, not in the runner, as it applies to the whole process
         torch.set_num_threads(tuned.setting.threads)
     return Runner(model, tuned.setting)
 
 
 def code_hash(network: Callable) -> str:
-    """SHA-256 of the file that the network is written in: weights say which code they belong to."""
+    """SHA-256 of the network's source file, stored with the weights to say which code they belong to."""
     try:
         source = inspect.getsourcefile(network)
     except TypeError:  # not a class with a file of its own
@@ -200,16 +204,18 @@ def code_hash(network: Callable) -> str:
 
 def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:
     """The forward process on the first images (N, C, H, W): a row each, x_t at t = 0 … T-1 from left to right."""
-    x_0 = to_float(images[:num_images]).to(diffusion.device)
-    way = torch.linspace(0, 1, STRIP_STEPS, device=diffusion.device)
-    t = (way**2 * (diffusion.num_timesteps - 1)).long().repeat(len(x_0))  # squared: most is lost early on
-    x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)
-    return diffusion.q_sample(x_0, t, torch.randn_like(x_0))
+    x_0 = to_float(images[:num_images]).to(diffusion.device)  # (n, C, H, W)
+    way = torch.linspace(0, 1, STRIP_STEPS, device=diffusion.device)  # (S,)
+    # 0 … T-1, again for each image. Squared: most is lost early on.
+    t = (way**2 * (diffusion.num_timesteps - 1)).long().repeat(len(x_0))  # (n·S,): t_1 … t_S, t_1 … t_S
+    x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)  # (n·S, C, H, W): image 1 S times, image 2 S times
+    return diffusion.q_sample(x_0, t, torch.randn_like(x_0))  # one jump each (Eq. 4), not step by step
 
 
 def make_room(run_dir: Path) -> None:
-    """Move an earlier run aside, to the first free number: nobody loses a night's training to a second start."""
+    """Move an earlier run aside, to the first free number, so that a second start loses no night's training."""
     if run_dir.exists():
+        # moved, not copied and deleted: at any moment the run is in one place or in the other
         number = next(n for n in itertools.count(1) if not run_dir.with_name(f"{run_dir.name}.{n}").exists())
         kept = run_dir.rename(run_dir.with_name(f"{run_dir.name}.{number}"))
         print(f"the earlier run is kept in {kept}")

@@ -1,4 +1,4 @@
-"""Writing files so that a crash at any moment leaves the old version or the new one, never half of either."""
+"""Writing files so that a crash at any moment leaves the old version or the new one, never half a file."""
 
 import os
 from collections.abc import Iterator
@@ -8,16 +8,17 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success, flush it to disk and move it into place."""
+    """Yields a temporary path beside `path`; on success, flushes it to disk and moves it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")  # keeps the suffix, by which writers choose a format
+    # beside the path, not in /tmp: only within one file system is moving a file a single step
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")  # keeps the suffix, which tells writers the format
     temporary.touch()
     mode = temporary.stat().st_mode
     try:
         yield temporary
-        temporary.chmod(mode)  # what this person's files have; safetensors would make its file private
+        temporary.chmod(mode)  # the user's default; safetensors would make its file private
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before it is moved: else a power cut could leave the new name without content
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that a loop can grant between two steps, when its state is whole."""
+"""Ctrl-C and SIGTERM as a request that a loop can grant between two steps, when its state is whole."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class StopRequest:
-    made = False
+    made = False  # a flag to look at, instead of an exception between any two instructions
 
 
 @contextmanager
@@ -21,13 +21,14 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def on_signal(number: int, frame: object) -> None:
         if request.made:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt  # after a second request, don't wait for the step
         request.made = True
         print("\nstopping after this step; once more stops at once", file=sys.stderr)
 
+    # SIGTERM, too: Slurm and other batch systems send it when the time is up
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:
-        for number, handler in before.items():
+        for number, handler in before.items():  # also after an exception: Ctrl-C then works as before
             signal.signal(number, handler)

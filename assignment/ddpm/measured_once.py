@@ -1,4 +1,4 @@
-"""Measurements that are made once for a machine and kept in the user's cache."""
+"""Measurements that are made once per machine and stored in the user's cache."""
 
 import hashlib
 import json
@@ -19,10 +19,11 @@ def cache_folder() -> Path:
 def measured_once(
     what: str, about: object, measure: Callable[[], dict[str, Any]], usable: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
-    """What was measured `about` this before on this machine with this torch; else measure it now, and keep it.
+    """The earlier measurement `about` this, on this machine with this torch; otherwise measure now, and store it.
 
-    A file that is not readable or not `usable` is measured anew; a cache that can't be written to keeps nothing.
+    If a file is unreadable or not `usable`, measure again; if the cache can't be written to, store nothing.
     """
+    # Everything that may change the result belongs in the key: another torch or another machine is another file.
     key = repr((about, torch.__version__, torch.get_num_threads(), _machine()))
     file = cache_folder() / f"{what}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
@@ -36,11 +37,11 @@ def measured_once(
         with replacing(file) as temporary:
             temporary.write_text(json.dumps(found))
     except OSError:
-        pass  # a home that can't be written to: measured again next time
+        pass  # a read-only home: measured again next time
     return found
 
 
 def _machine() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{torch.backends.cpu.get_cpu_capability()} {os.cpu_count()}"
+    return f"{torch.backends.cpu.get_cpu_capability()} {os.cpu_count()}"  # such as "AVX512 16"

@@ -1,6 +1,6 @@
-"""Settings of a network's runs raced against each other: who gives the plain answer fastest?
+"""Settings raced against each other: which one gives the network's plain answer fastest?
 
-Training steps on copies of the network, turn by turn: a machine that slows down meanwhile slows all of them.
+Training steps on copies of the network, in turn: a machine that slows down meanwhile slows all of them.
 """
 
 import copy
@@ -18,11 +18,11 @@ from torch.overrides import TorchFunctionMode
 from assignment.ddpm.device import is_out_of_memory
 from assignment.ddpm.runner import Runner, Setting
 
-STEP_SECONDS = 0.3  # that a timed step takes in the plain way on a CPU, about; a GPU is measured on whole batches
-ROUNDS = 5
-GAIN = 1.05  # a setting is taken if it is at least so many times as fast as the best so far: less may be luck
-ROUNDING = 16  # of the precision's machine epsilons, the largest error that passes; a U-Net's bfloat16 errs by 2 to 4
-JOLT = 0.02  # noise on the weights of the copies, so that layers initialised with zeros show what they do
+STEP_SECONDS = 0.3  # of a timed step in the plain setting on a CPU, about; a GPU is measured on whole batches
+ROUNDS = 5  # of all settings; the median ignores up to two that were disturbed
+GAIN = 1.05  # a setting wins if it is at least this many times as fast as the best so far: less may be luck
+ROUNDING = 16  # largest error that passes, in machine epsilons of the precision; a U-Net in bfloat16 errs by 2 to 4
+JOLT = 0.02  # noise on the weights of the copies, so that zero-initialised layers have an effect
 
 
 class Race:
@@ -32,28 +32,29 @@ class Race:
         self, model: nn.Module, plain: Setting, shape: tuple[int, int, int, int], device: torch.device
     ) -> None:
         self.device, self.plain = device, plain
-        self.model = copy.deepcopy(model)
+        self.model = copy.deepcopy(model)  # the run itself has to start from unchanged weights and buffers
         generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
+        with torch.no_grad():  # else changing a leaf that requires a gradient in place is an error
             for parameter in self.model.parameters():
                 parameter.add_(JOLT * torch.randn(parameter.shape, generator=generator).to(parameter))
-        self.batch = [torch.randn(shape, generator=generator).to(device) for _ in range(2)]  # x_t, and what weighs y
-        self.speed: dict[Setting, float] = {plain: 1.0}
-        self.says: dict[Setting, str] = {}
+        self.batch = [torch.randn(shape, generator=generator).to(device) for _ in range(2)]  # x_t, and weights for y
+        self.speed: dict[Setting, float] = {plain: 1.0}  # as a multiple of the plain speed
+        self.says: dict[Setting, str] = {}  # the outcome in words
 
         self.images, self.seconds = 0, 0.0
         self.fit(plain)
 
     def fit(self, setting: Setting) -> None:
-        """Take as many images as make a step in this setting long enough to be timed; a GPU takes whole batches."""
+        """Use as many images as make a step in this setting long enough to time; on a GPU, whole batches."""
         most, runner = len(self.batch[0]), self.runner(setting)
         self.images = min(2, most) if self.device.type == "cpu" else most  # a GPU is idle for most of a small batch
         for _ in range(2):  # caches, workers
             self.seconds = self._timed(runner)
         if self.device.type == "cpu":
+            # in proportion: the time of a step grows with its images
             self.images = min(most, max(2, round(self.images * STEP_SECONDS / self.seconds)))
             self.seconds = self._timed(runner)
-        vars(self).pop("expected", None)
+        vars(self).pop("expected", None)  # cached for another number of images
 
     @cached_property
     def attends(self) -> bool:
@@ -64,7 +65,7 @@ class Race:
 
     @cached_property
     def random(self) -> bool:
-        """Whether the answer in train mode is drawn anew each time, as with dropout."""
+        """Whether the answer in train mode is random, as with dropout."""
         first, second = (self._answer(self.runner(self.plain), seed=seed) for seed in (0, 1))
         return self._difference(first, second) > 0
 
@@ -87,9 +88,11 @@ class Race:
                 self.says[setting] = str(refused)
         if len(running) == 1:
             return first
-        self._timed(running[first])
+        self._timed(running[first])  # warm up; the others have just made a step in _tried
+        # in turn, not one setting after the other: a machine that slows down meanwhile slows all of them
         rounds = [{setting: self._timed(runner) for setting, runner in running.items()} for _ in range(ROUNDS)]
         for setting in running.keys() - {first}:
+            # of ratios within a round: what disturbs a round disturbs both of its times
             ratio = statistics.median(seconds[first] / seconds[setting] for seconds in rounds)
             self.speed[setting] = self.speed[first] * ratio
             self.says[setting] = f"{self.speed[setting]:.2f} ×"
@@ -97,13 +100,13 @@ class Race:
         return fastest if self.speed[fastest] >= GAIN * self.speed[first] else first
 
     def _tried(self, setting: Setting) -> Runner:
-        """A runner that has made its first step. Raises Refused where the network is not to be run in this setting."""
+        """A runner that has made its first step. Raises Refused if the network can't be run in this setting."""
         try:
             runner = self.runner(setting)
             # in eval mode where dropout draws: how it draws depends on the memory layout
             error = self._difference(self._answer(runner, train=not self.random), self.expected)
-            self._timed(runner.train())
-        except Exception as error:  # nearly anything: a network that a setting does not suit is run without it
+            self._timed(runner.train())  # in train mode, too, as it will be used; compiles if necessary
+        except Exception as error:  # almost anything: a setting that does not suit the network is not used
             why = "out of memory" if is_out_of_memory(error) else (str(error) or repr(error)).splitlines()[0]
             raise Refused(f"does not run: {why}") from error
         if not error <= ROUNDING * _epsilon(setting.precision):  # not a number either
@@ -111,17 +114,18 @@ class Race:
         return runner
 
     def _inputs(self) -> tuple[Tensor, Tensor]:
-        x = self.batch[0][: self.images]
-        return x, torch.zeros(len(x), dtype=torch.long, device=self.device)
+        x = self.batch[0][: self.images]  # (B, C, H, W)
+        return x, torch.zeros(len(x), dtype=torch.long, device=self.device)  # t (B,): 0 is valid for every T
 
     def _step(self, runner: Runner) -> Tensor:
-        y = runner(*self._inputs())
+        y = runner(*self._inputs())  # (B, C, H, W)
+        # weighted by noise: the gradient of a plain sum would be 0 below a final norm, and show no errors
         (y * self.batch[1][: self.images]).sum().backward()
         return y.detach()
 
     def _answer(self, runner: Runner, *, seed: int = 0, train: bool = True) -> tuple[Tensor, Tensor]:
         """Predicted noise, and the gradients of all parameters in one vector."""
-        torch.manual_seed(seed)
+        torch.manual_seed(seed)  # for dropout
         with _threads(runner.setting.threads):
             y = self._step(runner.train(train))
         gradients = [p.grad.flatten() for p in runner.parameters() if p.grad is not None]
@@ -131,7 +135,7 @@ class Race:
     def _timed(self, runner: Runner) -> float:
         """Seconds of a training step."""
         with _threads(runner.setting.threads):
-            self._synchronize()
+            self._synchronize()  # calls to a GPU return at once: without waiting, only the launch would be timed
             start = time.perf_counter()
             self._step(runner)
             self._synchronize()
@@ -155,7 +159,7 @@ class Refused(Exception):
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Within it torch computes with so many threads."""
+    """Within the block, torch uses this many threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -165,15 +169,15 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 class _Watched(TorchFunctionMode):
-    """Notices whether a network uses torch's attention."""
+    """Detects whether a network uses torch's attention."""
 
     attention = False
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # called in place of every function of torch
         self.attention |= func in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
         return func(*args, **(kwargs or {}))
 
 
 def _epsilon(precision: torch.dtype) -> float:
-    """Of a precision; torch may compute float32 products in TF32, which rounds as float16 does."""
+    """Machine epsilon of a precision; torch may compute float32 products in TF32, which rounds like float16."""
     return torch.finfo(torch.float16 if precision == torch.float32 else precision).eps

@@ -1,4 +1,4 @@
-"""A network as it is run: precision, memory layout, attention kernel, compilation. What it computes stays the same."""
+"""How a network is run: precision, memory layout, attention kernel, compilation. What it computes stays the same."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 @dataclass(frozen=True)
 class Setting:
-    """How a network is run. The defaults are the plain way."""
+    """How a network is run. The defaults are the plain setting."""
 
     precision: torch.dtype = torch.float32  # of matrix products, under autocast; weights and optimiser stay float32
     channels_last: bool = False
@@ -40,23 +40,28 @@ class Runner(nn.Module):
     def __init__(self, model: nn.Module, setting: Setting = PLAIN) -> None:
         super().__init__()
         self.setting = setting
+        # Channels last keeps the shape (B, C, H, W) and stores the channels of a pixel side by side, as fast
+        # convolutions want them. The trap: .view(B, -1) then raises an error; .reshape and .flatten work.
         self.memory_format = torch.channels_last if setting.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=torch.channels_last) if setting.channels_last else model
+        # dynamic=False: another batch size, as in sampling, compiles once more instead of slowing down training
         self._call = torch.compile(model, dynamic=False) if setting.compile else model
 
     def uncompiled(self, model: nn.Module | None = None) -> "Runner":
-        """The same setting without compilation, for what runs too short to compile for; of another model, if given."""
+        """The same setting without compilation, for runs too short to compile for; of another model, if given."""
         return Runner(model or self.model, replace(self.setting, compile=False))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
-        x = x.contiguous(memory_format=self.memory_format)
+        x = x.contiguous(memory_format=self.memory_format)  # (B, C, H, W), whatever the layout
         with self._attention(), self._autocast(x.device.type):
-            return self._call(x, t).float()
+            return self._call(x, t).float()  # loss and sampler compute in float32
 
     def _attention(self):
         return sdpa_kernel(SDPBackend.MATH) if self.setting.attention == "math" else nullcontext()
 
     def _autocast(self, device_type: str):
+        # Autocast rounds the inputs of matrix products and convolutions only; norms and softmax stay in float32. Under
+        # float32 a GPU's convolutions may still round to TF32, with 10 bits like float16: torch's default.
         half = self.setting.precision != torch.float32
         return torch.autocast(device_type, self.setting.precision) if half else nullcontext()

@@ -15,18 +15,18 @@ from assignment.ddpm.seeds import derive_seed
 DEFAULT_BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}  # on a CPU larger batches leave the cache and slow down
 
 
-class Sampler(Protocol):
+class Sampler(Protocol):  # any class with this method is one; it need not inherit from here
     def sample(self, model: nn.Module, shape: tuple[int, int, int, int]) -> Tensor: ...
 
 
 class _Counted(nn.Module):
-    """The model, moving a progress bar at every call: a sampler calls it once for each of the T steps."""
+    """The model, advancing a progress bar at every call: a sampler calls it once for each of the T steps."""
 
     def __init__(self, model: nn.Module, bar: tqdm, num_images: int) -> None:
         super().__init__()
         self.model, self.bar, self.num_images = model, bar, num_images
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:  # (B, C, H, W), (B,) → (B, C, H, W), unchanged
         self.bar.update(self.num_images)
         return self.model(x, t)
 
@@ -44,25 +44,27 @@ def draw_samples(
 ) -> Tensor:
     """Draw `num_images` images of `shape` (C, H, W) → (num_images, C, H, W) in [-1, 1], on the CPU.
 
-    The same seed, device and batch size give the same images. Where a batch does not fit into memory it is halved.
+    The same seed, device and batch size give the same images. A batch that does not fit into memory is halved.
 
     Raises:
         RunError: not even one image fits, or the samples are not what the contract of a sampler promises
     """
+    # `limit` is what a batch may have; only running out of memory makes it smaller
     limit = batch_size or DEFAULT_BATCH[device.type]
     with progress_bar(num_images * num_timesteps, "image-steps", "sampling") as bar:
         while True:
-            count = math.ceil(num_images / limit)
+            count = math.ceil(num_images / limit)  # of batches
             size = math.ceil(num_images / count)  # equal batches: one compiled shape
             bar.reset(count * size * num_timesteps)
             try:
                 batches = []
                 for i in range(count):
+                    # by batch, not by image: with another batch size the same seed gives other images
                     torch.manual_seed(derive_seed("sample", seed, i))
-                    batch = sampler.sample(_Counted(model, bar, size), (size, *shape))
+                    batch = sampler.sample(_Counted(model, bar, size), (size, *shape))  # (size, C, H, W)
                     check_samples(batch, (size, *shape))
                     batches.append(batch.cpu())
-                return torch.cat(batches)[:num_images]
+                return torch.cat(batches)[:num_images]  # (num_images, C, H, W), less what fills the last batch
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -70,15 +72,17 @@ def draw_samples(
                     raise RunError(f"out of memory while sampling a single image on {device}") from error
             limit = size // 2  # outside the except block, which would keep the failed batch alive
             if device.type == "cuda":
-                torch.cuda.empty_cache()
+                torch.cuda.empty_cache()  # torch keeps what it frees, in pieces that do not fit the next attempt
 
 
 def check_samples(x: Tensor, shape: tuple[int, int, int, int]) -> None:
-    """The contract of `sample`: float (B, C, H, W) in [-1, 1]. Raises RunError, saying what came instead."""
+    """The contract of `sample`: float (B, C, H, W) in [-1, 1]. Raises RunError, saying what was returned instead."""
     if not isinstance(x, Tensor) or tuple(x.shape) != shape or not x.is_floating_point():
         got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise RunError(f"sample(model, shape) must return a float tensor of shape {shape}, got {got}")
+    # before the range: NaN compares as false, and would pass below
     if not torch.isfinite(x).all():
         raise RunError("the samples are not finite: the network or the sampler has diverged")
+    # not clamped here: samples far outside show a sampler that diverges, and clamping would hide it
     if x.abs().max() > 1:
         raise RunError(f"samples must lie in [-1, 1], got {x.min():.3g} … {x.max():.3g}: clamp at the very end")

@@ -8,5 +8,6 @@ import hashlib
 
 def derive_seed(*purpose: int | str) -> int:
     """A 63-bit seed for, say, ("step", seed, 1200). Unlike seed + 1200, it collides with no other purpose."""
+    # Not hash(): Python salts the hashes of strings differently in each process.
     digest = hashlib.blake2b(repr(purpose).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    return int.from_bytes(digest, "big") >> 1  # 64 bits → 63, which fit into a signed integer wherever seeds go

@@ -22,12 +22,12 @@ from assignment.ddpm.seeds import derive_seed
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
 
-LOOK_SECONDS = 0.5  # between looks at the loss: a look makes a GPU wait
+LOOK_SECONDS = 0.5  # between readings of the loss, each of which makes the CPU wait for the GPU
 CURVE_SECONDS = 15  # between drawings of the curve
 
 
 class _Sitting:
-    """One call of `fit`: from a new or resumed trainer to the last epoch, the deadline, or a wish to stop."""
+    """One call of `fit`: from a new or resumed trainer to the last epoch, the deadline, or a request to stop."""
 
     def __init__(
         self,
@@ -46,18 +46,22 @@ class _Sitting:
         self.trainer, self.run_dir, self.identity, self.about = trainer, run_dir, identity, about
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.checkpoint_seconds = checkpoint_seconds
-        self.train = place(images.train, device)
+        self.train = place(images.train, device)  # (N, C, H, W) uint8
+        # Frozen: all epochs are measured on the same t and noise, so the lower loss is the better network's.
         self.triples = freeze_triples(images.validation, trainer.diffusion.num_timesteps, device)
+        # The average is what is validated, kept and sampled; the weights themselves are only trained.
         self.averaged = trainer.averaged_runner()
         self.steps_per_epoch = num_batches(self.train, batch_size)
 
         self.first_step = trainer.step_count
+        # monotonic: the clock on the wall may be set back or forth
         self.started = self.looked = self.saved = time.monotonic()
         self.drawn = self.started
-        self.seconds_before = trainer.seconds
+        self.seconds_before = trainer.seconds  # of earlier sittings
         self.bar = progress_bar(self._images(epochs * self.steps_per_epoch), "images", "training", done=self._images())
 
     def _images(self, steps: int | None = None) -> int:
+        # seen in training so far, or after this many steps
         return (self.trainer.step_count if steps is None else steps) * min(self.batch_size, len(self.train))
 
     @property
@@ -66,7 +70,7 @@ class _Sitting:
 
     @property
     def epoch(self) -> int:
-        """Epochs that are done."""
+        """Completed epochs."""
         return self.trainer.step_count // self.steps_per_epoch
 
     @property
@@ -74,28 +78,30 @@ class _Sitting:
         return self.trainer.step_count % self.steps_per_epoch != 0
 
     def train_epoch(self, stop: StopRequest, *, deadline: float) -> None:
-        """Train to the end of the epoch under way, or until a stop is wished for or due."""
+        """Train to the end of the epoch under way, or until a stop is requested or due."""
+        # The step count alone says where we are, in a new run as in a resumed one.
         epoch, first = divmod(self.trainer.step_count, self.steps_per_epoch)
-        order = derive_seed("order", self.seed, epoch)
+        order = derive_seed("order", self.seed, epoch)  # another order in each epoch, the same in each run
         device = self.trainer.diffusion.device
-        self.trainer.runner.train()
+        self.trainer.runner.train()  # dropout on, batch norm by the batch; check_network has left it in eval mode
         for x_0 in shuffled_batches(self.train, self.batch_size, device, seed=order, first=first):
             self.trainer.step(x_0, self.seed)
             now = time.monotonic()
             if now - self.looked > LOOK_SECONDS:
                 self.look()
-            if self.within_epoch:  # at its end the epoch has first to be judged
+            # At its end the epoch has to be judged first: a checkpoint between the two would lose its row of the log.
+            if self.within_epoch:
                 self.save_if_due()
             if stop.made or now > deadline:
                 return
 
     def look(self) -> None:
-        """Show the loss and the speed; stop where the loss is no longer a number."""
+        """Show the loss and the speed; stop if the loss is no longer finite."""
         loss = self.trainer.mean_loss()
-        if not math.isfinite(loss):
+        if not math.isfinite(loss):  # one NaN reaches all weights in a step; training on would be wasted
             self.bar.close()
             raise RunError(self._not_finite("training loss", loss))
-        epoch = math.ceil(self.trainer.step_count / self.steps_per_epoch)
+        epoch = math.ceil(self.trainer.step_count / self.steps_per_epoch)  # counted from 1, as people do
         if self.trainer.epoch_losses:
             self.bar.set_postfix(epoch=f"{epoch}/{self.epochs}", loss=f"{loss:.4f}", refresh=False)
         self.bar.update(self._images() - self.bar.n)
@@ -103,19 +109,22 @@ class _Sitting:
         self.trainer.seconds = self.seconds_before + self.looked - self.started
 
     def judge(self) -> dict:
-        """Measure the validation loss here and now: a row of the log, and weights where they are the best."""
+        """Measure the validation loss now; returns a row of the log, and saves the weights if they are the best."""
         self.look()
         trainer = self.trainer
         loss = validation_loss(self.averaged, trainer.diffusion, self.triples, self.batch_size)
-        if not math.isfinite(loss):
+        if not math.isfinite(loss):  # possible with finite weights: activations can overflow in float16
             raise RunError(self._not_finite("validation loss", loss))
-        row = {
-            "epoch": trainer.step_count / self.steps_per_epoch,
+        row = {  # one of log.csv
+            "epoch": trainer.step_count / self.steps_per_epoch,  # a fraction, where time ran out within one
             "step": trainer.step_count,
+            # Not to be compared in size: the training loss is of the weights as they were on the way, in train mode;
+            # the validation loss is of their average now, in eval mode. It is often the lower one.
             "train_loss": trainer.mean_loss(),
             "val_loss": loss,
             "seconds": round(trainer.seconds, 1),
         }
+        # The best, not the last: with few images the validation loss rises again while the training loss still falls.
         best = loss < trainer.best
         if best:
             trainer.best = loss
@@ -131,7 +140,8 @@ class _Sitting:
         return row
 
     def draw_curve(self, rows: list[dict], *, at_once: bool) -> None:
-        """Anew after each epoch, but not where epochs take less time than drawing does."""
+        """Redraw after each epoch, unless epochs are faster than drawing."""
+        # matplotlib takes longer than an epoch of the digits
         if rows and (at_once or time.monotonic() - self.drawn > CURVE_SECONDS):
             save_loss_curve(rows, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
             self.drawn = time.monotonic()
@@ -142,6 +152,7 @@ class _Sitting:
 
     def save(self) -> None:
         self.look()  # never save what is not finite
+        # with the settings it belongs to, so that no other run continues from it by mistake
         state = {"identity": self.identity, **self.trainer.state_dict()}
         ckpt.save_checkpoint(state, self.run_dir / ckpt.CHECKPOINT)
         self.saved = time.monotonic()
@@ -149,7 +160,7 @@ class _Sitting:
     def _not_finite(self, what: str, loss: float) -> str:
         weights = self.run_dir / ckpt.WEIGHTS
         kept = f"the best weights so far are kept in {weights}" if weights.exists() else "there are no weights yet"
-        rate = self.trainer.optimizer.param_groups[0]["lr"]
+        rate = self.trainer.optimizer.param_groups[0]["lr"]  # the usual reason is one that is too large
         return (
             f"the {what} is {loss} at step {self.trainer.step_count}, so training stopped; {kept}; "
             f"try a smaller training.learning_rate (now {rate:g})"
@@ -180,6 +191,7 @@ def fit(
         RunError: the loss is not finite; the last good weights and checkpoint stay
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the checkpoint is written
     """
+    # counted from here: reading the data and measuring settings does not take from the time for training
     deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
     sitting = _Sitting(
         trainer, images, run_dir=run_dir, identity=identity, about=about, epochs=epochs, batch_size=batch_size,
@@ -189,39 +201,41 @@ def fit(
     with stop_requests() as stop, sitting.bar:
         while sitting.unfinished and time.monotonic() < deadline and not stop.made:
             sitting.train_epoch(stop, deadline=deadline)
-            if not sitting.within_epoch:
+            if not sitting.within_epoch:  # the epoch is complete: it was not stopped half-way
                 trainer.log.append(sitting.judge())
                 trainer.epoch_losses = []
                 sitting.draw_curve(trainer.log, at_once=False)
                 sitting.save_if_due()
                 on_epoch(sitting.epoch, sitting.averaged)
+        # However it ended, the checkpoint is saved first.
         if trainer.step_count > sitting.first_step:
             sitting.save()
-        if stop.made:
+        if stop.made:  # without a last validation: Ctrl-C should give the prompt back soon
             raise KeyboardInterrupt
         if trainer.step_count == sitting.first_step:  # nothing was trained, so there is nothing new to judge
             return
-        # out of time within an epoch: a last row, of which the checkpoint knows nothing, so that resuming stays exact
+        # out of time within an epoch: a last row, which is not in the checkpoint, so that resuming stays exact
         rows = [*trainer.log, sitting.judge()] if trainer.epoch_losses else trainer.log
         sitting.draw_curve(rows, at_once=True)
 
 
 @dataclass(frozen=True)
 class Start:
-    """Weights of an earlier training, to go on from where its checkpoint is gone: the optimiser begins anew."""
+    """Weights of an earlier training whose checkpoint is gone, to continue from: the optimiser starts over."""
 
     file: Path
-    epochs: int  # that they have been trained for
+    epochs: int  # for which they were trained
 
     def put_into(self, trainer: Trainer, steps_per_epoch: int) -> None:
-        """Raises UserError where the weights are of another network."""
+        """Raises UserError if the weights are of another network."""
         for model in (trainer.runner.model, trainer.average.model):
             ckpt.load_weights(model, self.file)
+        # so that seeds, order and warm-up continue from there instead of repeating the beginning
         trainer.step_count = self.epochs * steps_per_epoch
 
 
 def resume(trainer: Trainer, path: Path, identity: dict) -> None:
-    """Put a trainer where a checkpoint stands.
+    """Set a trainer to the state of a checkpoint.
 
     Raises:
         UserError: the checkpoint is damaged, of a run with other settings, or of another network
@@ -229,10 +243,12 @@ def resume(trainer: Trainer, path: Path, identity: dict) -> None:
     state = ckpt.load_checkpoint(path, trainer.diffusion.device)
     if not isinstance(state, dict) or not isinstance(state.get("identity"), dict):
         raise UserError(f"{path}: not readable as a checkpoint; move it away to start anew")
+    # every difference at once, with both values
     changed = [f"{key} was {old}, is {identity.get(key)} now" for key, old in state["identity"].items()
                if identity.get(key) != old]  # fmt: skip
     if changed:
         raise UserError(f"training.resume=true: {path} is of another run: {'; '.join(changed)}")
+    # The settings agree, but model.py may have been edited since.
     try:
         trainer.load_state_dict(state)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -1,7 +1,7 @@
-"""Noise-paired validation: (image, t, noise) triples are drawn once, so two epochs or two models meet the same ones.
+"""Noise-paired validation: (image, t, noise) triples are drawn once, so two epochs or two models get the same ones.
 
-With fresh noise at every pass the validation loss would scatter by about 3 % (6000 images), more than a good and a
-better network differ by. Frozen triples take that out of comparisons; t is stratified, so no range is left to luck.
+With fresh noise in every pass the validation loss would scatter by about 3 % (6000 images), more than a good and a
+better network differ. Frozen triples remove that from comparisons; t is stratified, so no range is left to luck.
 """
 
 from dataclasses import dataclass
@@ -25,20 +25,24 @@ def freeze_triples(images: Tensor, num_timesteps: int, device: torch.device, *, 
     """Draw a step and noise for each image (N, C, H, W), on the CPU, so that every device gets the same."""
     n = len(images)
     generator = torch.Generator().manual_seed(seed)
+    # Shuffled, or the first images would get the smallest t: data sets may come sorted.
     t = stratified_timesteps(torch.randperm(n, generator=generator), num_timesteps, generator)  # (N,)
-    noise = torch.randn(images.shape, generator=generator)
+    noise = torch.randn(images.shape, generator=generator)  # (N, C, H, W)
+    # The generator is its own, so validating draws nothing from the one that training uses.
     return FrozenTriples(place(images, device), t.to(device), place(noise, device))
 
 
 @torch.no_grad()
 def validation_loss(model: nn.Module, diffusion: GaussianDiffusion, triples: FrozenTriples, batch_size: int) -> float:
     """Mean squared error of the predicted noise over all triples, with the model in eval mode."""
-    model.eval()
-    total = torch.zeros((), device=triples.t.device)
+    model.eval()  # dropout off, batch norm by its running statistics: else the loss depends on the batch
+    total = torch.zeros((), device=triples.t.device)  # on the device: .item() at each batch would wait for a GPU
     for start in range(0, len(triples.t), batch_size):
         part = slice(start, start + batch_size)
-        t = triples.t[part]
+        t = triples.t[part]  # (B,); the last batch may be smaller
+        # images and noise may have stayed in the machine's memory, see `place`
         x_0, noise = (values[part].to(t.device) for values in (triples.images, triples.noise))
-        eps_hat = model(diffusion.q_sample(to_float(x_0), t, noise), t)
+        eps_hat = model(diffusion.q_sample(to_float(x_0), t, noise), t)  # (B, C, H, W)
+        # a sum, divided once at the end: a mean of means would count the smaller last batch too much
         total += F.mse_loss(eps_hat.float(), noise, reduction="sum")
     return total.item() / triples.noise.numel()

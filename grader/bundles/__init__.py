@@ -1,1 +1,1 @@
-"""What leaves the house: the students' copy, and what platforms take along."""
+"""Bundles for others: the students' copy, and the grader for platforms."""

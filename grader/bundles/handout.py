@@ -1,6 +1,6 @@
 """The students' copy: starter, given code, grader, configurations; the reference without its sampler and weights.
 
-python -m grader handout TARGET          a folder, or a zip file where the name ends in .zip      (make handout)
+python -m grader handout TARGET          a folder, or a zip file if the name ends in .zip      (make handout)
 """
 
 from pathlib import Path
@@ -27,14 +27,14 @@ LEFT_OUT = (
     "grader/recording/",
     "reference/weights/",
 )
-CUT = ("README.md", "Makefile", "pyproject.toml")  # what instructors need in them
+CUT = ("README.md", "Makefile", "pyproject.toml")  # from these the parts for instructors are removed
 IGNORED = b".venv/\n.tools/\nuv.lock\n__pycache__/\n.pytest_cache/\n/outputs\n/data\n"
 STUDENTS_SAMPLER = Path(__file__).with_name("students_reference_sampler.py")  # in place of reference/sampler.py
 STUB = b"raise NotImplementedError("
 
 
 def contents() -> dict[str, bytes]:
-    """Path → content. Raises UserError where the starter has been solved, so that nobody hands out the solution."""
+    """Path → content. Raises UserError if the starter has been solved, so that nobody hands out a solution."""
     found = {name: content for name, content in files(*NAMES).items() if not name.startswith(LEFT_OUT)}
     for name in (f"assignment/{file}" for file in FILES):
         if found.get(name, b"").count(STUB) != 2:

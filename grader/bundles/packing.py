@@ -1,4 +1,4 @@
-"""Files of the project, put together for somebody else: a folder or a zip file."""
+"""Files of the project, packed for others: a folder or a zip file."""
 
 import re
 import shutil
@@ -15,10 +15,10 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files make the same zip
 
 
 def files(*names: str) -> dict[str, bytes]:
-    """Path from the root → content, of files and whole folders: of what git knows, so that no secret goes along.
+    """Path from the root → content, for files and whole folders: only what git tracks, so that no secret leaks.
 
     Raises:
-        UserError: this is no checkout, or a file is there that git neither knows nor ignores
+        UserError: this is not a checkout, or it contains a file that git neither tracks nor ignores
     """
     if unknown := _listed("--others", "--exclude-standard", "--", *names):
         raise UserError(f"{unknown[0]} is not known to git: add it if it belongs to the project, else move it away")
@@ -35,15 +35,15 @@ def _listed(*arguments: str) -> list[str]:
 
 
 def for_students(source: bytes) -> bytes:
-    """A text without what stands between the lines `instructors` and `/instructors`, in comments of its language."""
+    """A text without the parts between the lines `instructors` and `/instructors`, in comments of its language."""
     return INSTRUCTORS.sub("", source.decode()).encode()
 
 
 def write(target: Path, contents: dict[str, bytes]) -> None:
-    """A zip file where the target's name ends so, else a folder; what begins with #! may be executed.
+    """Write a zip file if the target's name says so, else a folder; files that begin with #! are executable.
 
     Raises:
-        UserError: the folder is there already and not empty; a zip file is replaced
+        UserError: the folder exists and is not empty; a zip file is replaced
     """
     if target.suffix == ".zip":
         _write_zip(target, contents)
@@ -57,7 +57,7 @@ def write(target: Path, contents: dict[str, bytes]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         place.chmod(_mode(content))
-    half.replace(target)  # whole or not at all
+    half.replace(target)  # complete or not at all
 
 
 def _write_zip(target: Path, contents: dict[str, bytes]) -> None:

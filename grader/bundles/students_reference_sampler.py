@@ -15,16 +15,16 @@ class DDPMSampler:
     def __init__(self, diffusion: GaussianDiffusion, device: torch.device | str) -> None:
         from diffusers import DDPMScheduler  # takes a second
 
-        betas = diffusion.betas.cpu().numpy()
+        betas = diffusion.betas.cpu().numpy()  # (T,)
         self.scheduler = DDPMScheduler(len(betas), trained_betas=betas, variance_type="fixed_small", clip_sample=False)
         self.device = torch.device(device)
 
     @torch.no_grad()
     def p_sample(self, model: nn.Module, x_t: Tensor, t: Tensor) -> Tensor:
         """One reverse step: x_t (B, C, H, W), t (B,) → x_{t-1} (B, C, H, W)."""
-        eps, x = model(x_t, t), torch.empty_like(x_t)
-        for step in t.unique().tolist():
-            mine = t == step
+        eps, x = model(x_t, t), torch.empty_like(x_t)  # (B, C, H, W) each
+        for step in t.unique().tolist():  # the library takes one t for a whole batch
+            mine = t == step  # (B,) bool
             x[mine] = self.scheduler.step(eps[mine], step, x_t[mine]).prev_sample
         return x
 

@@ -1,4 +1,4 @@
-"""What a platform needs of this project to grade without trained weights, and nothing else."""
+"""The part of this project that a platform needs to grade without trained weights."""
 
 from grader.bundles.handout import STUDENTS_SAMPLER
 from grader.bundles.packing import files
@@ -11,6 +11,6 @@ LEFT_OUT = ("grader/bundles/", "grader/metrics/weights/", "grader/platforms/gith
 
 
 def grader_without_weights() -> dict[str, bytes]:
-    """Path → content. The reference is there for its pace; its sampler is the students', who could read it here."""
+    """Path → content. The reference is included for its pace; its sampler is the students' one, as they can read it."""
     found = {name: content for name, content in files(*NAMES).items() if not name.startswith(LEFT_OUT)}
     return found | {"reference/sampler.py": STUDENTS_SAMPLER.read_bytes()}

@@ -1,4 +1,4 @@
-"""Level 2: is a network's loss really below the reference's? Decided on triples that both have met."""
+"""Level 2: is a network's loss really below the reference's? Decided on triples that both were measured on."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from torch import Tensor
 
 from grader.checks.finding import CheckFailed, at_most
 
-MARGIN = 0.001  # of the loss: by less nobody wins; hundreds of times what two machines' rounding differs by
+MARGIN = 0.001  # of the loss, the smallest lead that wins: hundreds of times the rounding between two machines
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
-GAP = 0.02  # of the loss: a lead on validation that the test images don't confirm counts from here on
+GAP = 0.02  # of the loss: how much smaller the lead may be on the test images than on the validation images
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Relative difference of two losses, negative where the student's is lower, with its standard error."""
 
-    relative: float
-    error: float
-    error_by_image: float  # for conclusions about other images than these
-    student: float
-    reference: float
+    relative: float  # (student − reference) / reference
+    error: float  # standard error of it, over t and noise, for these images
+    error_by_image: float  # the same clustered by image, for conclusions about other images
+    student: float  # loss
+    reference: float  # loss
     bins: list[tuple[float, float]]  # relative difference within each bin of t, and its standard error
     triples: int
 
@@ -30,32 +30,45 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Mean:
-    """Of values drawn stratified over bins of t, as uniform t would have it."""
+    """Mean over uniform t, from values drawn stratified over K bins of t."""
 
     value: float
     error: float  # standard error, over t and noise, for these images
-    bins: Tensor  # (bins,) the mean in each
-    bin_errors: Tensor
+    bins: Tensor  # (K,) the mean in each
+    bin_errors: Tensor  # (K,) its standard error
 
 
 def stratified(values: Tensor, bins: Tensor, widths: Tensor) -> Mean:
-    """values (N,), the bin of each (N,), and the width of each bin as a part of T (Cochran 1977, sections 5.3, 5.4)."""
+    """The stratified mean and its standard error (Cochran 1977, sections 5.3, 5.4).
+
+    Args:
+        values: (N,)
+        bins: which bin each value is from, (N,) int64 in [0, K)
+        widths: of the bins, as parts of T, (K,)
+    """
     inside = [values[bins == b].double() for b in range(len(widths))]
-    means = torch.stack([v.mean() for v in inside])
-    variances = torch.stack([v.var() / len(v) for v in inside])
+    means = torch.stack([v.mean() for v in inside])  # (K,)
+    variances = torch.stack([v.var() / len(v) for v in inside])  # (K,), of the means
     error = (widths.square() * variances).sum().sqrt()
     return Mean((widths * means).sum().item(), error.item(), means, variances.sqrt())
 
 
 def compare(student: Tensor, reference: Tensor, bins: Tensor, widths: Tensor, index: Tensor) -> Comparison:
-    """Losses (N,) of the same triples, of images `index` (N,) and in bins of t (N,) → their relative difference."""
-    difference = student.double() - reference.double()
+    """The relative difference of two losses on the same N triples.
+
+    Args:
+        student, reference: losses, (N,)
+        bins: which bin of t each triple is in, (N,) int64 in [0, K)
+        widths: of the bins, as parts of T, (K,)
+        index: which image each triple is of, (N,) int64
+    """
+    difference = student.double() - reference.double()  # (N,): paired, so luck with the noise cancels out
     apart, base = stratified(difference, bins, widths), stratified(reference, bins, widths)
 
-    # for other images than these: what an image contributes is summed first, as its triples have it in common
-    counts = torch.bincount(bins, minlength=len(widths))
-    contributions = (widths / counts)[bins] * (difference - apart.bins[bins])
-    by_image = torch.zeros(int(index.max()) + 1, dtype=torch.float64).index_add_(0, index, contributions)
+    # for other images than these: the contributions of an image are summed first, as its triples are not independent
+    counts = torch.bincount(bins, minlength=len(widths))  # (K,)
+    contributions = (widths / counts)[bins] * (difference - apart.bins[bins])  # (N,)
+    by_image = torch.zeros(int(index.max()) + 1, dtype=torch.float64).index_add_(0, index, contributions)  # (images,)
     return Comparison(
         apart.value / base.value, apart.error / base.value, (by_image.square().sum().sqrt() / base.value).item(),
         base.value + apart.value, base.value,
@@ -65,12 +78,12 @@ def compare(student: Tensor, reference: Tensor, bins: Tensor, widths: Tensor, in
 
 
 def quantile(looks: int) -> float:
-    """z of the one-sided bound at each look, so that equals win in FALSE_WIN of cases at most (Bonferroni)."""
+    """z of the one-sided bound at each look, so that equals win in at most FALSE_WIN of cases (Bonferroni)."""
     return torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - FALSE_WIN / looks)).item()
 
 
 def decide(comparison: Comparison, looks: int) -> str:
-    """`wins`, `loses`, or `open`: the interval holds both."""
+    """`wins`, `loses`, or `open` where the interval allows both. Equals win in at most FALSE_WIN of cases."""
     lower, upper = comparison.interval(quantile(looks))
     if upper < -MARGIN:
         return "wins"
@@ -78,12 +91,14 @@ def decide(comparison: Comparison, looks: int) -> str:
 
 
 def check_beats(found: Comparison, looks: int, edges: list[int], along: list[dict], provisional: str) -> dict:
-    """The student's loss is below the reference's, beyond what chance can do.
+    """The student's loss is below the reference's, by more than chance explains: equals pass in at most FALSE_WIN.
 
     Args:
-        edges: of the bins of t
+        found: measured on the same triples, over the looks made so far
+        looks: how many may be made in all
+        edges: of the K bins of t, in timesteps, K + 1 of them
         along: the reference's losses during its training: dicts with epoch and loss
-        provisional: why the reference's figures are not final
+        provisional: why the reference's figures are not final; empty if they are
     """
     z = quantile(looks)
     lower, upper = found.interval(z)
@@ -117,7 +132,10 @@ def check_beats(found: Comparison, looks: int, edges: list[int], along: list[dic
 
 
 def check_generalises(validation: Comparison, test: Comparison) -> dict[str, float]:
-    """The lead on the validation images is there on the test images, too, which no training may have seen."""
+    """The lead on the validation images holds on the test images, which no training may have seen.
+
+    It may be smaller there by GAP plus a one-sided bound on chance, from errors that are clustered by image.
+    """
     gap = test.relative - validation.relative
     error = (validation.error_by_image**2 + test.error_by_image**2) ** 0.5
     limit = GAP + quantile(1) * error

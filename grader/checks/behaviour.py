@@ -13,7 +13,12 @@ RESTORED = 1e-4  # the same, for a network whose weights were saved and loaded
 
 
 def check_deterministic(first: Tensor, others: list[Tensor], device: str) -> dict[str, float]:
-    """Calls with the same input, in eval mode, and with different seeds of the global generator."""
+    """In eval mode the same input gets the same answer, whatever the seed of the global generator.
+
+    Args:
+        first: (B, C, H, W), the answer to one x and t
+        others: the answers to the same x and t after other seeds, (B, C, H, W) each
+    """
     off = max(difference(first, other) for other in others)
     measured = {"difference": off} | at_most(off, limit := SAME[device.split(":")[0]])
     if not off <= limit:
@@ -27,7 +32,7 @@ def check_deterministic(first: Tensor, others: list[Tensor], device: str) -> dic
 
 
 def check_no_hidden_state(before: Tensor, after: Tensor, device: str) -> dict[str, float]:
-    """The same input gets the same answer before and after other inputs were asked about."""
+    """The same input gets the same answer before and after calls with other inputs: (B, C, H, W) each."""
     off = difference(before, after)
     measured = {"difference": off} | at_most(off, limit := SAME[device.split(":")[0]])
     if not off <= limit:
@@ -41,7 +46,7 @@ def check_no_hidden_state(before: Tensor, after: Tensor, device: str) -> dict[st
 
 
 def check_inputs_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
-    """x and t are as they were."""
+    """x (B, C, H, W) and t (B,) are as they were before the call, in values, shape and dtype."""
     for name in ("x", "t"):
         a, b = before[name], after[name]
         if a.shape != b.shape or a.dtype != b.dtype or not torch.equal(a, b.to(a.device)):
@@ -53,7 +58,7 @@ def check_inputs_unchanged(before: dict[str, Tensor], after: dict[str, Tensor]) 
 
 
 def check_defaults(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
-    """Settings of the whole process: default dtype and device, grad mode, determinism, threads."""
+    """Process-wide settings are as before: default dtype and device, grad mode, determinism, threads."""
     changed = [f"{k} ({v} → {after.get(k)})" for k, v in before.items() if after.get(k) != v]
     if changed:
         raise CheckFailed(
@@ -64,7 +69,7 @@ def check_defaults(before: dict[str, Any], after: dict[str, Any], when: str) -> 
 
 
 def check_rng_untouched(before: Tensor, after: Tensor) -> None:
-    """A forward pass in eval mode draws no random numbers and seeds nothing."""
+    """A forward pass in eval mode draws no random numbers and seeds nothing: states of the generator, uint8 (S,)."""
     if not torch.equal(before, after):
         raise CheckFailed(
             "expected a forward pass in eval mode to leave torch's random generator alone, got a changed one",
@@ -73,7 +78,7 @@ def check_rng_untouched(before: Tensor, after: Tensor) -> None:
 
 
 def check_not_reseeded(one: Tensor, other: Tensor) -> None:
-    """Generators that were seeded differently before building (and importing) must still differ afterwards."""
+    """Generators seeded differently before import and building still differ afterwards: their states, uint8 (S,)."""
     if torch.equal(one, other):
         raise CheckFailed(
             "expected building the network to leave the seed of torch's random generator alone, got the same "
@@ -84,7 +89,7 @@ def check_not_reseeded(one: Tensor, other: Tensor) -> None:
 
 
 def check_registered(original: Tensor, restored: Tensor) -> dict[str, float]:
-    """A fresh network with the loaded state dict gives the answer of the original one."""
+    """A fresh network with the loaded state dict answers as the original one: (B, C, H, W) each."""
     off = difference(original, restored)
     measured = {"difference": off} | at_most(off, RESTORED)
     if not off <= RESTORED:

@@ -1,9 +1,9 @@
-"""Level 1, the timestep and the batch: whose t counts for whom.
+"""Level 1, the timestep and the batch: is each image treated by its own t, and by nothing else in the batch?
 
 All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of
 another batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more.
-The limits below stand in the gap between the two, which `make calibrate-checks` measures: the figures are in
-DECISIONS.md. Nothing here is a test of a random sample, so a false failure needs rounding a thousand times the usual.
+The limits lie in the gap between the two, which `make calibrate-checks` measures: the figures are in DECISIONS.md.
+Nothing here tests a random sample, so a false failure takes rounding errors a thousand times the usual ones.
 """
 
 import torch
@@ -17,13 +17,13 @@ TIMES_DIFFER = 1e-5  # of the output's rms, between any two of the probed t
 
 
 def difference(a: Tensor, b: Tensor) -> float:
-    """Root mean square of a − b relative to that of both."""
+    """Root mean square of a − b relative to that of both; a and b of any one shape."""
     size = torch.cat([a.flatten(), b.flatten()]).double().square().mean().sqrt()
     return ((a - b).double().square().mean().sqrt() / size.clamp(min=1e-30)).item()
 
 
 def require_output(y: Tensor) -> None:
-    """A network that always answers 0 has nothing to compare."""
+    """y (B, C, H, W) is not all zeros: answers that are always 0 can't be compared."""
     if y.abs().max() == 0:
         raise CheckFailed(
             "expected an answer that depends on the input, got only zeros, even after all parameters were perturbed",
@@ -35,8 +35,8 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, 
     """In a batch with different t, each image is treated by its own t.
 
     Args:
-        mixed: (B, …) answers for one and the same image with the t of the list, in one batch
-        alone: (B, …) the same, each asked for alone
+        mixed: (B, C, H, W), answers for one image, drawn from N(0, I), at the B timesteps `t`, in one batch
+        alone: (B, C, H, W), the same answers, each requested alone
     """
     require_output(alone)
     off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
@@ -63,7 +63,7 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, 
 
 
 def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[str, float]:
-    """The same image at t = 0 and at T−1 gets different answers."""
+    """The same images get different answers at t = 0 and at t = T − 1: (B, C, H, W) each."""
     require_output(first)
     change = difference(first, last)
     measured = {"difference": change} | at_least(change, ENDS_DIFFER)
@@ -79,12 +79,16 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
 
 
 def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
-    """Different t over the whole range get different answers; y (N, …) for one image at the N steps of the list."""
+    """Different t over the whole range get different answers.
+
+    Args:
+        y: (N, C, H, W), answers for one image, drawn from N(0, I), at the N timesteps `t`
+    """
     require_output(y)
-    flat = y.flatten(1).double()
+    flat = y.flatten(1).double()  # (N, C·H·W)
     size = flat.square().mean().sqrt()
     apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist") / flat.shape[1] ** 0.5 / size
-    apart.fill_diagonal_(torch.inf)
+    apart.fill_diagonal_(torch.inf)  # (N, N): rms difference of each pair, relative to the answers' rms
     same = [(t[i], t[j]) for i, j in (apart <= TIMES_DIFFER).nonzero().tolist() if t[i] < t[j]]
     smallest = apart.min().item()
     measured = {"smallest_difference": smallest} | at_least(smallest, TIMES_DIFFER)
@@ -115,7 +119,7 @@ def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
 
 
 def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
-    """An image's answer does not depend on its companions: (B, …) asked for together and one by one."""
+    """An image's answer does not depend on the others of its batch: (B, C, H, W), requested together and one by one."""
     require_output(alone)
     off = max(difference(a, b) for a, b in zip(together, alone, strict=True))
     measured = {"largest_difference": off} | at_most(off, SAME)
@@ -130,7 +134,12 @@ def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
 
 
 def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[str, float]:
-    """Permuting the batch permutes the answers and does nothing else."""
+    """Permuting the batch permutes the answers and does nothing else.
+
+    Args:
+        shuffled: (B, C, H, W), answers to the images in the order `order`
+        straight: (B, C, H, W), answers to the same images in their own order
+    """
     require_output(straight)
     off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
     measured = {"largest_difference": off} | at_most(off, SAME)

@@ -1,9 +1,9 @@
-"""A whole sampling in a world in which the perfect network is known: images are Gaussian pixels.
+"""A whole sampling in a world where the perfect network is known: images are Gaussian pixels.
 
 If x_0 ~ N(m, s²), E[eps | x_t] is linear in x_t, every reverse step is linear, and mean and spread of the samples
-follow by a recursion of two numbers. m = −0.35 and s = 0.15 keep the clips (of x_0 and of the samples) nearly
-4 sigma away, and yet show an x_t that is clamped or an x_0 that is clipped to [0, 1].
-On T = 20, beta 0.01 → 0.4, wrong formulas cannot hide, as they do at T = 1000.
+follow from a recursion of two numbers. m = −0.35 and s = 0.15 keep the clips (of x_0 and of the samples) nearly
+4 sigma away, and still expose an x_t that is clamped or an x_0 that is clipped to [0, 1].
+With T = 20 and beta 0.01 → 0.4 wrong formulas show; at T = 1000 they hide.
 """
 
 import functools
@@ -50,12 +50,12 @@ class GaussianOracle:
 def expected_moments(
     s: Schedule, variance: str = "beta-tilde", mean: float = MEAN, std: float = STD
 ) -> tuple[float, float]:
-    """Mean and standard deviation of what Algorithm 2 returns with a variance of RIGHT_SIGMAS, exactly."""
+    """Mean and standard deviation of what Algorithm 2 returns with one of RIGHT_SIGMAS, exactly."""
     oracle, sigma = GaussianOracle(s, mean, std), RIGHT_SIGMAS[variance]
     m, v = 0.0, 1.0
     for t in reversed(range(s.T)):
-        x = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
-        offset, there = eps_form(s, t, x, oracle(x, t)).flatten().tolist()  # the step is linear: two points tell it
+        x = torch.tensor([[0.0], [1.0]], dtype=torch.float64)  # (2, 1)
+        offset, there = eps_form(s, t, x, oracle(x, t)).flatten().tolist()  # linear, so two points determine the step
         gain = there - offset
         m, v = gain * m + offset, gain**2 * v + (sigma(s, t) ** 2 if t else 0.0)
     return m, math.sqrt(v)
@@ -69,7 +69,7 @@ def simulate(
     steps: Sequence[int] | None = None, sees: Callable[[int], int] = lambda t: t, last_sigma: Sigma | None = None,
     fixed_noise: bool = False, start: Callable[[Tensor], Tensor] = lambda z: z, n: int = 1 << 16,
 ) -> tuple[float, float]:  # fmt: skip
-    """Mean and spread of n pixels from a sampler with these parts. The judge's own seed."""
+    """Mean and standard deviation of n pixels from a sampler with these parts. The judge's own seed."""
     generator = torch.Generator().manual_seed(20)
     x = start(torch.randn(n, 1, generator=generator, dtype=torch.float64))
     z = torch.randn(n, 1, generator=generator, dtype=torch.float64)
@@ -84,12 +84,12 @@ def simulate(
 
 @functools.cache
 def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str, str, tuple[float, float]]]:
-    """(name, hint, moments) of samplers with one mistake; only looked at after a failure."""
+    """(name, hint, moments) of samplers with one mistake; computed only after a failure."""
     run = functools.partial(simulate, s, GaussianOracle(s, mean, std))
     T, made = s.T, []
 
     def add(name: str, hint: str, **parts) -> None:
-        """With either variance, as both are right; once where the mistake is in sigma itself."""
+        """With either variance, as both are right; only once where the mistake is in sigma itself."""
         for sigma in [parts["sigma"]] if "sigma" in parts else RIGHT_SIGMAS.values():
             made.append((name, hint, run(**parts | {"sigma": sigma})))
 
@@ -106,7 +106,7 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
     add("the same noise in every step", "z is drawn anew in each step (Algorithm 2, line 3).", fixed_noise=True)
     for mistake in WRONG_MEANS:
         for formula in mistake.formulas:
-            # these two come without any noise of their own
+            # these two add no noise of their own
             quiet = {"sigma": lambda s, t: 0.0} if mistake.name in ("a DDIM step", EPS_AS_NOISE) else {}
             add(mistake.name, mistake.hint, mean=formula, **quiet)
     for mistake in WRONG_SIGMAS:
@@ -118,7 +118,7 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
 def distances(
     measured: tuple[float, float], expected: tuple[float, float], n: int
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Of mean and standard deviation: how far off, and how far off they may be, Z standard errors of n pixels."""
+    """For mean and standard deviation: (how far off, how far off allowed), the latter Z standard errors of n pixels."""
     (m, d), (right_m, right_d) = measured, expected
     return (
         (abs(m - right_m), right_d * (Z / math.sqrt(n) + TOLERANCE)),
@@ -133,8 +133,12 @@ def agrees(measured: tuple[float, float], expected: tuple[float, float], n: int)
 def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, std: float = STD) -> dict[str, float]:
     """Samples made with the Gaussian oracle have the mean and spread that Algorithm 2 gives with beta-tilde or beta.
 
-    4 comparisons at 6 standard errors: 1e-8 false alarms. n = samples.numel(), 2**17 asked for: the mean is then known
-    to 1.8 % of the spread, the spread to 1.3 %. Near to neither value is a failure, also in between.
+    4 comparisons at 6 standard errors: 1e-8 false alarms. n = samples.numel(), normally 2**17: the mean is then known
+    to 1.8 % of the spread, the spread to 1.3 %. A value near neither of the two fails, also in between.
+
+    Args:
+        samples: (B, C, H, W) in [-1, 1], what `sample` returned
+        mean, std: of the pixels that the oracle knows
     """
     n = samples.numel()
     measured = samples.double().mean().item(), samples.double().std().item()
@@ -145,7 +149,7 @@ def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, s
             margin = least_margin(*(at_most(*pair) for pair in distances(measured, moments, n)))
             return {**numbers, "expected_mean": moments[0], "expected_std": moments[1], **margin}
     (tilde_mean, tilde_std), (_, beta_std) = expected["beta-tilde"], expected["beta"]
-    # the simulated moments have an error of their own
+    # the simulated moments have sampling errors of their own
     joint = 1 / (1 / n + 1 / (1 << 16))
     like = [(name, hint) for name, hint, moments in mutants(s, mean, std) if agrees(measured, moments, joint)]
     names = list(dict.fromkeys(name for name, _ in like))

@@ -18,8 +18,8 @@ class CheckFailed(Exception):
 def at_most(value: float, limit: float) -> dict[str, float]:
     """For the measurements: the limit, and how far within it a value is.
 
-    The margin goes from 1, far within, over 0, at the limit, to −1, beyond it by its own size or more. What has to be
-    exact has none.
+    The margin is 1 far within the limit, 0 at the limit, and −1 where it is exceeded by its own size or more. Values
+    that have to be exact have none.
     """
     return {"limit": limit} | ({"margin": max(-1.0, 1 - value / limit)} if limit > 0 else {})
 
@@ -30,9 +30,9 @@ def at_least(value: float, limit: float) -> dict[str, float]:
 
 
 def least_margin(*found: dict[str, float]) -> dict[str, float]:
-    """That of several comparisons which comes nearest to a failure."""
+    """The margin of whichever comparison comes closest to a failure."""
     return {"margin": min(one["margin"] for one in found)}
 
 
 class NotJudged(Exception):
-    """The claim could not be looked at, and why; it gives no points."""
+    """The claim could not be checked, and why; it earns no points."""

@@ -1,4 +1,4 @@
-"""Level 1, training: do gradients arrive everywhere, and what has the network learnt to predict?"""
+"""Level 1, training: do gradients reach everything, and what has the network learnt to predict?"""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,17 @@ from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
 
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
-CORRELATED = 0.5  # with a target, from which on an output is taken to predict it
+CORRELATED = 0.5  # correlation with a target from which an output counts as predicting it
 BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
 
 
 def check_trainable(parameters: list, *seen: Gradients) -> dict[str, int]:
-    """Every trainable parameter got a finite and non-zero gradient, in at least one of the settings `seen`."""
+    """Every trainable parameter got a finite, non-zero gradient, in at least one of the settings `seen`.
+
+    Args:
+        parameters: [name, number of scalars, requires_grad] of each
+        seen: from a few optimiser steps on x_t, t and noise drawn at random
+    """
     trainable = {name: count for name, count, requires_grad in parameters if requires_grad}
     if not trainable:
         raise CheckFailed(
@@ -49,7 +54,11 @@ def check_trainable(parameters: list, *seen: Gradients) -> dict[str, int]:
 
 
 def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]:
-    """The output carries gradients, and they reach x."""
+    """The output carries gradients, and they reach x.
+
+    Args:
+        gradient: with respect to x (B, C, H, W), of the output times a cotangent from N(0, I); None: none arrived
+    """
     if not requires_grad:
         raise CheckFailed(
             "expected an output with a gradient, got one that is cut off from the parameters",
@@ -72,8 +81,9 @@ def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]
 
 
 def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
-    """Loss of the best eps_hat = a(t)·x_t, which knows the noise level and nothing of images.
+    """Loss of the best eps_hat = a(t)·x_t, which knows the noise level and nothing about images, as a mean over t.
 
+    Images x_0 (N, C, H, W) in [-1, 1], alpha_bar (T,).
     With m = mean of x_0², E(eps − a·x_t)² is least for a = sqrt(1 − alpha_bar) / v, v = alpha_bar·m + 1 − alpha_bar,
     and is then alpha_bar·m / v.
     """
@@ -82,10 +92,10 @@ def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
 
 
 def check_overfits(loss: float, baseline: float, share: float, steps: int) -> dict[str, float]:
-    """The batch is learnt: the loss comes below a share of that of the best scaling of x_t.
+    """The batch is learnt: the loss falls below a share of that of the best scaling of x_t.
 
-    The loss is a mean over 64 triples, t stratified. How near right networks came to the limit by chance, over how many
-    seeds, stands in DECISIONS.md, from `make calibrate-checks`.
+    The loss is a mean over 64 triples, t stratified. How close right networks came to the limit by chance, over how
+    many seeds, is recorded in DECISIONS.md by `make calibrate-checks`.
     """
     limit = share * baseline
     measured = {
@@ -120,9 +130,14 @@ def check_overfits(loss: float, baseline: float, share: float, steps: int) -> di
 
 
 def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alpha_bar: Tensor) -> dict[str, float]:
-    """After the overfit run the output follows the noise more than anything else that networks are made to predict.
+    """After the overfit run the output follows the noise more than any other common target.
 
-    Looks where 0.1 < alpha_bar < 0.9: elsewhere x_t is nearly the noise, or nearly the image, and targets look alike.
+    Measured where 0.1 < alpha_bar < 0.9: elsewhere x_t is nearly the noise, or nearly the image, and targets look
+    alike.
+
+    Args:
+        y, noise, x_0, x_t: (N, C, H, W): predicted noise, the noise drawn from N(0, I), images, noisy images
+        alpha_bar: of each, (N,)
     """
     mid = (alpha_bar > 0.1) & (alpha_bar < 0.9)
     y, noise, x_0, x_t = (v[mid].double() for v in (y, noise, x_0, x_t))
@@ -155,7 +170,11 @@ def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alp
 
 
 def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
-    """After the overfit run the outputs near t = T−1, which are nearly x_t itself, go beyond ±1 with both signs."""
+    """After the overfit run the outputs near t = T−1, which are nearly x_t itself, go beyond ±1 on both sides.
+
+    Args:
+        y, noise: (N, C, H, W), predicted noise and the noise drawn from N(0, I), of the largest t only
+    """
     learnt = torch.corrcoef(torch.stack([y.flatten(), noise.flatten()]))[0, 1].item() if y.std() > 1e-6 else 0.0
     if learnt < CORRELATED or y.std() < 0.3:
         raise NotJudged(f"the network has not learnt enough to tell (correlation with the noise {learnt:.2f})")

@@ -4,8 +4,8 @@ The judge draws x_t and eps (which it answers in the network's place) and reads 
 
     out − a formula's mean  =  0 · 1 + 0 · x_t + 0 · eps + sigma z
 
-The left side is projected on the orthonormalised columns [1, x_t, eps]; what is left over has sigma as its spread.
-Each of the 3 coefficients may be Z = 6 standard errors (2e-9 false alarms) plus a float tolerance away from 0.
+The left side is projected on the orthonormalised columns [1, x_t, eps]; the residual's standard deviation is sigma.
+Each of the 3 coefficients may differ from 0 by Z = 6 standard errors (2e-9 false alarms) plus a float tolerance.
 """
 
 import math
@@ -19,33 +19,35 @@ from grader.checks.noise import Z
 from grader.checks.sampler_mistakes import Mean
 from grader.checks.schedule import Schedule
 
-# In float32, 1 - alpha_bar at t = 1 of T = 1000 (2e-4) has an error of up to 1e-7, and so have the weights of Eq. 7 one
-# of up to 1e-3. That is nobody's mistake. Those that are show on the steep schedule, where they are 20 times as large.
+# In float32, 1 - alpha_bar at t = 1 of T = 1000 (2e-4) is off by up to 1e-7, and so the weights of Eq. 7 by up to 1e-3.
+# That is nobody's mistake. Real mistakes show on the steep schedule, where they are 20 times as large.
 MEAN_TOLERANCE = 2e-3  # outputs have a scale of 1
 SIGMA_TOLERANCE = 2e-3  # relative
-# A sigma below this is no noise: in float32 beta-tilde at t = 0 can be 6e-8. Real ones are 7e-3 and more.
+# A sigma below this counts as no noise: in float32 beta-tilde at t = 0 can be 6e-8. Real ones are at least 7e-3.
 SILENT = 1e-3
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of p_sample at one t: what went in, what the network answered, what came out; N scalars each.
+    """One call of p_sample at one t: what went in, what the network answered, what came out.
 
-    What is computed from them is not kept: it is four times as much, for as long as the step is.
+    Anything computed from them is not stored: it would take four times as much memory, for as long as the step lives.
     """
 
     schedule: Schedule
     t: int
-    x_t: Tensor
-    eps: Tensor
-    out: Tensor
+    x_t: Tensor  # (B, C, H, W) float32: N scalars
+    eps: Tensor  # the same shape
+    out: Tensor  # the same shape
 
     @property
     def flat(self) -> tuple[Tensor, Tensor, Tensor]:
+        """x_t, eps and out, (N,) float64 each."""
         return self.x_t.double().flatten(), self.eps.double().flatten(), self.out.double().flatten()
 
     @property
     def basis(self) -> tuple[Tensor, Tensor]:
+        """(N, 3) and (3, 3), see `basis` below."""
         x, eps, _ = self.flat
         return basis(x, eps)
 
@@ -58,7 +60,10 @@ class Step:
 
 
 def inside_inputs(s: Schedule, t: int, shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """x_t, eps whose x_0 estimate lies in [-0.95, 0.95]: clipping x_0 changes nothing, all right forms agree."""
+    """x_t, eps of `shape`, float32, whose x_0 estimate lies in [-0.95, 0.95]: clipping it changes nothing.
+
+    So all right forms agree. Drawn: x_0 uniform, eps ~ N(0, I); x_t by Eq. 4.
+    """
     h = s.at(t)
     x_0 = torch.rand(tuple(shape), generator=generator, dtype=torch.float64) * 1.9 - 0.95
     eps = torch.randn(tuple(shape), generator=generator, dtype=torch.float64)
@@ -66,7 +71,10 @@ def inside_inputs(s: Schedule, t: int, shape: Sequence[int], generator: torch.Ge
 
 
 def outside_inputs(shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """x_t uniform on [-3, 3] and unrelated eps: each coefficient shows by itself, and so does any clipping."""
+    """x_t, eps of `shape`, float32: x_t uniform on [-3, 3] and eps ~ N(0, I), unrelated.
+
+    So each coefficient shows by itself, and so does any clipping.
+    """
     x_t = torch.rand(tuple(shape), generator=generator) * 6 - 3
     return x_t, torch.randn(tuple(shape), generator=generator)
 
@@ -77,21 +85,25 @@ def outside_inputs(shape: Sequence[int], generator: torch.Generator) -> tuple[Te
 def basis(x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
     """Columns [1, x, eps] made orthonormal (mean square 1), and the triangle that leads back.
 
-    Orthonormal, so that the standard errors are the same, even where x and eps are nearly the same thing (t = T − 1).
+    x, eps (N,) → (N, 3), (3, 3). Orthonormal, so that all coefficients have the same standard error, even where x and
+    eps are nearly equal (t = T − 1).
     """
-    columns = torch.stack([torch.ones_like(x), x, eps], dim=1)
-    r = torch.linalg.cholesky(columns.T @ columns / len(x), upper=True)  # far cheaper than a QR of so tall a matrix
+    columns = torch.stack([torch.ones_like(x), x, eps], dim=1)  # (N, 3)
+    r = torch.linalg.cholesky(columns.T @ columns / len(x), upper=True)  # (3, 3); far cheaper than a QR of (N, 3)
     return torch.linalg.solve_triangular(r, columns, upper=True, left=False), r
 
 
 def fit(y: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """Coefficients on an orthonormal basis, and the residual."""
+    """y (N,), on an orthonormal basis q (N, 3) → coefficients (3,), residual (N,)."""
     coefficients = q.T @ y / len(y)
     return coefficients, y - q @ coefficients
 
 
 def excess(step: Step, mean: Mean) -> float:
-    """How far a step's mean is from a formula's, as a multiple of what is allowed: at most 1 where they agree."""
+    """How far a step's mean is from a formula's, as a multiple of what is allowed: at most 1 where they agree.
+
+    3 comparisons at 6 standard errors, 2e-9 false alarms each.
+    """
     x, eps, out = step.flat
     coefficients, residual = fit(out - mean(step.schedule, step.t, x, eps), step.basis[0])
     allowed = Z * residual.std().item() / math.sqrt(len(x)) + MEAN_TOLERANCE
@@ -100,7 +112,7 @@ def excess(step: Step, mean: Mean) -> float:
 
 
 def spread(step: Step) -> Tensor:
-    """What is left of a step's output after the best linear fit: sigma z, where nothing was clipped."""
+    """The residual of a step's output after the best linear fit, (N,): sigma z, where nothing was clipped."""
     return fit(step.flat[2], step.basis[0])[1]
 
 
@@ -112,12 +124,12 @@ def coefficients(step: Step) -> tuple[float, float]:
 
 
 def allowed_sigma(n: int) -> float:
-    """A standard deviation from n normal scalars has a relative standard error of sqrt(1 / 2n)."""
+    """How far a standard deviation may be off, relatively: from n normal scalars its standard error is sqrt(1 / 2n)."""
     return Z / math.sqrt(2 * n) + SIGMA_TOLERANCE
 
 
 def sigma_fits(measured: float, n: int, expected: float) -> bool:
-    """Whether a measured standard deviation is the expected one, which may be none."""
+    """Whether a standard deviation measured on n scalars is the expected one, which may be 0."""
     if expected < SILENT:
         return measured < SILENT
     return abs(measured / expected - 1) < allowed_sigma(n)

@@ -1,6 +1,6 @@
-"""Is it fresh, independent, normal noise? Used for x_T and for what a reverse step adds.
+"""Is it fresh, independent, normal noise? Used for x_T and for the noise that a reverse step adds.
 
-Every threshold is Z standard errors: 6 of a normal distribution, 2e-9 false alarms a comparison.
+Every threshold is Z = 6 standard errors of a normal distribution: 2e-9 false alarms per comparison.
 """
 
 import math
@@ -14,41 +14,47 @@ Z = 6.0
 
 
 def kurtosis(z: Tensor) -> float:
-    """Fourth standardised moment: 3 for a normal distribution (s.e. sqrt(24 / n)), 1.8 for a uniform one."""
+    """Fourth standardised moment of n numbers in any shape: 3 if normal (s.e. sqrt(24 / n)), 1.8 if uniform."""
     z = z.double() - z.double().mean()
     return (z.pow(4).mean() / z.square().mean().square().clamp(min=1e-300)).item()
 
 
 def skewness(z: Tensor) -> float:
-    """Third standardised moment: 0 for a normal distribution, s.e. sqrt(6 / n)."""
+    """Third standardised moment of n numbers in any shape: 0 if normal, s.e. sqrt(6 / n)."""
     z = z.double() - z.double().mean()
     return (z.pow(3).mean() / z.square().mean().pow(1.5).clamp(min=1e-300)).item()
 
 
 def largest_correlation(z: Tensor, axis: int) -> tuple[float, float]:
-    """The largest |correlation| between any two slices along an axis, and how many standard errors that is.
+    """The largest |correlation| between any two of the L slices of z along an axis, and how many standard errors it is.
 
-    Uncentred, as the noise has mean 0: so slices that are constant count too. Fisher's transform makes the
-    standard error right for short slices.
+    Uncentred, as the noise has mean 0; so constant slices count too. Fisher's transform makes the standard error right
+    for short slices.
     """
     rows = z.double().movedim(axis, 0).flatten(1)  # (L, M)
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-30)
+    # (L, L), of each pair of slices
     r = (rows @ rows.T).fill_diagonal_(0).abs().max().item() if len(rows) > 1 else 0.0
     return r, math.atanh(min(r, 1 - 1e-12)) * math.sqrt(max(rows.shape[1] - 3, 1))
 
 
 def most_alike(z: Tensor, axes: dict[str, int]) -> tuple[str | None, dict[str, float]]:
-    """The axis along which the noise repeats itself, if any, and the largest correlation along each."""
+    """The axis along which the noise repeats itself, if any, and the largest correlation along each.
+
+    Args:
+        z: noise of any shape
+        axes: the axes to compare along, by name
+    """
     found = {name: largest_correlation(z, axis) for name, axis in axes.items()}
     beyond = [name for name, (_, errors) in found.items() if errors > Z]
-    # rounded, so that of several perfect repetitions the first one named is taken
+    # rounded, so that among several perfect repetitions the first axis wins
     worst = max(beyond, key=lambda name: round(found[name][0], 2), default=None)
     correlations = {f"correlation_between_{name.replace(' ', '_')}": r for name, (r, _) in found.items()}
     return worst, correlations | least_margin(*(at_most(errors, Z) for _, errors in found.values()))
 
 
 def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
-    """What keeps n numbers from looking normal, if anything: 2 comparisons."""
+    """What makes n numbers (z, any shape) look non-normal, if anything: 2 comparisons."""
     n, k, s = z.numel(), kurtosis(z), skewness(z)
     off = at_most(abs(k - 3), Z * math.sqrt(24 / n)), at_most(abs(s), Z * math.sqrt(6 / n))
     numbers = {"n": n, "kurtosis": k, "skewness": s} | least_margin(*off)
@@ -60,7 +66,7 @@ def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
 
 
 def scale_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
-    """What keeps n numbers from having mean 0 and variance 1, if anything: 2 comparisons."""
+    """Which of mean 0 and variance 1 n numbers (z, any shape) lack, if any: 2 comparisons."""
     n, mean, variance = z.numel(), z.double().mean().item(), torch.var(z.double()).item()
     off = at_most(abs(mean), Z / math.sqrt(n)), at_most(abs(variance - 1), Z * math.sqrt(2 / n))
     numbers = {"n": n, "mean": mean, "variance": variance} | least_margin(*off)

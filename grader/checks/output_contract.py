@@ -12,7 +12,13 @@ from grader.checks.finding import CheckFailed
 def check_output(
     facts: dict[str, Any], y: Tensor | None, shape: Sequence[int], dtype: torch.dtype, device: str
 ) -> None:
-    """Type, shape, dtype and device of what came back: as the worker describes it, and as it is."""
+    """Type, shape, dtype and device of the answer are right, both as the worker describes it and as it arrived.
+
+    Args:
+        facts: the worker's description
+        y: the answer, (B, C, H, W) if right; None where it could not be sent
+        shape: expected
+    """
     check_shape(facts, y, shape)
     kind = facts["type"]
     if kind != "Tensor":
@@ -27,7 +33,7 @@ def check_output(
 
 
 def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -> None:
-    """The noise has x's shape; y is None where it was nothing that can be sent."""
+    """The noise has x's shape (B, C, H, W); y is None where the answer could not be sent."""
     if facts.get("shape") is None:
         raise CheckFailed(
             f"expected a tensor of shape {tuple(shape)}, got {facts['type']}",
@@ -52,7 +58,7 @@ def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -
 
 
 def check_floating(y: Tensor) -> None:
-    """Under autocast the answer may be of another floating dtype than x, but of no other kind."""
+    """Under autocast y, of any shape, may have another floating dtype than x, but no other kind of dtype."""
     if y.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise CheckFailed(
             f"expected floating-point numbers, got {_short(y.dtype)}",
@@ -61,7 +67,7 @@ def check_floating(y: Tensor) -> None:
 
 
 def check_finite(y: Tensor, where: str) -> dict[str, float]:
-    """No NaN, no infinity."""
+    """No NaN and no infinity in y, of any shape."""
     bad = ~y.isfinite()
     if bad.any():
         kind = "NaN" if y.isnan().any() else "infinity"

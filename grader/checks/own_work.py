@@ -12,13 +12,13 @@ READERS = (
     "pickle.load", "pickle.loads", "joblib.load",
     "urllib.request.urlopen", "urllib.request.urlretrieve", "requests.get",
 )  # fmt: skip
-# who reaches for these wants to get at the grader, not at an image
+# code that uses these is after the grader, not after images
 INSPECTORS = (
     "sys._getframe", "sys._current_frames", "sys.setprofile", "sys.settrace", "inspect.currentframe", "inspect.stack",
     "gc.get_objects", "gc.get_referrers", "ctypes", "exec", "eval", "compile",
 )  # fmt: skip
 MACHINERY = ("sys.meta_path", "sys.path_hooks", "sys.modules")
-PATCHABLE = ("torch", "builtins")  # modules of which nothing is to be replaced; torch.backends holds settings
+PATCHABLE = ("torch", "builtins")  # modules in which nothing may be replaced, except for settings in torch.backends
 
 
 def check_own_work(offences: list[tuple[int, str]], file: str) -> None:
@@ -34,13 +34,13 @@ def check_own_work(offences: list[tuple[int, str]], file: str) -> None:
 
 
 def scan(source: str | bytes) -> list[tuple[int, str]]:
-    """In the judge: (line, what) of each forbidden import, reader of weights, or attempt at torch and the grader.
+    """In the judge: (line, what) of each forbidden import, reader of weights, or attack on torch or the grader.
 
-    Bytes are decoded as Python itself would. Raises SyntaxError or ValueError where it is none.
+    Bytes are decoded as Python itself would. Raises SyntaxError or ValueError if the source is not valid Python.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # \e in a docstring is the student's affair
+            warnings.simplefilter("ignore")  # a \e in a docstring is not our concern
             tree = ast.parse(source.encode() if isinstance(source, str) else source)
         names = dict(_aliases(tree))
         return sorted({(node.lineno, what) for node in ast.walk(tree) for what in _offences(node, names)})
@@ -49,7 +49,7 @@ def scan(source: str | bytes) -> list[tuple[int, str]]:
 
 
 def _aliases(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """What the file's own names stand for: `from torch import load as l` gives l → torch.load."""
+    """What the names in the file stand for: `from torch import load as l` gives l → torch.load."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
@@ -88,7 +88,7 @@ def _offences(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
 
 
 def _is_patchable(name: str) -> bool:
-    """Whether a dotted name belongs to a module that is to stay as it is."""
+    """Whether a dotted name belongs to a module that must not be changed."""
     return name.startswith(tuple(f"{module}." for module in PATCHABLE)) and not name.startswith("torch.backends.")
 
 

@@ -1,8 +1,8 @@
 """One reverse step of a sampler against Algorithm 2 of Ho et al. 2020.
 
-Asked for: N = 2**17 scalars a step, t in {1, 2, T/2, T−1} of two schedules (T = 1000, and T = 20 with beta 0.01 → 0.4),
-inside inputs for the noise and both kinds for the mean. That makes 48 comparisons for the mean and 8 for sigma, each at
-6 standard errors (see measure_step.py): a right sampler fails less than once in a million gradings.
+Requested: N = 2**17 scalars per step, t in {1, 2, T/2, T−1} of two schedules (T = 1000, and T = 20 with beta
+0.01 → 0.4), inside inputs for the noise and both kinds for the mean. That makes 48 comparisons for the mean and 8 for
+sigma, each at 6 standard errors (see measure_step.py): a right sampler fails less than once in a million gradings.
 """
 
 import math
@@ -39,7 +39,7 @@ from grader.checks.schedule import Schedule
 
 
 def mean_mistake(steps: list[Step]) -> Mistake | None:
-    """The wrong mean that fits every step, where the right ones don't."""
+    """The wrong mean that fits every step, if no right one does."""
 
     def fits(mean: Mean) -> bool:
         return all(excess(step, mean) <= 1 for step in steps)
@@ -50,7 +50,7 @@ def mean_mistake(steps: list[Step]) -> Mistake | None:
 
 
 def sigma_mistake(steps: list[Step]) -> Mistake | None:
-    """The wrong sigma that fits every step, where the right ones don't."""
+    """The wrong sigma that fits every step, if no right one does."""
     measured = [(step, spread(step)) for step in steps]
 
     def fits(sigma: Sigma) -> bool:
@@ -62,7 +62,7 @@ def sigma_mistake(steps: list[Step]) -> Mistake | None:
 
 
 def nearest_mistake(inside: list[Step], outside: list[Step]) -> str | None:
-    """Name of the wrong formula, of the mean or of sigma, that was measured."""
+    """Name of the wrong formula, of the mean or of sigma, that fits what was measured."""
     found = mean_mistake(outside + inside) or sigma_mistake(inside)
     return found.name if found else None
 
@@ -71,7 +71,12 @@ def nearest_mistake(inside: list[Step], outside: list[Step]) -> str | None:
 
 
 def check_mean(inside: list[Step], outside: list[Step]) -> dict[str, float]:
-    """The mean is that of Eq. 11, or Eq. 7 with a clipped x_0: the same one at all steps."""
+    """The mean is that of Eq. 11, or of Eq. 7 with a clipped x_0: the same one at all steps.
+
+    Args:
+        inside, outside: 8 steps each (4 timesteps on 2 schedules), of N = 2**17 scalars, with the inputs of that name;
+            3 comparisons per step at 6 standard errors
+    """
     steps = inside + outside
     worst = {name: max(excess(step, mean) for step in steps) for name, mean in RIGHT_MEANS.items()}
     form = min(worst, key=worst.get)
@@ -100,7 +105,11 @@ def _unit(i: int) -> tuple[Tensor, Tensor]:
 
 
 def check_variance(inside: list[Step]) -> dict[str, float]:
-    """The noise has variance beta or beta-tilde, the same choice at every t ≥ 1 and on every schedule."""
+    """The noise has variance beta or beta-tilde, the same choice at every t ≥ 1 and on every schedule.
+
+    Args:
+        inside: 8 steps of N = 2**17 scalars; 1 comparison each, at 6 standard errors
+    """
     measured = [(step, spread(step).std().item(), step.x_t.numel()) for step in inside]
     distance = {}
     for name, sigma in RIGHT_SIGMAS.items():
@@ -127,11 +136,15 @@ def check_variance(inside: list[Step]) -> dict[str, float]:
 
 
 def check_gaussian(inside: list[Step]) -> dict[str, float]:
-    """The noise of each step is normally distributed: kurtosis 3, skewness 0."""
+    """The noise of each step is normally distributed: kurtosis 3, skewness 0.
+
+    Args:
+        inside: 8 steps of N = 2**17 scalars; 2 comparisons each, at 6 standard errors
+    """
     numbers: dict[str, float] = {}
     for step in inside:
         z = spread(step)
-        if z.std() < SILENT:  # the variance's affair
+        if z.std() < SILENT:  # check_variance reports it
             continue
         problem, found = shape_problem(z)
         numbers = found | (least_margin(numbers, found) if numbers else {})
@@ -148,30 +161,30 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
 
 
 def step_noise(x_t: Tensor, eps: Tensor, outs: Tensor) -> Tensor:
-    """The noise of K calls on the same x_t, eps (B, C, H, W): outs (K, B, C, H, W) without their common linear fit."""
+    """The noise of K calls on the same x_t, eps (B, C, H, W): outs (K, B, C, H, W) minus their common linear fit."""
     x, e = (v.double().expand(outs.shape).flatten() for v in (x_t, eps))
     return fit(outs.double().flatten(), basis(x, e)[0])[1].view(outs.shape)
 
 
 def trace_noise(s: Schedule, xs: Tensor, eps: Tensor) -> Tensor:
-    """The noise of the steps of one sampling, by Eq. 11: xs, eps (T, B, C, H, W) as the network saw and gave them.
+    """The noise of the steps of one sampling, by Eq. 11: xs, eps (T, B, C, H, W) as the network saw and answered them.
 
-    Rows are the steps from t = T−1 down to 1 that add noise. The eps given must keep x_0 inside [-1, 1], so that all
-    forms agree.
+    Returns (K, B, C, H, W), each of variance 1: the K ≤ T−1 steps from t = T−1 down to 1 that add noise. The eps
+    answered must keep x_0 inside [-1, 1], so that all forms agree.
     """
     made = [xs[i + 1].double() - eps_form(s, s.T - 1 - i, xs[i].double(), eps[i].double()) for i in range(s.T - 1)]
-    loud = [z / z.std() for z in made if z.std() > SILENT]  # a step without noise is the variance's affair
+    loud = [z / z.std() for z in made if z.std() > SILENT]  # check_variance reports a step without noise
     return torch.stack(loud or made)
 
 
-LAST = 5e-3  # of a pixel at t = 0, from the mean: float32
+LAST = 5e-3  # how far a pixel may be from the mean at t = 0: float32
 AXES = {"columns": 4, "rows": 3, "channels": 2, "images of a batch": 1, "calls": 0}
 
 
 def check_fresh_noise(noise: Tensor) -> dict[str, float]:
     """Noise (K, B, C, H, W) differs between pixels, channels, images and calls (or steps).
 
-    At K = B = 8, C = 3, H = W = 16 there are under 500 pairs at 6 standard errors: 1e-6 false alarms.
+    At K = B = 8, C = 3, H = W = 16 these are under 500 pairs at 6 standard errors: 1e-6 false alarms.
     """
     if noise.square().mean().sqrt() < SILENT:
         raise NotJudged("no noise was added")
@@ -194,7 +207,12 @@ def check_fresh_noise(noise: Tensor) -> dict[str, float]:
 
 
 def check_last_step(s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second: Tensor) -> dict[str, float]:
-    """Two calls at t = 0 give the same: the mean. Nothing random, so nothing statistical: a tolerance for float32."""
+    """Two calls at t = 0 return the same: the mean. Nothing is random, so there is only a tolerance for float32.
+
+    Args:
+        x_t, eps: inside inputs, (B, C, H, W)
+        first, second: what the two calls returned, after different seeds, (B, C, H, W)
+    """
     difference = (first.double() - second.double()).abs().max().item()
     noise = ((first.double() - second.double()).std() / math.sqrt(2)).item()
     if noise > SILENT:
@@ -220,9 +238,13 @@ def check_last_step(s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second
 
 
 def check_mixed_t(s: Schedule, t: list[int], x_t: Tensor, eps: Tensor, out: Tensor) -> dict[str, float]:
-    """In a batch (B, C, H, W) with mixed t each image's mean and noise are those of its own t. Inputs: inside ones.
+    """In a batch with mixed t each image's mean and noise are those of its own t.
 
-    3 comparisons for the mean, 1 for sigma a row; with 3 × 32 × 32 scalars a row sigma is known to 8 % at 6 s.e.
+    3 comparisons for the mean and 1 for sigma per image; with 3 × 32 × 32 scalars each, sigma is known to 8 % at 6 s.e.
+
+    Args:
+        t: of each image, B of them
+        x_t, eps, out: inside inputs and what p_sample returned, (B, C, H, W)
     """
     rows = [Step(s, step, x_t[i], eps[i], out[i]) for i, step in enumerate(t)]
     noise = [spread(row).std().item() for row in rows]

@@ -12,7 +12,7 @@ LOOP = "Look at the loop in sample: it visits T−1, T−2, …, 1, 0, and in di
 
 
 def order_mistake(ts: list[int], T: int) -> tuple[str, str]:
-    """What happened instead of T−1, …, 0, and the hint for it."""
+    """What was done instead of T−1, …, 0, and the hint for it."""
     down = list(range(T - 1, -1, -1))
     if not ts:
         return "the model was never called", "sample must ask the model for the noise in every step (Algorithm 2)."
@@ -61,7 +61,11 @@ def check_timestep_tensors(
     B: int,
     device: str,
 ) -> dict[str, int]:
-    """In every call t is an integer tensor of shape (B,) on the device. None: t was no tensor."""
+    """In every call t is an integer tensor of shape (B,) on the device.
+
+    Args:
+        dtypes, shapes, devices: of t in each call; None where t was no tensor
+    """
     make = "Build it with torch.full((B,), step, device=self.device); the network embeds the integer."
     for dtype, shape, where in zip(dtypes, shapes, devices, strict=True):
         if dtype is None or shape is None:
@@ -88,7 +92,7 @@ def check_timestep_tensors(
 
 
 def check_starting_noise(x_T: Tensor) -> dict[str, float]:
-    """The first x is standard normal, and independent over batch, channels and pixels.
+    """The first x, x_T (B, C, H, W), is standard normal, and independent over batch, channels and pixels.
 
     4 moments and the largest correlation along 4 axes, each at 6 standard errors. At (64, 3, 16, 16), n = 49152: mean
     known to 0.027, variance to 0.038, 2300 pairs; 5e-6 false alarms. Use at least 4096 scalars.
@@ -102,7 +106,7 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
         x_T - x_T.mean(), {"columns": 3, "rows": 2, "channels": 1, "images of the batch": 0}
     )
     numbers |= correlations | least_margin(numbers, correlations)
-    # noise repeated over the batch also has odd moments, as there is less of it: then the repetition is the news
+    # noise repeated over the batch also has odd moments, as there is less of it: then report the repetition
     if axis and not zero:
         problem = f"{axis} that repeat each other"
     if problem:
@@ -115,7 +119,7 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
 
 
 def check_eval(training: Sequence[bool]) -> dict[str, int]:
-    """The model is in eval mode in every call."""
+    """The model is in eval mode in every call; `training` has one entry per call."""
     if any(training):
         raise CheckFailed(
             f"expected the model in eval mode, got train mode in {sum(training)} of {len(training)} calls",
@@ -126,7 +130,7 @@ def check_eval(training: Sequence[bool]) -> dict[str, int]:
 
 
 def check_no_grad(grad: Sequence[bool], output_requires_grad: bool = False) -> dict[str, int]:
-    """No gradient is recorded while sampling."""
+    """No gradient is recorded while sampling; `grad` has one entry per call, whether gradients were on."""
     if any(grad) or output_requires_grad:
         raise CheckFailed(
             f"expected no gradients, got {sum(grad)} of {len(grad)} calls of the model with gradients recorded",

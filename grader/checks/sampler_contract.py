@@ -7,7 +7,7 @@ from grader.checks.finding import CheckFailed, at_least, at_most
 
 
 def check_range(driven: Tensor) -> dict[str, float]:
-    """Samples of networks that drive x far to either side: in [−1, 1], and both ends are reached."""
+    """Samples (N, C, H, W) from networks that push x far to either side lie in [−1, 1] and use both halves of it."""
     low, high = driven.min().item(), driven.max().item()
     if low < -1 or high > 1:
         raise CheckFailed(
@@ -26,7 +26,12 @@ def check_range(driven: Tensor) -> dict[str, float]:
 
 
 def check_left_alone(what: str, changed: object, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
-    """Nothing of the schedule and the model, and none of the inputs, was changed by a call."""
+    """A call has changed neither the schedule nor the model nor its inputs.
+
+    Args:
+        changed: names of what changed in schedule and model, as the worker reports them
+        before, after: the inputs by name: x_t (B, C, H, W), t (B,)
+    """
     inputs = [name for name, v in before.items() if name not in after or not _same(v, after[name].to(v.device))]
     names = [*(str(name) for name in changed), *inputs] if isinstance(changed, list) else inputs
     if names:
@@ -39,12 +44,12 @@ def check_left_alone(what: str, changed: object, before: dict[str, Tensor], afte
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
-    """torch.equal alone takes 1 for 1.0, and raises where it can't compare two dtypes."""
+    """torch.equal alone takes 1 for 1.0, and raises for dtypes that it can't compare."""
     return a.dtype == b.dtype and torch.equal(a, b)
 
 
 def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
-    """The same seed gives the same samples; on a GPU up to the rounding of its kernels."""
+    """The same seed gives the same samples, (B, C, H, W) each; on a GPU up to the rounding of its kernels."""
     off = (first - again).abs().max().item() if first.shape == again.shape else float("inf")
     measured = {"difference": off} | at_most(off, 1e-4)
     if not off <= 1e-4:  # NaN is not
@@ -58,7 +63,12 @@ def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
 
 
 def check_not_repeated(other: object, following: object, first: object) -> None:
-    """Another seed starts from other noise, and a second call from yet another: nothing seeds inside."""
+    """Another seed starts from other noise, and a second call from different noise again: nothing seeds inside.
+
+    Args:
+        first, other, following: traces of samplings after one seed, after another, and after that without seeding;
+            of each the x of every call, (B, C, H, W)
+    """
     for name, a, b in (("another seed", first, other), ("a second call", other, following)):
         if a.x and b.x and torch.equal(a.x[0], b.x[0]):
             raise CheckFailed(

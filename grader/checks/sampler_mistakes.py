@@ -1,6 +1,7 @@
-"""One reverse step: the right formulas, and the wrong ones that people write, each with what to tell them.
+"""One reverse step: the right formulas, and the wrong ones that people write, each with a hint.
 
-A mean is a function (schedule, t, x_t, eps) → mean of x_{t-1}; a sigma is a function (schedule, t) → number.
+A mean is a function (schedule, t, x_t, eps) → mean of x_{t-1}, tensors of any one shape; a sigma is a function
+(schedule, t) → number.
 """
 
 import math
@@ -14,11 +15,11 @@ from grader.checks.schedule import Schedule, ScheduleAt
 Mean = Callable[[Schedule, int, Tensor, Tensor], Tensor]
 Sigma = Callable[[Schedule, int], float]
 
-TINY = 1e-20  # where a wrong formula divides by 1 - alpha_bar before the first step, which is 0
+TINY = 1e-20  # in place of 1 - alpha_bar before the first step, which is 0: a wrong formula divides by it
 
 
 class Mistake(NamedTuple):
-    """A wrong formula and what to say about it; several where it comes with either variance, or with x_0 clipped."""
+    """A wrong formula and its hint; several formulas where either variance is possible, or x_0 may be clipped."""
 
     name: str
     hint: str
@@ -65,11 +66,11 @@ RIGHT_MEANS = {"eps form": eps_form, "clipped x_0": clipped_form}
 RIGHT_SIGMAS = {"beta-tilde": sigma_beta_tilde, "beta": sigma_beta}
 
 
-# ---- wrong means: shapes that many of them share
+# ---- wrong means: patterns that many of them share
 
 
 def _scaled(scale: Callable[[ScheduleAt], float], weight: Callable[[ScheduleAt], float]) -> Mean:
-    """scale · (x − weight · eps): how most wrong versions of Eq. 11 look."""
+    """scale · (x − weight · eps): the form of most wrong versions of Eq. 11."""
 
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
         return scale(s.at(t)) * (x - weight(s.at(t)) * eps)
@@ -78,7 +79,7 @@ def _scaled(scale: Callable[[ScheduleAt], float], weight: Callable[[ScheduleAt],
 
 
 def _from_x0(weights: Callable[[ScheduleAt], tuple[float, float]], clip: tuple[float, float] | None = None) -> Mean:
-    """c1 · x_0 + c2 · x_t: how most wrong versions of Eq. 7 look."""
+    """c1 · x_0 + c2 · x_t: the form of most wrong versions of Eq. 7."""
 
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
         (c1, c2), x_0 = weights(s.at(t)), x0_estimate(s.at(t), x, eps)
@@ -226,7 +227,7 @@ def _of(formula: Callable[[ScheduleAt], float], shift: int = 0) -> Sigma:
 
 
 def _either(change: Callable[[float, ScheduleAt], float], shift: int = 0) -> tuple[Sigma, Sigma]:
-    """A change made to either right variance."""
+    """The same change to each of the right variances."""
     return _of(lambda h: change(h.beta_tilde, h), shift), _of(lambda h: change(h.beta, h), shift)
 
 

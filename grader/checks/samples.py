@@ -1,10 +1,10 @@
-"""Levels 1 and 3: can one recognise what the samples show, are they varied, are they the network's own?"""
+"""Levels 1 and 3: are the samples recognizable, are they varied, and are they new?"""
 
 from torch import Tensor
 
 from grader.checks.finding import CheckFailed, at_least, at_most, least_margin
 
-SPREAD = 0.01  # of pixels over the samples, as a standard deviation
+SPREAD = 0.01  # standard deviation of a pixel over the samples, at least
 MORE_TRAINING = (
     "Look at the picture. If there is mostly noise, train longer; if training is long done, look at the level 1 checks."
 )
@@ -28,7 +28,12 @@ def check_sound(samples: Tensor) -> dict[str, float]:
 
 
 def check_classes(classes: list[float], least: float, most: float, missing: int) -> dict[str, object]:
-    """Every class of the data set turns up, but for `missing` of them, and none takes more than its share."""
+    """Every class of the data set but `missing` of them turns up, and none too often.
+
+    Args:
+        classes: share of the N samples in each class, K of them
+        least, most: allowed share of a class
+    """
     rare = [i for i, share in enumerate(classes) if share < least]
     common = max(range(len(classes)), key=classes.__getitem__)
     enough, bounded = at_least(sorted(classes)[missing], least), at_most(classes[common], most)
@@ -51,7 +56,7 @@ def check_classes(classes: list[float], least: float, most: float, missing: int)
 
 
 def check_confidence(confidence: float, of_real: float, share: float) -> dict[str, float]:
-    """The classifier is at least `share` as sure on samples as it is on real images."""
+    """The classifier is at least `share` times as confident on samples as on real images."""
     limit = share * of_real
     measured = {"confidence": confidence, "of_real_images": of_real} | at_least(confidence, limit)
     if confidence < limit:
@@ -74,7 +79,12 @@ DAMAGE_HINTS = {
 
 
 def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict[str, float]:
-    """Few samples look damaged: noisy, blurred, blocky, two images in one, parts that don't belong together."""
+    """Few samples look damaged: noisy, blurred, blocky, two images in one, parts that don't belong together.
+
+    Args:
+        damaged, of_real: share of the samples, and of real images, that look damaged
+        kind: of damage, the most frequent one; a key of DAMAGE_HINTS
+    """
     measured = {"damaged": damaged, "damage": kind, "of_real_images": of_real} | at_most(damaged, limit)
     if damaged > limit:
         raise CheckFailed(
@@ -85,10 +95,10 @@ def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict
 
 
 def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> dict[str, float]:
-    """The Fréchet distance to real images is at most `above` more than that of as many other real images.
+    """The Fréchet distance to real images exceeds that of as many other real images by at most `above`.
 
     Args:
-        of_reference: what is known of the reference's, in words; empty where nothing is
+        of_reference: the reference's FID in words; empty if unknown
     """
     limit = of_real + above
     measured = {"fid": fid, "of_real_images": of_real, "above_real": above} | at_most(fid, limit)
@@ -101,7 +111,11 @@ def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> di
 
 
 def check_new(copies: float, of_real: float, limit: float) -> dict[str, float]:
-    """Samples are not copies: few show a training image again, be it mirrored, moved, resized or in another light."""
+    """Samples are new: few reproduce a training image, even mirrored, moved, resized or in another light.
+
+    Args:
+        copies, of_real: share of the samples, and of unseen real images, that do
+    """
     measured = {"copies": copies, "of_real_images": of_real} | at_most(copies, limit)
     if copies > limit:
         raise CheckFailed(

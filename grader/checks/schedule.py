@@ -1,4 +1,4 @@
-"""The judge's own noise schedule, in float64, computed from the three numbers that the submission's was built from."""
+"""The judge's own noise schedule, in float64, from the same three numbers as the submission's."""
 
 from dataclasses import dataclass
 from functools import cached_property

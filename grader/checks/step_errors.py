@@ -1,7 +1,8 @@
-"""How far each step of one sampling is from the right one: for a picture, no verdict depends on it.
+"""How far each step of one sampling is from the right one: for a picture; no verdict depends on it.
 
-The judge answered as GaussianOracle, so eps is linear in x_t and a step's output is fitted by [1, x_t]. What of the fit
-differs from the right mean is the mean's error, what is left over is sigma z. The limits are those of reverse_step.py.
+The judge answered as GaussianOracle, so eps is linear in x_t and a step's output is fitted by [1, x_t]. The fit's
+difference from the right mean is the error of the mean, the residual is sigma z. The limits are those of
+reverse_step.py.
 """
 
 import math
@@ -15,12 +16,12 @@ from grader.checks.noise import Z
 from grader.checks.sampler_mistakes import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Sigma
 from grader.checks.schedule import Schedule
 
-FAR = 1e4  # values beyond it have no digits left in float32 for the noise of a step
+FAR = 1e4  # beyond it float32 has no digits left for the noise of a step
 
 
 @dataclass(frozen=True)
 class StepError:
-    """At one t; everything in parts of sqrt(beta_t), the noise of a step."""
+    """At one t; all errors relative to sqrt(beta_t), the noise of a step."""
 
     t: int
     mean: float
@@ -32,9 +33,14 @@ class StepError:
 def steps_of(
     s: Schedule, ts: Sequence[int], xs: Sequence[Tensor], eps: Sequence[Tensor], result: Tensor | None
 ) -> list[Step]:
-    """The steps of a sampling by rising t: from what the network was asked at t to what it was asked at t − 1.
+    """The steps of a sampling by rising t, each from x as the network saw it at t to x as it saw it at t − 1.
 
-    Left out is what makes no step, as the order is wrong, and what isn't finite or has run away.
+    Calls in the wrong order make no step and are left out, as are values that are not finite or have run away.
+
+    Args:
+        ts: of each call
+        xs, eps: what the network saw and what it answered, (B, C, H, W) for each call
+        result: (B, C, H, W), what `sample` returned, if that was a tensor
     """
     found = {}
     for t, below, x, e, out in zip(ts, [*ts, -1][1:], xs, eps, [*xs, result][1:], strict=True):
@@ -48,13 +54,13 @@ def steps_of(
 
 
 def step_errors(steps: list[Step]) -> list[StepError]:
-    """Measured from the nearest of the right forms, the same one at every t, as the checks want it."""
+    """Measured from the nearest right form, the same one at every t, as in the checks."""
     units = [math.sqrt(step.schedule.at(step.t).beta) for step in steps]
 
     def distance(errors: list[float]) -> float:
         return sum(error / unit for error, unit in zip(errors, units, strict=True))
 
-    # at t = 0 either will do, as a sampling clips its result
+    # at t = 0 either form will do, as a sampling clips its result
     fits = [
         [min(_fit(step, right) for right in ([form] if step.t else RIGHT_MEANS.values())) for step in steps]
         for form in RIGHT_MEANS.values()
@@ -75,7 +81,7 @@ def step_errors(steps: list[Step]) -> list[StepError]:
 
 
 def in_words(found: list[StepError]) -> str:
-    """What a picture of them shows."""
+    """What the picture shows, in words."""
     lines = {
         "the mean": [(e.t, e.mean, e.mean_limit) for e in found],
         "the standard deviation": [(e.t, e.sigma, e.sigma_limit) for e in found],
@@ -90,7 +96,7 @@ def in_words(found: list[StepError]) -> str:
 
 
 def _ranges(numbers: list[int]) -> str:
-    """Rising numbers, with those that follow each other drawn together: 1 … 4, 7."""
+    """Rising numbers, consecutive ones joined: 1 … 4, 7."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

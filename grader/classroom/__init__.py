@@ -1,1 +1,1 @@
-"""Many submissions: found in whatever form a platform exports them, graded on this machine or on Slurm, summed up."""
+"""Many submissions: found as a platform exports them, graded on this machine or on Slurm, and summarised."""

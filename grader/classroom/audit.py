@@ -1,4 +1,4 @@
-"""Grade a part of a class again, and see whether its verdicts stand."""
+"""Grade part of a class again, and check whether the verdicts stand."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ def share_of(text: str) -> float:
 
 
 def chosen(students: list[str], share: float) -> list[str]:
-    """Of so many students at least this share: the same ones when asked again."""
+    """At least this share of the students: the same ones in every call."""
     by_chance = sorted(students, key=lambda student: hashlib.sha256(student.encode("utf-8", "replace")).digest())
     return by_chance[: math.ceil(share * len(students))]
 
 
 class Audit:
-    """A task of jobs.py: `python -m grader replay` on a folder that is graded."""
+    """A task for jobs.py: `python -m grader replay` on a graded folder."""
 
     name = "audit"
 
@@ -41,6 +41,6 @@ class Audit:
 
 
 def read(folder: Path) -> list[str]:
-    """The lines that say which verdicts differ; none where all stand."""
+    """A line for each verdict that differs; none if all stand."""
     record: dict[str, Any] = json.loads((folder / RECORD).read_text())
     return record["differs"]

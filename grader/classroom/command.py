@@ -33,24 +33,24 @@ SETTINGS = "class.json"
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
-    """Raises UserError for anything that does not fit."""
+    """The arguments and the options. Raises UserError for anything invalid."""
     parser = Parser(
         prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
-        epilog="exit 0: who handed something in was graded; 1: somebody could not be, or a verdict does not stand; "
+        epilog="exit 0: everything handed in was graded; 1: some could not be, or a verdict does not stand; "
         "2: the call or a file is wrong",
     )  # fmt: skip
     add = parser.add_argument
-    add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder or zip file for each student lies in it")
-    add("--output", type=Path, required=True, metavar="DIR", help="a folder for each student, class.csv, class.html")
-    add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; others are passed on to class.csv")
-    add("--executor", choices=("local", "slurm"), default="local", help="here, or as an array of Slurm jobs")
-    add("--jobs", type=int, metavar="N", help="at a time; default: as many as there are cores for, on Slurm 256")
-    add("--cpus", type=int, default=1, metavar="N", help="of each job")
-    add("--gpus", type=int, default=0, metavar="N", help="of each job")
-    add("--memory-gb", type=int, default=8, metavar="N", help="of each job, on Slurm")
-    add("--minutes", type=int, default=60, metavar="N", help="that a job may take")
-    add("--partition", default="", metavar="NAME", help="of Slurm")
-    add("--audit", metavar="SHARE", help="grade so many again afterwards, such as 10%%, and compare")
+    add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
+    add("--output", type=Path, required=True, metavar="DIR", help="results: folder per student, class.csv, class.html")
+    add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
+    add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
+    add("--jobs", type=int, metavar="N", help="jobs at a time; default: as many as the cores allow, on Slurm 256")
+    add("--cpus", type=int, default=1, metavar="N", help="CPU cores per job; default: %(default)s")
+    add("--gpus", type=int, default=0, metavar="N", help="GPUs per job; default: %(default)s")
+    add("--memory-gb", type=int, default=8, metavar="N", help="memory per job, on Slurm; default: %(default)s")
+    add("--minutes", type=int, default=60, metavar="N", help="time limit of a job; default: %(default)s")
+    add("--partition", default="", metavar="NAME", help="Slurm's partition")
+    add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
     options = GradingOptions.of(args)
@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
 
 
 def keep_settings(output: Path, arguments: list[str]) -> None:
-    """Note what a class is graded with. Raises UserError where the folder holds one that was graded otherwise."""
+    """Store the settings of a class. Raises UserError if the folder holds a class graded with others."""
     settings = {
         "grader": __version__, "arguments": arguments, "grading": hashlib.sha256(GRADING.read_bytes()).hexdigest(),
     }  # fmt: skip
@@ -86,7 +86,7 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
 
 @contextmanager
 def alone(output: Path) -> Iterator[None]:
-    """Raises UserError where the same class is being graded already."""
+    """Raises UserError if this class is already being graded."""
     with open(output / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

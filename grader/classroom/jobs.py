@@ -1,7 +1,7 @@
-"""One job for each submission, by submitit: on this machine, or on Slurm as one array.
+"""One job per submission, by submitit: on this machine, or on Slurm as one array.
 
 A job is `python -m grader` on one student's folder, and writes its results there. It holds a lock while it works, so
-that no submission is graded twice at a time, whoever was killed in between.
+that no submission is graded twice at the same time, whichever process was killed before.
 """
 
 import fcntl
@@ -23,10 +23,10 @@ from grader.submission.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
 NAME = "no-confusion"  # of the jobs, in Slurm's queue
-LOCKED = 75  # exit code: somebody else is at it (EX_TEMPFAIL of sysexits.h)
-ATTEMPTS = 3  # of a submission whose grading fails by our own fault
-POLL = 0.2  # seconds between two looks at the jobs
-WAIT = 5.0  # seconds until a submission that somebody else is grading is looked at again
+LOCKED = 75  # exit code: another job is working on it (EX_TEMPFAIL of sysexits.h)
+ATTEMPTS = 3  # at grading a submission, if the failure is our own
+POLL = 0.2  # seconds between polls of the jobs
+WAIT = 5.0  # seconds until a locked submission is retried
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Resources:
 
 
 class Task(Protocol):
-    """What is to be done with each folder; goes along to the job."""
+    """What to do with each folder; sent to the job."""
 
     name: str  # of folder/NAME.log, which gets the output
 
@@ -51,24 +51,24 @@ class Task(Protocol):
         """Those that follow `python -m grader`."""
 
     def done(self, folder: Path) -> bool:
-        """Whether its results are there, and right."""
+        """Whether its results exist and are valid."""
 
 
 @dataclass
 class Outcome:
-    """What became of a submission: done, or after so many attempts not, which is no score of 0."""
+    """The outcome for a submission: done, or given up after several attempts, which is not a score of 0."""
 
     folder: Path
     problem: str = ""
-    again: bool = False  # it had been done before
+    again: bool = False  # it had already been done
     seconds: float = 0.0
 
 
 def run_one(task: Task, folder: str, cpus: int) -> int:
     """In the job: run the grader, with all output in folder/NAME.log; returns its exit code.
 
-    Does nothing where it is done already: on Slurm the jobs of a controller that was killed are still in the queue.
-    Adds a line to folder/jobs.jsonl: when it began, how long it took, how it ended, where.
+    Skips work that is already done: on Slurm the jobs of a killed controller are still in the queue.
+    Appends a line to folder/jobs.jsonl: when it began, how long it took, how it ended, where.
     """
     place, began, clock = Path(folder), time.time(), time.monotonic()
     with open(place / LOCK, "w") as lock:
@@ -105,7 +105,7 @@ class Grading:
         return ["grade", str(folder / "submission"), "--output", str(folder), *self.arguments]
 
     def done(self, folder: Path) -> bool:
-        """results.json is there, whole, of these checks, of these files, and of this version of the grader."""
+        """Whether a complete results.json exists, of these checks, these files, and this version of the grader."""
         try:
             results = json.loads((folder / RESULTS).read_text())
             return (
@@ -118,7 +118,7 @@ class Grading:
 
 
 def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
-    """Raises RuntimeError where there is no Slurm."""
+    """Raises RuntimeError if there is no Slurm."""
     cluster = {"local": "local", "slurm": "slurm"}[resources.executor]
     executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
     executor.update_parameters(
@@ -133,7 +133,7 @@ def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
 
 
 class Queue:
-    """What this and earlier controllers have put into Slurm's queue, kept in a file for the next one."""
+    """The jobs that this and earlier controllers put into Slurm's queue, stored in a file for the next one."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -143,15 +143,15 @@ class Queue:
             file.write("".join(f"{number}\n" for number in sorted({job.job_id.split("_")[0] for job in jobs})))
 
     def clear(self) -> None:
-        """Cancel what a controller that was killed has left waiting; what runs goes on, and keeps its lock."""
+        """Cancel the waiting jobs of a killed controller; running jobs continue, and keep their locks."""
         numbers = self.file.read_text().split() if self.file.exists() else []
-        if numbers:  # without any, scancel would take all that its user has waiting
+        if numbers:  # without any, scancel would cancel all waiting jobs of the user
             subprocess.run(["scancel", "--quiet", "--state=PENDING", f"--name={NAME}", *numbers])
         self.file.unlink(missing_ok=True)
 
 
 class Jobs:
-    """Works on folders until each has its results or has failed too often by our own fault."""
+    """Works on folders until each has its results or has failed too often through our own fault."""
 
     def __init__(
         self, executor: submitit.Executor, resources: Resources, task: Task, queue: Queue | None = None
@@ -163,7 +163,7 @@ class Jobs:
         self.running: dict[Path, submitit.Job[int]] = {}
 
     def run(self, folders: list[Path]) -> Iterator[Outcome]:
-        """Yields each as it is done; what had been done already is not done again."""
+        """Yields each as it is done; completed work is not repeated."""
         waiting = list(folders)
         while waiting or self.running:
             ready = [folder for folder in waiting if self.not_before.get(folder, 0) <= time.monotonic()]
@@ -194,12 +194,12 @@ class Jobs:
             self.started[folder] = time.monotonic()
 
     def _finish(self, folder: Path) -> Outcome | None:
-        """What became of a job that has ended; None where the submission has to be tried again."""
+        """The outcome of a job that has ended; None if the submission has to be retried."""
         job, seconds = self.running.pop(folder), time.monotonic() - self.started[folder]
         if self.task.done(folder):
             return Outcome(folder, seconds=seconds)
         code = _code(job)
-        if code == LOCKED:  # a job of an earlier sitting is still at it, or what a killed one left running
+        if code == LOCKED:  # an earlier sitting's job, or one that a killed one left, is still working on it
             self.not_before[folder] = time.monotonic() + WAIT
             return None
         self.attempts[folder] = self.attempts.get(folder, 0) + 1
@@ -213,7 +213,7 @@ class Jobs:
 
 
 def _code(job: Any) -> int | None:
-    """The grader's exit code; None where the job ended otherwise: killed, out of time, out of memory, a lost node."""
+    """The grader's exit code; None if the job ended otherwise: killed, out of time, out of memory, a lost node."""
     quietly: Callable[[], Any] = job.exception
     return job.result() if quietly() is None else None
 

@@ -1,4 +1,4 @@
-"""One call of the command: what is to be done with the folders of a class, by one executor, with progress and ETA."""
+"""One call of the command: work on the folders of a class, by one executor, with progress and ETA."""
 
 import json
 import sys
@@ -12,10 +12,10 @@ from grader.classroom.jobs import RESULTS, Grading, Jobs, Outcome, Queue, Resour
 
 
 class Sitting:
-    """Goes on where an earlier one was stopped."""
+    """Resumes where an earlier one was stopped."""
 
     def __init__(self, output: Path, resources: Resources) -> None:
-        """Raises UserError where there is no such executor."""
+        """Raises UserError if the executor is not available."""
         self.output, self.resources = output, resources
         try:
             self.executor = executor_for(resources, output / "jobs")
@@ -26,11 +26,11 @@ class Sitting:
             self.queue.clear()
 
     def grade(self, students: list[str], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
-        """Student → what became of it; `arguments` are the grader's."""
+        """Student → outcome; `arguments` are the grader's."""
         return self._work(Grading(tuple(arguments), frozenset(check_ids)), students, "grading", _points)
 
     def audit(self, students: list[str]) -> dict[str, list[str]]:
-        """Student → what a second grading found to differ, or why there was none."""
+        """Student → differences found by a second grading, or why there was none."""
         outcomes = self._work(
             audit.Audit(), students, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
         )

@@ -1,4 +1,4 @@
-"""What a class as a whole shows: how hard each check is, what it tells apart, common mistakes, identical files."""
+"""Statistics of a class: how hard and how discriminating each check is, common mistakes, identical files."""
 
 import re
 import statistics
@@ -12,7 +12,7 @@ class CheckStatistics:
     """`passed` of `judged` students; discrimination as the corrected item-total correlation, None where undefined.
 
     The correlation of passing the check with the points of all other checks (Nunnally & Bernstein 1994, chapter 8):
-    near 0 or below, the check tells nothing about who has understood, or is broken.
+    near 0 or below, the check says nothing about who has understood, or it is broken.
     """
 
     id: str
@@ -24,12 +24,12 @@ class CheckStatistics:
 
     @property
     def difficulty(self) -> float:
-        """The share that passed, as test theory has it."""
+        """The share that passed, as test theory defines difficulty."""
         return self.passed / self.judged if self.judged else 0.0
 
 
 def by_check(graded: dict[str, dict[str, Any]]) -> list[CheckStatistics]:
-    """Student → results, in the order in which the checks are."""
+    """Statistics from student → results, in the order of the checks."""
     rows: dict[str, list[tuple[dict[str, Any], float]]] = defaultdict(list)
     for results in graded.values():
         for check in results["checks"]:
@@ -53,15 +53,15 @@ def _r(pairs: list[tuple[bool, float]]) -> float | None:
 
 @dataclass(frozen=True)
 class Mistake:
-    """The same failure of several students, in one check or in several."""
+    """The same failure by several students, in one check or in several."""
 
     checks: tuple[str, ...]
-    says: str  # the first one's words
+    says: str  # the message of the first
     students: tuple[str, ...]
 
 
 def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
-    """The most common first; messages that differ in numbers and names only count as one."""
+    """The most common first; messages that differ only in numbers and names count as one."""
     same: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for student, results in graded.items():
         for check in results["checks"]:
@@ -77,12 +77,12 @@ def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
 
 
 def _shape(message: str) -> str:
-    """A message without what differs from student to student."""
+    """A message without the parts that differ between students."""
     return re.sub(r"\S*[/\d]\S*", "#", message)  # paths and numbers
 
 
 def identical(graded: dict[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """(file, students) of files that several have handed in, byte for byte."""
+    """(file, students) for files that several handed in, identical byte for byte."""
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for student, results in graded.items():
         for name, digest in results["submission"]["sha256"].items():

@@ -1,4 +1,4 @@
-"""What a class has got: class.csv with a line for each student, checks.csv with one for each check, class.html."""
+"""The results of a class: class.csv with a line per student, checks.csv with a line per check, class.html."""
 
 import csv
 import io
@@ -21,8 +21,8 @@ def write_class(
 
     Args:
         graded: student → results
-        problems: student → why there are none; these have no score, not one of 0
-        audited: student → what differed when they were graded again
+        problems: student → why there are none; they have no score, rather than one of 0
+        audited: student → what differed in a second grading
     """
     files = {
         "class.csv": table(students(handed_in, graded, problems, audited)),
@@ -39,7 +39,7 @@ def students(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]],
 ) -> Iterable[list[Any]]:  # fmt: skip
-    """The head, then a row each: name, what the roster says, points in all and by level, what went wrong, the audit."""
+    """The header, then a row each: name, the roster's columns, points in total and by level, problems, the audit."""
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
     yield [
@@ -70,7 +70,7 @@ def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:
 
 
 def table(rows: Iterable[list[Any]]) -> str:
-    """CSV (RFC 4180) that no spreadsheet takes for formulas."""
+    """CSV (RFC 4180) in which no spreadsheet finds formulas."""
     page = io.StringIO()
     csv.writer(page).writerows([cell(value) for value in row] for row in rows)
     return page.getvalue()

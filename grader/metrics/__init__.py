@@ -1,1 +1,1 @@
-"""How good is a trained network? Classifiers, FID and its kin on samples, paired losses."""
+"""How good is a trained network? Classifiers, FID and related metrics of samples, paired losses."""

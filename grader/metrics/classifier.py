@@ -1,7 +1,8 @@
-"""One small classifier for each data set: its features are what FID and its kin compare, its classes what samples show.
+"""One small classifier per data set: FID and related metrics compare its features, its classes say what samples show.
 
-An Inception network trained on photographs has little to say about 8×8 digits or grey clothes (and its FID has a floor
-near 30 at 2000 CIFAR-10 images, even for real ones); a classifier of the very data set has. `make features` makes them.
+An Inception network trained on photographs says little about 8×8 digits or grey clothes (and its FID has a floor near
+30 at 2000 CIFAR-10 images, even for real ones); a classifier of the same data set says more. `make features` trains
+them.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ class _Residual(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Convolutions, a residual pair in each stage, the mean over the image, and FEATURES normalised features."""
+    """Convolutions, a residual pair in each stage, the mean over the image, then FEATURES normalised features."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class Classifier(nn.Module):
 class Shipped:
     """A trained classifier and what is known about it."""
 
-    name: str  # carries the weights' hash: caches and records of other weights can't be confused with it
+    name: str  # contains the weights' hash, so caches and records of other weights can't be confused with it
     network: Classifier
     about: dict[str, Any]  # test accuracy, machine, seed
 
@@ -87,7 +88,7 @@ def weights_file(data: str) -> Path:
 
 @cache
 def load(data: str) -> Shipped:
-    """The shipped classifier of a data set. Raises UserError where there is none."""
+    """The shipped classifier of a data set. Raises UserError if there is none."""
     file = weights_file(data)
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "none"

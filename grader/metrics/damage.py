@@ -1,8 +1,8 @@
-"""Which samples are no clean image: noise, two images in one, blur, blocks, parts that don't belong together?
+"""Which samples are not clean images: noise, two images in one, blur, blocks, parts that don't belong together?
 
-FID and the classes look at samples as a crowd, and on photographs the classifier is as sure of noise as of a car. But
-what its convolutions answer, layer by layer, tells a clean image from a damaged one: a linear readout of their means
-and spreads, trained on training images that were damaged here. `make features` trains it.
+FID and the classes describe samples as a set, and on photographs the classifier is as confident about noise as about a
+car. But the outputs of its convolutions, layer by layer, distinguish clean from damaged images: a linear readout of
+their means and standard deviations, trained on training images that are damaged here. `make features` trains it.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from grader.metrics import classifier
 from grader.metrics.classifier import Classifier
 
 WEIGHTS = classifier.WEIGHTS / "damage"
-# Part of the held-out real images: what looks more damaged than all but these counts as damaged. Fewer for clothes, as
-# clumsily drawn ones that nobody would mistake lie among the most damaged hundredth of real ones.
+# Share of the held-out real images: what looks more damaged than all but these counts as damaged. Smaller for clothes,
+# as the most damaged hundredth of real ones includes clumsily drawn ones that nobody would mistake.
 RARE = {"digits": 0.01, "fashion_mnist": 0.002, "cifar10": 0.01}
 
 Change = Callable[[Tensor, torch.Generator], Tensor]  # uint8 (N, C, H, W) → the same shape
@@ -48,7 +48,7 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator) ->
 
 
 def _in_turn(*changes: Change) -> Change:
-    """Each of the changes on its part of the images."""
+    """Apply each change to its own part of the images."""
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
         parts = images.tensor_split(len(changes))
@@ -57,11 +57,11 @@ def _in_turn(*changes: Change) -> Change:
     return change
 
 
-# ---- what is no damage: nobody minds it, and so the readout must not
+# ---- harmless changes, which the readout has to ignore
 
 
 def relit(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Another contrast, brightness and gamma; photographs also grow lighter, darker and paler."""
+    """Change contrast, brightness and gamma; photographs also become lighter, darker and paler."""
     n, x = len(images), _pixels(images)
     photographs = images.shape[1] == 3
     middle = x.mean((1, 2, 3), keepdim=True) if photographs else torch.zeros(n, 1, 1, 1)
@@ -77,7 +77,7 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def jpeg(*qualities: int) -> Change:
-    """Each part of the images through one quality of JPEG."""
+    """Compress each part of the images with one JPEG quality."""
 
     def by(quality: int) -> Change:
         return lambda images, generator: torch.stack([_through_jpeg(image, quality) for image in images])
@@ -86,14 +86,14 @@ def jpeg(*qualities: int) -> Change:
 
 
 def _through_jpeg(image: Tensor, quality: int) -> Tensor:
-    """(C, H, W) → the same, by Pillow, as torchvision's own is on its way out."""
+    """(C, H, W) → the same, by Pillow, as torchvision's own codec is on its way out."""
     packed = io.BytesIO()
     TF.to_pil_image(image).save(packed, "JPEG", quality=quality)
     return TF.pil_to_tensor(Image.open(packed))
 
 
 def blurred(*sigmas: float) -> Change:
-    """By a Gaussian, in pixels of an image of 32 × 32."""
+    """Blur by Gaussians, their sigmas in pixels of a 32 × 32 image."""
 
     def by(sigma: float) -> Change:
         def change(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -106,7 +106,7 @@ def blurred(*sigmas: float) -> Change:
 
 
 def noisy(low: float, high: float) -> Change:
-    """Gaussian noise of a standard deviation between these, log-uniform, in pixels of [0, 1]."""
+    """Add Gaussian noise whose standard deviation is log-uniform between these, for pixels in [0, 1]."""
     span = torch.tensor([low, high]).log().tolist()
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -117,7 +117,7 @@ def noisy(low: float, high: float) -> Change:
 
 
 def moved(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Up to a fourteenth of the side, the edge mirrored."""
+    """Shift by up to a fourteenth of the side, with mirrored edges."""
     side = images.shape[-1]
     most = max(1, side // 14)
     padded = F.pad(_pixels(images), [most] * 4, mode="reflect")
@@ -127,7 +127,7 @@ def moved(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def zoomed(images: Tensor, generator: torch.Generator) -> Tensor:
-    """To 90 … 110 %."""
+    """Scale to 90 … 110 %."""
     scales = _uniform(len(images), 0.9, 1.1, generator).flatten().tolist()
     smoothly = v2.InterpolationMode.BILINEAR
     return torch.stack([
@@ -141,7 +141,7 @@ HARMLESS = _in_turn(
 )
 
 
-# ---- what is
+# ---- damage
 
 
 def nothing_but_noise(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -159,7 +159,7 @@ def nothing_but_noise(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def speckled(images: Tensor, generator: torch.Generator) -> Tensor:
-    """8 … 40 % of the pixels black or white."""
+    """Turn 8 … 40 % of the pixels black or white."""
     chance = torch.rand(len(images), 1, *images.shape[2:], generator=generator)
     part = _uniform(len(images), 0.04, 0.2, generator)
     return images.masked_fill(chance < part, 0).masked_fill(chance > 1 - part, 255)
@@ -184,7 +184,7 @@ def side_by_side(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shuffled(parts: int) -> Change:
-    """`parts` × `parts` tiles, each image in an order of its own."""
+    """Shuffle `parts` × `parts` tiles, in a different order for each image."""
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
         n, side = len(images), images.shape[-1]
@@ -200,7 +200,7 @@ def shuffled(parts: int) -> Change:
 
 
 def coarse(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Only a quarter of the side as many pixels, stretched."""
+    """Reduce to a quarter of the side and stretch again."""
     side = images.shape[-1]
     return _bytes(F.interpolate(F.avg_pool2d(_pixels(images), 4), side, mode="bilinear"))
 
@@ -224,7 +224,7 @@ DAMAGES: dict[str, Change] = {
 
 @torch.no_grad()
 def layers(network: Classifier, images: Tensor, batch_size: int = 512) -> Tensor:
-    """uint8 (N, C, H, W) → mean and spread over the image of all that each convolution answers: (N, L)."""
+    """uint8 (N, C, H, W) → mean and standard deviation over the image of every convolution's outputs, (N, L)."""
     device = next(network.parameters()).device
     return torch.cat([network.layers(part.to(device)).cpu() for part in images.split(batch_size)])
 
@@ -233,26 +233,26 @@ def layers(network: Classifier, images: Tensor, batch_size: int = 512) -> Tensor
 class Readout:
     """A linear map of standardised layers to the log odds of each kind of damage."""
 
-    name: str  # carries the weights' hash
+    name: str  # contains the weights' hash
     mean: Tensor  # (L,)
     scale: Tensor  # (L,)
     weight: Tensor  # (K, L) for the K kinds
     bias: Tensor  # (K,)
-    limit: float  # what few of the held-out real images exceed, see RARE
+    limit: float  # exceeded by few held-out real images, see RARE
     about: dict[str, Any]
 
     def odds(self, layers: Tensor) -> Tensor:
-        """(N, L) → (N, K): log of how much likelier each damage is than none."""
+        """(N, L) → (N, K): log odds of each damage against none."""
         standardised = ((layers - self.mean) / self.scale).clamp(-FAR, FAR)
         return standardised @ self.weight.T + self.bias
 
 
-FAR = 8.0  # standard deviations beyond which a layer's answer says no more
+FAR = 8.0  # standard deviations at which a layer's output is clipped
 
 
 @cache
 def load(data: str) -> Readout:
-    """The shipped readout of a data set, which belongs to its classifier. Raises UserError where there is none."""
+    """The shipped readout for the classifier of a data set. Raises UserError if there is none."""
     file = WEIGHTS / f"{data}.safetensors"
     if not file.is_file():
         raise UserError(
@@ -267,7 +267,7 @@ def load(data: str) -> Readout:
 
 
 def damaged(data: str, images: Tensor) -> tuple[Tensor, list[str]]:
-    """Which of uint8 images (N, C, H, W) look damaged, (N,) bool, and in which way, for those."""
+    """Which of uint8 images (N, C, H, W) look damaged, (N,) bool, and the kind of damage for each of those."""
     readout = load(data)
     odds = readout.odds(layers(classifier.load(data).network, images))
     found = odds.logsumexp(1) > readout.limit

@@ -1,7 +1,7 @@
 """Draw samples from a network with the reference sampler, in all T steps or in fewer.
 
-Fewer steps follow Nichol & Dhariwal 2021 (arXiv 2102.09672, section 4): a schedule on a part of the timesteps that has
-the same alpha_bar there. The network is asked with its own t, so it notices nothing.
+Fewer steps follow Nichol & Dhariwal 2021 (arXiv 2102.09672, section 4): a schedule on a subset of the timesteps that
+has the same alpha_bar there. The network is called with its own t, so nothing changes for it.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 
 class Respaced(GaussianDiffusion):
-    """Every so manieth step of another schedule, as a schedule of its own; `timesteps` (S,) says which."""
+    """Every k-th step of another schedule, as a schedule of its own; `timesteps` (S,) lists which."""
 
     def __init__(self, diffusion: GaussianDiffusion, steps: int) -> None:
         last = diffusion.num_timesteps - 1
         self.timesteps = torch.linspace(0, last, min(steps, last + 1), dtype=torch.float64).round().long()  # (S,)
         self.num_timesteps, self.device = len(self.timesteps), diffusion.device
-        alpha_bar = diffusion.alpha_bar.cpu().double()[self.timesteps]
+        alpha_bar = diffusion.alpha_bar.cpu().double()[self.timesteps]  # (S,)
         self._follow(1 - alpha_bar / torch.cat([alpha_bar.new_ones(1), alpha_bar[:-1]]))
 
 
@@ -60,5 +60,5 @@ def draw(
 
 
 def to_bytes(samples: Tensor) -> Tensor:
-    """[-1, 1] → uint8, rounded; what is not finite or out of range must have been refused before."""
+    """[-1, 1] → uint8, rounded, any shape; the caller has rejected values that are not finite or out of range."""
     return ((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,6 +1,6 @@
-"""What the measures of samples say of real images that no training has seen, as many as there are samples.
+"""The metrics of samples, measured on as many real images never seen in training.
 
-Many draws of them, as a single one wobbles: that of 128 photographs by two fifths of its FID.
+Averaged over many draws, as a single one varies: the FID of 128 photographs by two fifths.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from grader.metrics.copies import copied
 from grader.metrics.quality import REAL
 
 DRAWS = 200
-LOOKED_UP = 1024  # held-out images that copies are looked for among
+LOOKED_UP = 1024  # held-out images that are checked for copies
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def features(network: Classifier, images: Tensor, batch_size: int = 512) -> Tens
 def frechet(first: Tensor, second: Tensor) -> float:
     """The FID of two sets of features (N, FEATURES), (M, FEATURES)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own dependencies'
+        warnings.simplefilter("ignore")  # from its own dependencies
         from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
     found = fid_statistics_to_metric(*map(fid_features_to_statistics, (first, second)), verbose=False)
@@ -35,7 +35,7 @@ def frechet(first: Tensor, second: Tensor) -> float:
 
 
 def real_images(data: str, held_out: Tensor, train: Tensor, counts: list[int]) -> list[dict]:
-    """For each number of images: mean and standard deviation over DRAWS draws of `held_out` (N, C, H, W)."""
+    """For each count: mean and standard deviation over DRAWS draws of so many of `held_out` (N, C, H, W), uint8."""
     network = classifier.load(data).network
     known, found = features(network, train[:REAL]), features(network, held_out)
     sure = network.head(found.float()).softmax(1).amax(1).double()

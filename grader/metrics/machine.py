@@ -1,4 +1,4 @@
-"""What something was measured on, for result files."""
+"""The machine on which something was measured, for result files."""
 
 import os
 import platform

@@ -19,29 +19,29 @@ from grader.metrics.copies import copied
 
 KID_SUBSETS = 50
 REAL = 4096  # training images, at most, that samples are compared with
-LOOKED_UP = 256  # samples, at most, that copies are looked for among
+LOOKED_UP = 256  # samples, at most, that are checked for copies
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What is measured of N images against M real ones."""
+    """Metrics of N samples against M real images."""
 
     fid: float  # Heusel et al. 2017, on our features
     kid: float  # Bińkowski et al. 2018: unbiased, so also comparable between different N
     precision: float  # Kynkäänniemi et al. 2019: share of the samples that lie among real images
     recall: float  # share of real images that lie among the samples
     classes: list[float]  # share of the samples that the classifier puts into each class
-    confidence: float  # mean probability of the class that the classifier decides for
+    confidence: float  # mean probability of the class that the classifier chooses
     damaged: float  # share that looks more damaged than nearly all real images
-    damage: str  # the kind that is most frequent among those
-    copies: float  # share that shows a training image again
+    damage: str  # the most frequent kind among those
+    copies: float  # share that reproduces a training image
 
     def to_json(self) -> dict:
         return asdict(self)
 
 
 class _Bytes(Dataset):
-    """torch-fidelity wants bare uint8 tensors, not a TensorDataset's tuples."""
+    """torch-fidelity expects bare uint8 tensors, not a TensorDataset's tuples."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images
@@ -55,7 +55,7 @@ class _Bytes(Dataset):
 
 @cache
 def register(data: str) -> str:
-    """Make the data set's classifier known to torch-fidelity; returns the name, which carries the weights' hash."""
+    """Register the data set's classifier with torch-fidelity; returns the name, which contains the weights' hash."""
     from torch_fidelity import register_feature_extractor
     from torch_fidelity.feature_extractor_base import FeatureExtractorBase
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
@@ -90,7 +90,7 @@ def register(data: str) -> str:
 def fidelity(samples: Tensor, real: Tensor, data: str) -> dict[str, float]:
     """FID, KID, precision and recall of uint8 samples (N, C, H, W) against real images (M, C, H, W), on the CPU."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own dependencies'
+        warnings.simplefilter("ignore")  # from its own dependencies
         from torch_fidelity import calculate_metrics
 
     with contextlib.redirect_stderr(io.StringIO()):
@@ -106,12 +106,13 @@ def fidelity(samples: Tensor, real: Tensor, data: str) -> dict[str, float]:
 
 
 def inception_fid(samples: Tensor, train: Tensor, weights: str) -> float:
-    """The customary FID of uint8 samples (N, C, H, W), by Inception-v3, which knows photographs and nothing small.
+    """The standard Inception FID of uint8 samples (N, C, H, W); Inception-v3 knows photographs, not small images.
 
     Args:
-        weights: torch-fidelity's file of them, or `download`
+        train: uint8 (M, C, H, W)
+        weights: torch-fidelity's file of weights, or `download`
     Raises:
-        UserError: the file is not there or not readable, or there is no network
+        UserError: the file is missing or unreadable, or there is no network
     """
     from torch_fidelity import calculate_metrics
 
@@ -131,7 +132,7 @@ def inception_fid(samples: Tensor, train: Tensor, weights: str) -> float:
 
 
 def assess(samples: Tensor, data: str, train: Tensor) -> Quality:
-    """All that is measured of uint8 samples (N, C, H, W), beside the training images (M, C, H, W)."""
+    """All metrics of uint8 samples (N, C, H, W), against the training images (M, C, H, W)."""
     p = probabilities(classifier.load(data).network, samples)
     counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
     damaged, kinds = damage.damaged(data, samples)

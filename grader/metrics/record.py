@@ -1,7 +1,7 @@
 """The reference's recorded results: what `make reference` writes, and what levels 1 to 3 compare with.
 
-reference/results/CONFIG.json has the figures and where they come from, CONFIG.safetensors the loss of every frozen
-triple, reference/weights/CONFIG.safetensors the weights, where they are small enough to be shipped.
+reference/results/CONFIG.json has the figures and where they come from, CONFIG.safetensors the loss on every frozen
+triple, reference/weights/CONFIG.safetensors the weights, if they are small enough to ship.
 """
 
 import json
@@ -28,12 +28,12 @@ class Record:
 
     @property
     def provisional(self) -> str:
-        """Why these figures are not the last word; empty where they are."""
+        """Why these figures are not final; empty if they are."""
         return self.figures["provisional"]
 
     @property
     def caveat(self) -> str:
-        """To be said behind a figure."""
+        """A note to follow a figure."""
         return f" [provisional, {self.provisional}]" if self.provisional else ""
 
     @property
@@ -43,11 +43,11 @@ class Record:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """Of the trainings the best one, which is what students compete with."""
+        """The best of the trainings, with which students compete."""
         return next(s for s in self.figures["seeds"] if s["seed"] == self.figures["chosen_seed"])
 
     def look(self, part: str, look: int, triples: Triples) -> Tensor | None:
-        """The reference's losses at these very triples; None where this torch draws others than were recorded."""
+        """The reference's losses on these triples, (N,); None if this torch draws others than those recorded."""
         name = f"{part}.{look}"
         if self.figures["fingerprints"].get(name) != triples.fingerprint():
             return None
@@ -55,7 +55,7 @@ class Record:
 
 
 def load_record(config: str) -> Record | None:
-    """What is recorded for a configuration, by its name; None where nothing is. Raises UserError if unreadable."""
+    """The record for a configuration, by its name; None if there is none. Raises UserError if unreadable."""
     file = RESULTS / f"{config}.json"
     if not file.exists():
         return None
@@ -64,7 +64,7 @@ def load_record(config: str) -> Record | None:
         if isinstance(found.provisional, str) and isinstance(found.chosen["milestones"], list):
             return found
         raise ValueError("`provisional` is no text")
-    except Exception as error:  # the readers and a foreign file together raise nearly anything
+    except Exception as error:  # on a foreign file the readers raise almost anything
         raise UserError(f"{file}: not readable as the reference's results: {error!r}") from error
 
 

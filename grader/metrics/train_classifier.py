@@ -1,7 +1,7 @@
-"""Train the classifiers that samples are judged by: python -m grader.metrics.train_classifier [DATA SET]…
+"""Train the classifiers that judge samples: python -m grader.metrics.train_classifier [DATA SET]…
 
-Goes on where it was stopped, epoch by epoch. Weights are kept in half precision, with the test accuracy that these very
-weights have.
+Resumes at the epoch where it was stopped. Weights are stored in half precision, with the test accuracy that these
+rounded weights have.
 """
 
 import json
@@ -30,7 +30,7 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
-    shift: int  # pixels by which images are moved about
+    shift: int  # pixels, at most, by which images are shifted
     mirror: bool
 
 
@@ -43,7 +43,7 @@ MOMENTUM, WEIGHT_DECAY, SMOOTHING = 0.9, 5e-4, 0.1
 
 
 def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Move each of (B, C, H, W) about by up to `shift` pixels, and mirror half of them."""
+    """Shift each of (B, C, H, W) by up to `shift` pixels, and mirror half of them."""
     b, _, h, w = images.shape
     padded = F.pad(images, [recipe.shift] * 4)
     y, x = torch.randint(2 * recipe.shift + 1, (2, b, 1), generator=generator).to(images.device)
@@ -56,7 +56,7 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
 
 
 def train(data: str, root: Path, folder: Path, seed: int) -> dict:
-    """Train one, write its weights, and return what is known about it."""
+    """Train one classifier, write its weights, and return what is known about it."""
     recipe = RECIPES[data]
     device = choose_device("auto").value
     precision = half_precision(device).value or torch.float32

@@ -1,7 +1,7 @@
-"""Train the readout that tells clean images from damaged ones: python -m grader.metrics.train_damage [DATA SET]…
+"""Train the readout that distinguishes clean from damaged images: python -m grader.metrics.train_damage [DATA SET]…
 
-Training images, as they are and damaged in every way of `damage.DAMAGES`, go through the shipped classifier; a logistic
-regression on what its layers answer learns which is which. The limit is that of real images it never saw.
+Training images, unchanged and damaged in every way of `damage.DAMAGES`, go through the shipped classifier; a logistic
+regression on the outputs of its layers learns which is which. The limit comes from real images it never saw.
 """
 
 import json
@@ -22,12 +22,12 @@ from grader.metrics import classifier
 from grader.metrics.damage import DAMAGES, FAR, HARMLESS, RARE, WEIGHTS, layers
 from grader.metrics.machine import machine
 
-PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images as they are, harmlessly changed, with each kind of damage
-PENALTY = 0.01  # scikit-learn's C: small, as the layers answer much the same
+PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images: unchanged, harmlessly changed, with each kind of damage
+PENALTY = 0.01  # scikit-learn's C: small, as the outputs of the layers are much alike
 
 
 def train(data: str, root: Path) -> dict:
-    """Train one, write its weights, and return what is known about it."""
+    """Train one readout, write its weights, and return what is known about it."""
     start = time.monotonic()
     (images, _), (test, _) = DATASETS[data](root)
     learnt, unseen = split(len(images))

@@ -1,8 +1,8 @@
-"""Frozen (image, t, noise) triples: two networks that meet the same ones differ in loss only by what they are.
+"""Frozen (image, t, noise) triples: on the same ones, the losses of two networks differ only because the networks do.
 
-Three quarters of the loss lie below t = T/4, so more triples are drawn there (stratified sampling with Neyman's
-allocation): the mean stays that over uniform t, its error shrinks. Triples come in looks: the first often decides, and
-what it leaves open gets the next.
+Three quarters of the loss come from t < T/4, so more triples are drawn there (stratified sampling with Neyman's
+allocation): the mean stays that over uniform t, its error shrinks. Triples come in looks: the first often decides; if
+not, the next one follows.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from assignment.ddpm.data import to_float
 from assignment.ddpm.diffusion import GaussianDiffusion, stratified_timesteps
 from assignment.ddpm.seeds import derive_seed
 
-EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the bins of t, in parts of T
-SHARES = (0.10, 0.22, 0.17, 0.28, 0.15, 0.08)  # of the triples: about width × loss there, and some for the last
-LOOKS = (4096, 4096, 8192)  # triples of the first look, of the second, of the third
+EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the bins of t, as fractions of T
+SHARES = (0.10, 0.22, 0.17, 0.28, 0.15, 0.08)  # of the triples: about width × loss there, some more for the last
+LOOKS = (4096, 4096, 8192)  # triples in the first, second and third look
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,24 @@ class Triples:
     images: Tensor  # (N, C, H, W) uint8
     index: Tensor  # (N,) which image
     t: Tensor  # (N,)
-    bins: Tensor  # (N,) which bin t lies in
+    bins: Tensor  # (N,) which bin t is in
     noise: Tensor  # (N, C, H, W)
 
     def fingerprint(self) -> list[float]:
-        """Enough to notice that another version of torch draws other numbers."""
+        """Enough to detect that another version of torch draws other numbers."""
         few = self.noise[:8].double()
         return [round(v, 4) for v in (self.t.double().mean().item(), few.mean().item(), few.square().mean().item())]
 
 
 def widths() -> Tensor:
-    """Of the bins, in parts of T: (bins,)."""
+    """Widths of the K bins, as fractions of T: (K,)."""
     return torch.tensor(EDGES, dtype=torch.float64).diff()
 
 
 def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str) -> Triples:
-    """Look `look` at `images` (M, C, H, W) of the part `validation` or `test`: always the same, on every device.
+    """Look number `look` at `images` (M, C, H, W) of the part `validation` or `test`: the same on every device.
 
-    Every image comes equally often (but for one), each time with another t.
+    Every image occurs equally often (give or take one), each time with another t.
     """
     n = LOOKS[look]
     generator = torch.Generator().manual_seed(derive_seed("triples", part, look))
@@ -73,7 +73,7 @@ def losses(
     """Mean squared error of the predicted noise for each triple, (N,) float64. Noise and images stay here.
 
     Args:
-        predict: x_t, t on the CPU → predicted noise
+        predict: x_t (B, C, H, W), t (B,) on the CPU → predicted noise (B, C, H, W)
         progress: called with the number of triples done since the last call
     """
     found = []

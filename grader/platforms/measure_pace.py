@@ -1,4 +1,4 @@
-"""Measure the reference's own time, before a submission is graded, and end: the memory that it takes is free again.
+"""Measure the reference's speed before a submission is graded, and exit, which frees the memory it took.
 
 python -m grader.platforms.measure_pace SANDBOX CONFIG [key=value …]
 """

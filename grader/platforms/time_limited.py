@@ -1,7 +1,7 @@
-"""Grade what needs no trained network, in a process of its own, before the platform stops us and keeps nothing.
+"""Grade what needs no trained network, in a separate process, before the platform stops us and discards everything.
 
-The process tells the results so far after every check. When its time is up, these are the results, and the checks that
-are missing say so. Where we are root, it runs as another user, who can neither end us nor write where results go.
+The process reports the results so far after every check. When its time is up, these are the results, and the missing
+checks say so. If we are root, it runs as another user, who can neither end us nor write where results go.
 """
 
 import json
@@ -29,7 +29,7 @@ def grade_apart(
     submission: Path, *, seed: int, minutes: float, levels: Sequence[int] = LEVELS, overrides: Sequence[str] = (),
     sandbox: str = "auto",
 ) -> dict[str, Any]:  # fmt: skip
-    """results.json's content. One level after another: what a process has needed of memory is then free again.
+    """The content of results.json. One level after another, so that each process's memory is freed in between.
 
     Raises:
         GraderFault: the grader itself failed, nothing is said about the submission
@@ -79,7 +79,7 @@ def _grade_level(request: dict[str, Any], minutes: float, home: Path, user: int 
 
 
 def _last_line(read: int, seconds: float) -> tuple[bytes, bool]:
-    """The last whole line that came, and whether its writer has ended by itself."""
+    """The last complete line received, and whether its writer ended by itself."""
     line, rest, deadline = b"", b"", time.monotonic() + seconds
     while select.select([read], [], [], max(0.0, deadline - time.monotonic()))[0]:
         part = os.read(read, 1 << 16)

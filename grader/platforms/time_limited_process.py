@@ -1,6 +1,6 @@
-"""The process in which a platform's submission is graded, which tells the results so far after every check.
+"""The process in which a platform's submission is graded, which reports the results so far after every check.
 
-Started by grader.platforms.time_limited, with what it is to do.
+Started by grader.platforms.time_limited, which passes the task.
 """
 
 import json
@@ -19,7 +19,7 @@ from grader.worker.processes import hide_memory
 
 
 class Teller:
-    """A plugin of pytest: after every check it writes the results so far, a line of JSON each."""
+    """A pytest plugin: after every check it writes the results so far as a line of JSON."""
 
     def __init__(self, channel: TextIO) -> None:
         self.channel = channel
@@ -34,7 +34,7 @@ class Teller:
 
 def main(submission: str, channel: int, level: int, config: str, overrides: list[str], seed: int, sandbox: str) -> int:
     """Exit codes: 0 graded, 3 the grader itself failed."""
-    hide_memory()  # and with it the channel
+    hide_memory()  # and with it the channel to the parent
     subprocess.run([sys.executable, "-m", "grader.platforms.measure_pace", sandbox, config, *overrides], check=True)
 
     from grader.grade import grade  # imports torch

@@ -1,1 +1,1 @@
-"""Making the reference's results, which a student is compared with: training in sittings, and measuring."""
+"""Producing the reference results that students are compared with: training in sittings, and measuring."""

@@ -1,11 +1,11 @@
-"""Train the reference, and record what the grader compares with.
+"""Train the reference, and record the results that the grader compares with.
 
     uv run python -m grader.recording --config configs/X.yaml [--seeds N] [key.path=value …]  (make reference)
     uv run python -m grader.recording --all                                               (make reference-all)
     uv run python -m grader.recording --status                                            (make reference-status)
 
-Trainings go on where they were stopped (outputs/reference/), or from the shipped weights; with training.max_minutes a
-sitting ends early, and the record says so until another one has finished the training.
+Trainings resume where they stopped (outputs/reference/), or from the shipped weights; with training.max_minutes a
+sitting ends early, and the record says so until another sitting has finished the training.
 """
 
 import sys
@@ -19,7 +19,7 @@ from grader.recording.status import status, unfinished
 
 
 def finish_all(overrides: list[str]) -> None:
-    """Finish and record every reference whose results are provisional on this machine; says beforehand how long."""
+    """Finish and record every reference with provisional results on this machine; prints first how long it takes."""
     waiting = []
     for file in map(Path, config_files()):
         reference = Reference(file, overrides)
@@ -43,18 +43,18 @@ def make(reference: Reference, seeds: int, *, anew: bool, only: str | None = Non
 
 
 def main(argv: list[str]) -> int:
-    """Exit codes: 0 done, 1 the run cannot go on, 2 the call is wrong, 130 interrupted."""
+    """Exit codes: 0 done, 1 the run failed, 2 the call is wrong, 130 interrupted."""
     parser = Parser(prog="python -m grader.recording", description=__doc__.splitlines()[0], allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--config", type=Path, metavar="FILE", help="a YAML file, see configs/")
     what.add_argument("--all", action="store_true", help="finish whatever is provisional")
-    what.add_argument("--status", action="store_true", help="list what is recorded, and what of it is provisional")
+    what.add_argument("--status", action="store_true", help="list what is recorded, and what is provisional")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings, with training.seed = 0, 1, …")
     parser.add_argument("--anew", action="store_true", help="start from random weights, not from the shipped ones")
     parser.add_argument(
         "--only",
         choices=("train", "record", "samples"),
-        help="train, or measure what earlier sittings left, or of it the samples, as after a change of grading.yaml",
+        help="only train, only measure, or only measure samples, as after a change of grading.yaml",
     )
     parser.add_argument(
         "--looks",
@@ -62,9 +62,9 @@ def main(argv: list[str]) -> int:
         choices=range(1, len(LOOKS) + 1),
         default=len(LOOKS),
         metavar="N",
-        help=f"at the validation images, up to {len(LOOKS)}; fewer where a CPU would need hours",
+        help=f"looks at the validation images, up to {len(LOOKS)}; fewer if a CPU would need hours",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="overrides a key of the configuration")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the configuration")
 
     def command() -> None:
         args = parser.parse_intermixed_args(argv)

@@ -1,4 +1,4 @@
-"""What levels 1 to 3 compare with: a reference's losses on frozen triples and along its way, and its samples."""
+"""What levels 1 to 3 compare with: a reference's losses on frozen triples and during training, and its samples."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ class Training(NamedTuple):
 
 
 class Reference:
-    """The reference of one configuration: its trainings, and what is measured of them."""
+    """The reference for one configuration: its trainings, and what is measured on them."""
 
     def __init__(self, config_file: Path, overrides: list[str]) -> None:
         self.name, self.config_file, self.overrides = config_file.stem, config_file, overrides
@@ -70,16 +70,16 @@ class Reference:
         sit(self.name, self.configured(seed), self.folder(seed), anew=anew)
 
     def recorded_seeds(self) -> list[int]:
-        """Of the trainings that are recorded; one where none is."""
+        """Number of trainings recorded; 1 if there is no record."""
         record = load_record(self.name)
         return [seed["seed"] for seed in record.figures["seeds"]] if record else [0]
 
     def about_the_training_ahead(self) -> str:
-        """How long the first seed's training still takes on this machine, in words."""
+        """How long the first seed's training will still take on this machine, in words."""
         return estimate(self.name, self.configured(0), self.folder(0), len(self.images.train))
 
     def load(self, file: Path) -> tuple[Runner, dict[str, str]]:
-        """Weights as they are shipped, rounded to bfloat16; run in float32, as a student's are judged."""
+        """Weights rounded to bfloat16, as shipped, and run in float32, as a student's are."""
         model = DiffusionModel(self.config.model)
         about = ckpt.load_weights(model, file)
         with torch.no_grad():
@@ -100,13 +100,13 @@ class Reference:
             )  # fmt: skip
 
     def summary(self, values: torch.Tensor, part: str, look: int) -> dict:
-        """The loss of a look with its standard error, and by bins of t."""
+        """The loss of a look with its standard error, and the loss by bins of t."""
         triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
         mean = stratified(values, triples.bins, widths())
         return {"loss": mean.value, "standard_error": mean.error, "by_bin": mean.bins.tolist()}
 
     def measure(self, seed: int) -> Training:
-        """One training: its losses along the way and at the end."""
+        """One training: its losses during training and at the end."""
         rows = ckpt.read_log(self.folder(seed) / RUN / ckpt.LOG)
         runner, about = self.load(self.folder(seed) / RUN / ckpt.WEIGHTS)
         values = self.losses(runner, "validation", 0, f"seed {seed}")
@@ -120,7 +120,7 @@ class Reference:
         return Training(figures, runner, values)
 
     def milestones(self, seed: int) -> list[dict]:
-        """The losses along the way, each measured once and noted: a large network's early weights may be gone later."""
+        """The losses during training, measured once and stored: a large network's early weights may be gone later."""
         file = self.folder(seed) / "milestones.json"
         found = json.loads(file.read_text()) if file.exists() else self.earlier_milestones(seed)
         for weights in sorted(self.folder(seed).glob("epoch-*.safetensors")):
@@ -133,7 +133,7 @@ class Reference:
         return found
 
     def earlier_milestones(self, seed: int) -> list[dict]:
-        """Those of the recorded training, where this one went on from its shipped weights."""
+        """Those of the recorded training, if this one continued from its shipped weights."""
         record = load_record(self.name)
         if record is None or record.chosen["sittings"][0] not in read_sittings(self.folder(seed)):
             return []
@@ -144,7 +144,7 @@ class Reference:
 
     @torch.no_grad()
     def draw(self, runner: Runner, drawing: Drawing, seed: int) -> torch.Tensor:
-        """uint8 (N, C, H, W), in the precision that a student's samples are drawn in; all of it on the device."""
+        """Samples, uint8 (N, C, H, W), in the precision used for a student's; drawn entirely on the device."""
         if half_precision(self.device).value == torch.bfloat16:
             runner = Runner(runner.model, Setting(torch.bfloat16))
         diffusion = GaussianDiffusion.of(self.config, self.device)
@@ -157,7 +157,7 @@ class Reference:
         return self.folder(seed) / f"samples-{steps}.safetensors"
 
     def samples(self, seed: int, drawing: Drawing, weights: Path | None = None) -> torch.Tensor:
-        """Samples of a training, uint8 (N, C, H, W), drawn as the grader does; kept beside the weights they are of."""
+        """Samples of a training, uint8 (N, C, H, W), drawn as the grader does; stored beside its weights."""
         file, weights = self.samples_file(seed, drawing.steps), weights or self.folder(seed) / RUN / ckpt.WEIGHTS
         runner, _ = self.load(weights)
         of = fingerprint(runner.model)
@@ -172,12 +172,12 @@ class Reference:
         return samples
 
     def kinds(self, seeds: list[int]) -> tuple[str, ...]:
-        """The settings that samples are recorded in: who has a GPU can do both, or whose GPU has drawn them already."""
+        """The settings to record samples for: both with a GPU, or if a GPU has already drawn its own."""
         drawn = all(self.samples_file(seed, self.drawing("gpu").steps).exists() for seed in seeds)
         return ("cpu", "gpu") if self.device.type != "cpu" or drawn else ("cpu",)
 
     def record(self, seeds: list[int], looks: int) -> Path:
-        """Measure all trainings that there are, and write what the grader reads."""
+        """Measure all existing trainings, and write the files that the grader reads."""
         trainings = [self.measure(seed) for seed in seeds]
         best = min(trainings, key=lambda training: training.figures["loss"])
         kept = {"validation.0": best.losses, "test.0": self.losses(best.runner, "test", 0, "test images")}
@@ -201,7 +201,7 @@ class Reference:
         return save_record(self.name, Record(figures, kept))
 
     def assess(self, drawn: dict[str, list[torch.Tensor]]) -> dict:
-        """What is measured of samples, by the setting that they were drawn in, and of as many real images."""
+        """Metrics of samples, by the setting they were drawn in, and of as many real images."""
         data, train = self.config.data.name, self.images.train
         held_out = torch.cat([self.images.validation, self.images.test])
         floors = real_images(data, held_out, train, [self.drawing(kind).images for kind in drawn])
@@ -213,9 +213,9 @@ class Reference:
         return {"classifier": classifier.load(data).name, "damage": damage.load(data).name, "samples": samples}
 
     def record_samples(self) -> Path:
-        """Measure samples and real images anew, as after a change of grading.yaml, and leave the losses as they are.
+        """Measure samples and real images again, as after a change of grading.yaml; the losses stay.
 
-        The weights are those that the record names; where they are gone, only samples that were kept can be measured.
+        The weights are those that the record names; if they are gone, only stored samples can be measured.
         """
         record = load_record(self.name)
         if record is None:
@@ -233,7 +233,7 @@ class Reference:
         return save_record(self.name, Record(record.figures | self.assess(drawn), record.losses))
 
     def save_weights(self, runner: Runner) -> str:
-        """Ship the weights where they are small enough; returns where they are, from the root of the project."""
+        """Ship the weights if they are small enough; returns their path from the root of the project."""
         file = rec.WEIGHTS / f"{self.name}.safetensors"
         state = {k: v.bfloat16().cpu().contiguous() for k, v in runner.model.state_dict().items()}
         if sum(v.nbytes for v in state.values()) > SHIPPED:
@@ -243,7 +243,7 @@ class Reference:
         return str(file.resolve().relative_to(ROOT)) if file.is_absolute() else str(file)
 
     def why_provisional(self, seeds: list[dict]) -> str:
-        """In a few words; empty where the figures are final."""
+        """The reason in a few words; empty if the figures are final."""
         done, wanted = min(s["epochs"] for s in seeds), self.epochs_wanted
         trained_on = seeds[0]["sittings"][-1]["machine"]["type"]
         limited = f", {self.config.data.limit:,} images" if self.config.data.limit else ""
@@ -253,7 +253,7 @@ class Reference:
 
 
 def fingerprint(model: torch.nn.Module) -> str:
-    """SHA-256 of a network's weights as they are shipped."""
+    """SHA-256 of a network's weights, rounded as they are shipped."""
     digest = hashlib.sha256()
     for _, tensor in sorted(model.state_dict().items()):
         digest.update(tensor.bfloat16().cpu().contiguous().view(torch.uint8).numpy().tobytes())

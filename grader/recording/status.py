@@ -1,4 +1,4 @@
-"""What is recorded of each reference, and what is missing until its figures are final."""
+"""What is recorded for each reference, and what is missing until its figures are final."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ DOCUMENTED = {"fashion_mnist": (100, 200), "cifar10": (100, 200)}  # epochs of t
 
 
 def unfinished(reference: Reference) -> str:
-    """What this machine can still do for a reference, in a few words; empty where there is nothing."""
+    """What this machine can still do for a reference, in a few words; empty if nothing."""
     record = load_record(reference.name)
     if record is None:
         return "not recorded"
@@ -22,7 +22,7 @@ def unfinished(reference: Reference) -> str:
 
 
 def status() -> str:
-    """A few lines for each configuration."""
+    """A few lines per configuration."""
     lines = []
     for file in config_files():
         name = Path(file).stem

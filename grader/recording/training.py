@@ -1,4 +1,4 @@
-"""Training the reference in sittings: each goes on where the one before stopped, and notes what it did."""
+"""Training the reference in sittings: each resumes where the previous one stopped, and logs what it did."""
 
 import json
 import time
@@ -19,15 +19,15 @@ from grader.metrics.record import load_record
 from reference.model import DiffusionModel
 from reference.sampler import DDPMSampler
 
-MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200)  # epochs after which the weights are kept, to be judged later
+MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200)  # epochs after which the weights are saved, to be judged later
 RUN, SITTINGS = "run", "sittings.json"
 
 
 def sit(name: str, config: Config, folder: Path, *, anew: bool) -> None:
-    """Train to the end, or for this sitting; keeps the weights of the milestones.
+    """Train to the end, or for this sitting; saves the weights at the milestones.
 
-    From the run's own checkpoint in `folder`, else from the weights that are shipped, else, or with `anew`, from random
-    ones. Every epoch is noted when it is done, so a sitting that is killed is recorded as far as it came.
+    Starts from the run's own checkpoint in `folder`, else from the shipped weights, else (or with `anew`) from random
+    ones. Every epoch is logged when it is done, so a sitting that is killed is recorded as far as it got.
     """
     start = None
     if (folder / RUN / ckpt.CHECKPOINT).exists():
@@ -53,7 +53,7 @@ def sit(name: str, config: Config, folder: Path, *, anew: bool) -> None:
 
 
 def estimate(name: str, config: Config, folder: Path, images: int) -> str:
-    """How many epochs lie ahead, and about how many minutes they take on this machine."""
+    """How many epochs remain, and about how many minutes they take on this machine."""
     begun_before = (folder / RUN / ckpt.CHECKPOINT).exists()
     earlier = read_sittings(folder) if begun_before else _shipped(name, config)[1]
     epochs = config.training.epochs - (earlier[-1]["to_epoch"] if earlier else 0)
@@ -70,13 +70,13 @@ def estimate(name: str, config: Config, folder: Path, images: int) -> str:
 
 
 def read_sittings(folder: Path) -> list[dict]:
-    """The sittings so far, from first to last; none where none was noted."""
+    """The sittings so far, from first to last; empty if none was logged."""
     file = folder / SITTINGS
     return json.loads(file.read_text()) if file.exists() else []
 
 
 def _shipped(name: str, config: Config) -> tuple[Start | None, list[dict]]:
-    """The shipped weights of an unfinished training with this seed, and its sittings; else nothing to start from."""
+    """The shipped weights of an unfinished training with this seed, and its sittings; otherwise nothing."""
     record = load_record(name)
     if record is None or record.chosen["seed"] != config.training.seed:
         return None, []

@@ -1,1 +1,1 @@
-"""Results in the forms in which they are read. Nothing imports these but the command lines."""
+"""Results in the formats in which they are read. Only the command lines import these."""

@@ -1,7 +1,7 @@
 """Classroom 50's result.json: https://github.com/foundation50/classroom50/wiki/Advanced-Autograding
 
-Its schema (schemas/result-v1.schema.json there) knows whole points only, and keeps further keys of a test: the exact
-points are there.
+Its schema (schemas/result-v1.schema.json there) allows only whole points, but keeps additional keys of a test, which
+hold the exact points.
 """
 
 import json
@@ -15,12 +15,12 @@ from grader.reports.github import without_commands
 from grader.reports.whole_points import whole_points
 from grader.reports.wording import explanation, within
 
-SIZE = 5_000_000  # bytes; more than 10 MiB is refused
+SIZE = 5_000_000  # bytes; more than 10 MiB is rejected
 TAG = re.compile(r"submit/(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z-[0-9a-zA-Z]+")
 
 
 def render(results: dict[str, Any], environment: Mapping[str, str] = os.environ) -> str:
-    """Whose result it is says the environment that Classroom 50's runner sets. Raises UserError."""
+    """The student is named by environment variables of Classroom 50's runner. Raises UserError if they are missing."""
     about = identity(environment)
     return within(SIZE, lambda longest: _json(results, about, longest))
 

@@ -1,4 +1,4 @@
-"""Results in the form in which a platform reads them.
+"""Write results in the format of a platform.
 
 python -m grader report RESULTS.json --format NAME [--output FILE] [--visibility WHEN] [--prefix FOLDER/]
 """
@@ -44,22 +44,22 @@ EXIT_FAULT = 3
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Raises UserError for anything that does not fit."""
+    """The arguments. Raises UserError for anything invalid."""
     parser = Parser(
         prog="python -m grader report", description=__doc__.splitlines()[0], allow_abbrev=False,
         usage=__doc__.splitlines()[2],
         epilog="exit 0: written; 2: the call or a file is wrong; 3: the report itself failed",
     )  # fmt: skip
-    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="what a grading wrote")
+    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="the results.json of a grading")
     parser.add_argument("--format", required=True, metavar="NAME", help=", ".join(FORMATS))
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where to; default: printed")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the file to write; default: standard output")
     parser.add_argument(
         "--visibility",
         choices=gradescope.VISIBILITIES,
         help="when Gradescope shows the tests to students; default: visible",
     )
     parser.add_argument(
-        "--prefix", metavar="FOLDER/", help="where the files lie in the student's repository, for github-annotations"
+        "--prefix", metavar="FOLDER/", help="path of the files in the student's repository, for github-annotations"
     )
     args = parser.parse_args(argv)
     if args.format not in FORMATS:

@@ -1,4 +1,4 @@
-"""A student's words where GitHub Actions reads them: no command, no markup, no mention."""
+"""A student's text for GitHub Actions: no commands, no markup, no mentions."""
 
 import re
 import secrets
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from grader.reports.wording import one_line
 
-SEPARATOR = "\N{WORD JOINER}"  # takes no room, and takes signs apart that would mean something side by side
+SEPARATOR = "\N{WORD JOINER}"  # invisible; separates characters that would mean something together
 
 
 def without_commands(text: str) -> str:
-    """Text that may get into a log, where `::name::` begins a command in a line, and `##[name]` anywhere.
+    """Text that is safe in a log, where `::name::` begins a command at the start of a line, and `##[name]` anywhere.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -19,18 +19,18 @@ def without_commands(text: str) -> str:
 
 
 def entities(text: str) -> str:
-    """Every ASCII sign but letters and digits as an HTML entity, in which neither Markdown nor a log finds anything."""
+    """Every ASCII character except letters and digits as an HTML entity, inert in Markdown and in a log."""
     return re.sub(r"[!-/:-@\[-`{-~]", lambda sign: f"&#{ord(sign[0])};", text)
 
 
 def inline(text: str, longest: int = 1000) -> str:
-    """Text for a line or a cell of Markdown. In what entities become, GitHub would still find @names and #numbers."""
+    """Text for a line or a cell of Markdown. GitHub would find @names and #numbers even in decoded entities."""
     return entities(re.sub("[@#]", lambda sign: sign[0] + SEPARATOR, one_line(text, longest)))
 
 
 @contextmanager
 def commands_off() -> Iterator[None]:
-    """Lines of the log are no commands meanwhile, as what a student's code prints may be shown."""
+    """Within the block, lines of the log are not commands, as the output of a student's code may be shown."""
     end = secrets.token_hex(16)
     print(f"::stop-commands::{end}", flush=True)
     try:

@@ -1,6 +1,6 @@
 """Annotations for GitHub Actions, printed by a step: the score, and the failed checks at the lines where they failed.
 
-https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands; a step shows ten of each kind.
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands; a step shows up to ten of each kind.
 """
 
 import re
@@ -14,7 +14,7 @@ IN_MESSAGES, IN_PROPERTIES = "%\r\n", "%\r\n:,"
 
 
 def render(results: dict[str, Any], prefix: str = "") -> str:
-    """`prefix` leads from the top of the student's repository to the files: `assignment/`, or nothing."""
+    """`prefix` is the path of the files in the student's repository: `assignment/`, or nothing."""
     failed = [check for check in results["checks"] if check["verdict"] not in ("passed", "not_judged")]
     missing = [check for check in results["checks"] if check["verdict"] == "not_judged"]
     says = f"{score_line(results)}; {len(failed)} checks failed, {len(missing)} were not judged"

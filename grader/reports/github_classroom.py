@@ -1,7 +1,7 @@
 """A grader's `result` for GitHub Classroom's reporter: JSON in base64, one line, for $GITHUB_OUTPUT.
 
-https://github.com/classroom-resources/autograding-grading-reporter gets the line in an environment variable, of which
-Linux takes 128 KiB, and prints names and messages to the log. The score that it reports is the sum of the tests'
+https://github.com/classroom-resources/autograding-grading-reporter reads the line from an environment variable, which
+Linux limits to 128 KiB, and prints names and messages to the log. The score that it reports is the sum of the tests'
 scores; the table in its log counts passed tests instead.
 """
 

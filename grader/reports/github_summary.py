@@ -1,4 +1,4 @@
-"""A step summary for GitHub Actions, in Markdown: to be added to the file $GITHUB_STEP_SUMMARY.
+"""A step summary for GitHub Actions, in Markdown: append it to the file $GITHUB_STEP_SUMMARY.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary (1 MiB at most)
 """

@@ -7,16 +7,16 @@ from typing import Any
 from grader.reports.wording import checks_to_look_at, clean, explanation, score_line, within
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
-LEADERBOARD = (  # check, measurement, name of the column: the lower the better
+LEADERBOARD = (  # check, measurement, name of the column; lower is better
     ("level1.samples.fid", "fid", "FID, level 1"),
     ("level2.loss.beats_reference", "loss", "Loss, level 2"),
     ("level3.samples.fid", "fid", "FID, level 3"),
 )
-SIZE = 2_000_000  # bytes; no limit is documented, but the page has to show it
+SIZE = 2_000_000  # bytes; no limit is documented, but the page has to display it
 
 
 def render(results: dict[str, Any], visibility: str = "visible") -> str:
-    """A test for each check. Where tests are hidden, Gradescope hides the total too."""
+    """One test per check. If tests are hidden, Gradescope also hides the total."""
     return within(SIZE, lambda longest: _json(results, visibility, longest))
 
 
@@ -56,7 +56,7 @@ def _tests(checks: list[dict[str, Any]], longest: int) -> list[dict[str, Any]]:
         number[level] = number.get(level, 0) + 1
         tests.append({
             "name": check["id"],
-            "number": f"{level}.{number[level]:02}",  # 1.01, as 1.10 would come before 1.2
+            "number": f"{level}.{number[level]:02}",  # 1.01, as 1.10 would be sorted before 1.2
             "score": check["points"],
             "max_score": check["max_points"],
             "status": "passed" if check["verdict"] == "passed" else "failed",

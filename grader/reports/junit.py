@@ -1,6 +1,6 @@
 """JUnit XML, which most CI systems read: https://github.com/testmoapp/junitxml
 
-What was not judged is a failure, as `skipped` would look like success. Points are properties of each test case.
+A check that was not judged is a failure, as `skipped` would look like success. Points are properties of test cases.
 """
 
 import xml.etree.ElementTree as ET

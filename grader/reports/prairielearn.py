@@ -5,11 +5,11 @@ from typing import Any
 
 from grader.reports.wording import clean, explanation, score_line, within
 
-SIZE = 1_000_000  # bytes; more than 1 MB is refused
+SIZE = 1_000_000  # bytes; more than 1 MB is rejected
 
 
 def render(results: dict[str, Any]) -> str:
-    """Always gradable: what could not be judged gives no points, but the attempt counts."""
+    """Always gradable: what could not be judged earns no points, but the attempt counts."""
     return within(SIZE, lambda longest: _json(results, longest))
 
 

@@ -1,4 +1,4 @@
-"""results.json as every report gets it: read, and all of it right, or one line for each thing that is wrong."""
+"""results.json as every report gets it: read and valid, or one line for each error in it."""
 
 import json
 import re
@@ -26,7 +26,7 @@ LINES = 10
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The results that a file holds. Raises UserError."""
+    """The results in a file. Raises UserError if it is not a valid results.json."""
     try:
         results = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
@@ -41,7 +41,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def from_json(results: dict[str, Any]) -> Results:
-    """The result model that was written as `results`."""
+    """The result model from which `results` was written."""
     checks = []
     for values in results["checks"]:
         checks.append(_Recorded(**{field.name: values[field.name] for field in fields(Check)}))
@@ -58,7 +58,7 @@ class _Recorded(Check):
 
 
 def problems(results: Any) -> Iterator[str]:
-    """One line for each thing that is wrong with a file's content."""
+    """One line for each error in a file's content."""
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         found = results.get("schema") if isinstance(results, dict) else results
         yield f"schema: expected {SCHEMA!r}, got {reprlib.repr(found)}"

@@ -1,4 +1,4 @@
-"""A row for each check, as CSV (RFC 4180), for spreadsheets."""
+"""One row per check, as CSV (RFC 4180), for spreadsheets."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ def render(results: dict[str, Any]) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A spreadsheet would compute what begins like a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
+    """Escape what a spreadsheet would take for a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
     if not isinstance(value, str):
         return value
     text = one_line(value)

@@ -1,4 +1,4 @@
-"""The score table in the terminal: check, verdict, points; last, all about the first failure."""
+"""The score table in the terminal: check, verdict, points; at the end, the first failure in full."""
 
 from textwrap import indent, wrap
 
@@ -39,7 +39,7 @@ def row(check: Check) -> str:
 
 
 def details(check: Check) -> str:
-    """One check in full: claim, message, the student's lines, what was printed, and the hint last."""
+    """One check in full: claim, message, the student's lines, the output, and the hint last."""
     lines = [check.id, f"  {check.claim}", *_filled(f"{word(check.verdict)}: {check.message}")]
     if check.trace:
         lines.append(indent(check.trace, "  "))

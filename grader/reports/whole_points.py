@@ -1,8 +1,8 @@
-"""Points as integers, for platforms that know no others.
+"""Points as integers, for platforms that accept no others.
 
-Both totals are rounded, halves up, and what the checks have adds up to them exactly: by the largest remainder. Points
-got and points lost are shared out apart, so that a passed check has all of its points, one that got none has none, and
-none has more than its most. A check of 0.25 points may count 0 or 1: between students only totals compare.
+Both totals are rounded, halves up, and the checks' points add up to them exactly, by the largest remainder. Points
+earned and points lost are apportioned separately, so that a passed check has all of its points, a check that earned
+none has none, and no check exceeds its maximum. A check of 0.25 points may count 0 or 1: compare students by totals.
 """
 
 from fractions import Fraction
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def whole_points(checks: list[dict[str, Any]]) -> list[tuple[int, int]]:
-    """For each check its points and the most that it could have had."""
+    """For each check its points and its maximum."""
     got = [Fraction(str(check["points"])) for check in checks]
     lost = [Fraction(str(check["max_points"])) - points for check, points in zip(checks, got, strict=True)]
     score, most = rounded(sum(got)), rounded(sum(got) + sum(lost))
@@ -24,7 +24,7 @@ def rounded(value: Fraction) -> int:
 
 
 def share(total: int, parts: list[Fraction]) -> list[int]:
-    """`parts` rounded up or down to add up to `total`: up where most would be lost; of equals, the first."""
+    """`parts` rounded up or down to add up to `total`: up where most would be lost; among equals, the first."""
     whole = [floor(part) for part in parts]
     for place in sorted(range(len(parts)), key=lambda i: whole[i] - parts[i])[: total - sum(whole)]:
         whole[place] += 1

@@ -1,4 +1,4 @@
-"""What several reports say in the same words: about one check, or about the first that failed."""
+"""Texts that several reports share: about one check, or about the first that failed."""
 
 import re
 from collections.abc import Callable
@@ -8,24 +8,24 @@ from grader.results import to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
-JOINER = "\N{WORD JOINER}"  # is not seen, and parts what a runner takes for a command
-LONGEST = 4000  # characters of what a student's code printed
+JOINER = "\N{WORD JOINER}"  # invisible; breaks up what a runner would take for a command
+LONGEST = 4000  # characters of a student's output
 
 
 def printable(text: str) -> str:
-    """Without control characters, which could paint over the table, and without commands to a GitHub runner."""
+    """Text without control characters, which could overwrite the table, and without commands to a GitHub runner."""
     shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
     return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
 
 
 def clean(text: str, longest: int = LONGEST) -> str:
-    """A student's text: its start, without control characters and halves of characters."""
+    """The start of a student's text, without control characters and lone surrogates."""
     more = f"\n… and {len(text) - longest:,} characters more" if len(text) > longest else ""
     return printable(text[:longest].replace("\r\n", "\n").replace("\r", "\n")) + more
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """Who breaks the line could add a row of his own to a table."""
+    """A text without line breaks, which could forge a row of a table."""
     return " ".join(clean(text, longest).split())
 
 
@@ -34,12 +34,12 @@ def verdict(check: dict[str, Any]) -> str:
 
 
 def word(verdict: str) -> str:
-    """A verdict as people read it."""
+    """A verdict in words."""
     return WORDS.get(verdict, verdict)
 
 
 def explanation(check: dict[str, Any], longest: int = LONGEST) -> str:
-    """All about one check: claim, verdict, hint, the student's lines, and what was printed."""
+    """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
     if check["hint"]:
@@ -61,7 +61,7 @@ def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def within(size: int, write: Callable[[int], str]) -> str:
-    """What `write` makes of the longest texts with which it has at most `size` bytes."""
+    """The result of `write` with texts as long as possible within `size` bytes."""
     longest = LONGEST
     while len((written := write(longest)).encode("utf-8", "replace")) > size and longest:
         longest //= 2

@@ -12,15 +12,15 @@ from grader import ROOT
 from grader.errors import GraderFault, SubmissionFailed
 from grader.submission.process import ForkServer, Submission
 
-FACTOR = 25  # a network may be so many times slower than the reference
-FLOOR = 20.0  # seconds that any request has: importing, building, a machine that is busy elsewhere
-LONGEST = 60.0  # for one image, on the slowest machine that may be believed
+FACTOR = 25  # how many times slower than the reference a network may be
+FLOOR = 20.0  # seconds allowed for any request: importing, building, a machine that is busy elsewhere
+LONGEST = 60.0  # seconds for one image; a slower machine is not plausible
 PATIENCE = 600.0  # for the reference itself
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of the reference: a forward pass and a training step per image, a call of the model per sampling step."""
+    """Seconds of the reference: a forward pass and a training step per image, one call of the model in sampling."""
 
     forward: float
     step: float
@@ -40,7 +40,7 @@ UNHURRIED = Pace(forward=1e6, step=1e6, sampling=1e6)  # for a debugger
 
 
 def measure(config: Config, fork_server: ForkServer, device: str) -> Pace:
-    """Run the reference through the same worker and the same probes as a submission."""
+    """Time the reference in the same worker, with the same probes as a submission."""
     m = config.model
     reference = Submission(ROOT / "reference", fork_server, device=device)
     try:
@@ -72,7 +72,7 @@ def measure(config: Config, fork_server: ForkServer, device: str) -> Pace:
 
 
 def _best_time(work: Callable[[], object]) -> float:
-    """The shortest of three after a warm-up: the machine may be busy elsewhere, and this is kept."""
+    """The shortest of three after a warm-up: the machine may be busy for a moment, and the result is stored."""
     work()
     seconds = []
     for _ in range(3):
@@ -83,10 +83,10 @@ def _best_time(work: Callable[[], object]) -> float:
 
 
 def remembered(config: Config, fork_server: Callable[[], ForkServer], device: str) -> Pace:
-    """Measured once for a machine, a network and a version of torch, then read from the user's cache.
+    """Measured once per machine, network and version of torch, then read from the user's cache.
 
     Args:
-        fork_server: makes the one to measure in, which lets the reference use its ready-made network
+        fork_server: makes the one to measure in, which allows the reference its ready-made network
     """
 
     def usable(kept: dict) -> bool:

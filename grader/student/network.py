@@ -1,4 +1,4 @@
-"""A student's network as the checks use it: built in the worker, called like a function, its answers verified."""
+"""A student's network as the checks use it: built in the worker, called like a function, with verified answers."""
 
 from dataclasses import asdict
 from typing import Any
@@ -15,19 +15,19 @@ from grader.submission.process import Reply, Submission
 
 
 class Network:
-    """One DiffusionModel in the worker. Each check builds its own, so none can be spoilt by another."""
+    """One DiffusionModel in the worker. Each check builds its own, so no check can spoil another."""
 
     def __init__(self, submission: Submission, pace: Pace, config: ModelConfig, *, seed: int) -> None:
         self.submission, self.pace, self.config, self.seed = submission, pace, config, seed
         self.built = self._request("build", FLOOR, config=asdict(config), seed=seed)
 
     def _request(self, probe: str, seconds: float, **arguments: Any) -> Reply:
-        if "seed" in arguments:  # the judge's own seed stays here: who knows it knows all the judge's noise
+        if "seed" in arguments:  # the judge's own seed stays here: it would reveal all of the judge's noise
             arguments["seed"] = derive_seed("worker", arguments["seed"])
         return self.submission.request(probe, seconds=seconds, name="network", **arguments)
 
     def perturb(self) -> "Network":
-        """Random noise on all trainable parameters: a zero-initialised layer then lets something through."""
+        """Add random noise to all trainable parameters, so that zero-initialised layers let something through."""
         self._request("perturb", FLOOR, seed=derive_seed("perturb", self.seed))
         return self
 
@@ -54,7 +54,7 @@ class Network:
         return y
 
     def train(self, x_t: Tensor, t: Tensor, noise: Tensor, *, learning_rate: float, seed: int, **options: Any) -> Reply:
-        """Optimiser steps on (K, B, C, H, W), one for each of K."""
+        """K optimiser steps, one on each batch: x_t and noise (K, B, C, H, W), t (K, B)."""
         batch = {"x_t": x_t, "t": t, "noise": noise}
         seconds = self.pace.for_steps(t.numel())
         reply = self._request("steps", seconds, tensors=batch, learning_rate=learning_rate, seed=seed, **options)

@@ -1,4 +1,4 @@
-"""Something expensive that several checks need: done at the first call; a failure is kept and raised again."""
+"""Expensive work that several checks share: done at the first call; a failure is stored and raised again."""
 
 from collections.abc import Callable
 from typing import Any

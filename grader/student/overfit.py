@@ -1,7 +1,7 @@
-"""The overfit run: a few images are to be learnt within a budget. All noise, and the loss, are the judge's own.
+"""The overfit run: the network has to learn a few images within a budget. All noise, and the loss, are the judge's own.
 
 The worker gets x_t, t and the noise to train on, in chunks; x_0 as such never enters it. The loss that counts is
-measured on fresh noise, with the weights from the state dict in a process of their own that has seen nothing else.
+measured on fresh noise, with the weights from the state dict, in a new process that has seen nothing else.
 """
 
 import time
@@ -16,15 +16,15 @@ from grader.checks.learning import linear_baseline
 from grader.grading_config import Budget
 from grader.student.network import Network
 
-CHUNK = 10  # steps a request
-LOOKS = 64  # (image, t, noise) that the loss is measured on, t stratified over [0, T)
+CHUNK = 10  # steps per request
+LOOKS = 64  # triples (image, t, noise) that the loss is measured on, t stratified over [0, T)
 CONFIDENT = 0.8  # of the limit: the training loss (noisy) at which the run may end early
 EVAL_BATCH = 16
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What the overfit run leaves: the judge's own triples, and the network's answers to them."""
+    """The result of the overfit run: the judge's own triples, and the network's answers to them."""
 
     loss: float
     baseline: float
@@ -32,9 +32,9 @@ class Trained:
     seconds_per_image: float  # of training
     x_0: Tensor  # (LOOKS, C, H, W)
     t: Tensor  # (LOOKS,), rising
-    noise: Tensor
-    x_t: Tensor
-    y: Tensor  # predicted noise
+    noise: Tensor  # (LOOKS, C, H, W)
+    x_t: Tensor  # (LOOKS, C, H, W)
+    y: Tensor  # (LOOKS, C, H, W), predicted noise
     alpha_bar: Tensor  # (LOOKS,)
 
 
@@ -79,7 +79,7 @@ def run(
 def _triples(
     diffusion: GaussianDiffusion, images: Tensor, batch: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    """x_t, t, noise for one step: images at random, t stratified and shuffled."""
+    """x_t (B, C, H, W), t (B,), noise (B, C, H, W) for one step: random images, t stratified and shuffled."""
     t = stratified_timesteps(torch.arange(batch), diffusion.num_timesteps, generator)
     t = t[torch.randperm(batch, generator=generator)]
     x_0 = images[torch.randperm(len(images), generator=generator)[:batch]]

@@ -1,4 +1,4 @@
-"""A student's sampler as the checks use it. In the network's place the judge answers, so it sees every call itself."""
+"""A student's sampler as the checks use it. The judge answers in place of the network, so it sees every call itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ class Trace:
     """All calls of the model during one sampling, and the result."""
 
     facts: list[dict[str, Any]] = field(default_factory=list)  # of each call, as the worker describes it
-    x: list[Tensor] = field(default_factory=list)
-    t: list[Tensor | None] = field(default_factory=list)
-    eps: list[Tensor] = field(default_factory=list)
+    x: list[Tensor] = field(default_factory=list)  # (B, C, H, W) float32, of each call
+    t: list[Tensor | None] = field(default_factory=list)  # (B,) or a single number; None where it was unusable
+    eps: list[Tensor] = field(default_factory=list)  # (B, C, H, W), what the judge answered
     result: Reply | None = None
 
     @property
@@ -41,7 +41,7 @@ class Trace:
 
 
 def is_usable(t: Tensor | None, batch: int) -> bool:
-    """Whether a t can be counted with at all: real, finite numbers, one for all or one for each."""
+    """Whether t is usable at all: real, finite numbers, one for all images or one for each."""
     if t is None or t.dtype not in REAL or t.numel() not in (1, batch):
         return False
     return bool(t.isfinite().all())
@@ -56,14 +56,14 @@ class Sampler:
         submission.request("build_sampler", seconds=FLOOR, name="sampler", schedule=about)
 
     def reply(self, x_t: Tensor, t: Tensor, eps: Tensor, *, seed: int) -> Reply:
-        """One call of p_sample, whatever comes back; the model answers eps."""
+        """One call of p_sample on x_t (B, C, H, W), t (B,), whatever comes back; the model answers eps."""
         return self.submission.request(
             "p_sample", seconds=self.pace.for_sampling(1), tensors={"x_t": x_t, "t": t}, name="sampler", seed=seed,
             answer=lambda facts, tensors: eps,
         )  # fmt: skip
 
     def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int) -> Tensor:
-        """The same, verified: x_{t-1} of x_t's shape, finite."""
+        """The same, verified: x_{t-1} (B, C, H, W), as x_t, and finite."""
         steps = torch.full((len(x_t),), t) if isinstance(t, int) else t
         reply = self.reply(x_t, steps, eps, seed=seed)
         check_output(reply.values, reply.tensors.get("y"), x_t.shape, x_t.dtype, self.submission.device)
@@ -75,7 +75,7 @@ class Sampler:
         return Step(self.schedule, t, x_t, eps, self.p_sample(x_t, t, eps, seed=seed))
 
     def trace(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Trace:
-        """One sampling, with every call of the model on record. A sampler that calls on and on is stopped."""
+        """One sampling, with every call of the model recorded. A sampler that never stops calling is stopped."""
         trace = Trace()
 
         def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
@@ -104,11 +104,11 @@ class Sampler:
         return trace
 
     def sample(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Tensor:
-        """Samples, verified: of the shape asked for, float32, finite."""
+        """Samples, verified: of the requested shape (B, C, H, W), float32, finite."""
         return self.verified(self.trace(model, shape, seed=seed), shape)
 
     def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
-        """What a sampling gave: of the shape asked for, float32, finite."""
+        """The result of a sampling, verified: of the requested shape (B, C, H, W), float32, finite."""
         reply = trace.result
         check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
         check_finite(reply.tensors["y"], "in the samples")

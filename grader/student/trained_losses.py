@@ -13,7 +13,7 @@ from grader.student.trained_network import BATCH, TrainedNetwork
 
 
 class TrainedLosses:
-    """What checks ask for of one training's losses, computed once."""
+    """Everything that checks need to know about one training's losses, computed once."""
 
     def __init__(self, trained: TrainedNetwork) -> None:
         self.trained = trained
@@ -24,7 +24,7 @@ class TrainedLosses:
         return [round(edge * self.trained.diffusion.num_timesteps) for edge in EDGES]
 
     def look(self, network: Network, part: str, look: int) -> tuple[Tensor, ...]:
-        """A look at a part of the data: losses of the student and of the reference (N,), bins of t, which image."""
+        """One look at a part of the data: losses of student and reference, bins of t, indices of images; (N,) each."""
         trained = self.trained
         again = f"make reference CONFIG={trained.config_shown}"
         if not trained.reference_has_learnt:
@@ -41,7 +41,7 @@ class TrainedLosses:
 
     @once_property
     def on_validation(self) -> Comparison:
-        """Look after look, until it is clear who has the lower loss or there are no more triples."""
+        """Look after look, until it is clear which loss is lower or no triples are left."""
         network, seen = self.trained.network(), []
         for look in range(self.trained.record.looks):
             seen.append(self.look(network, "validation", look))

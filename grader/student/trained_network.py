@@ -1,6 +1,6 @@
 """A finished training as levels 1 to 3 judge it: its weights in the student's class, its data, the reference's record.
 
-Samples and losses are in trained_samples.py and trained_losses.py. They are computed by the judge: the worker meets x_t
+Samples and losses are in trained_samples.py and trained_losses.py. They are computed by the judge: the worker sees x_t
 and t, and answers with the predicted noise.
 """
 
@@ -31,7 +31,7 @@ BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
 
 
 class TrainedNetwork:
-    """What checks ask for of one training, computed once."""
+    """Everything that checks need to know about one training, computed once."""
 
     def __init__(
         self, submission: Submission, pace: Pace, settings: Config, *, config: Path, weights: Path, seed: int
@@ -95,7 +95,7 @@ class TrainedNetwork:
 
     @property
     def reference_has_learnt(self) -> bool:
-        """Whether the reference's own samples keep to the limit of FID: else there is nothing to compare with."""
+        """Whether the reference's own samples pass the FID limit; if not, there is nothing to compare with."""
         recorded = self.record.figures["samples"].values()
         return any(row["fid"] <= self.fid_limit(of["floor"]) for of in recorded for row in of["reference"])
 

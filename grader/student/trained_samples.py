@@ -26,12 +26,12 @@ class TrainedSamples:
 
     @property
     def drawing(self) -> Drawing:
-        """How many are drawn, in how many steps."""
+        """How many samples are drawn, in how many steps."""
         return self.trained.wanted.setting(self.setting)
 
     @property
     def setting(self) -> str:
-        """Which of the settings for samples this device takes."""
+        """Which settings for samples apply to this device: `cpu` or `gpu`."""
         return "cpu" if self.trained.kind == "cpu" else "gpu"
 
     @once_property
@@ -57,7 +57,7 @@ class TrainedSamples:
             raise NotJudged(str(error)) from error
 
     def inception_fid(self, weights: str) -> float:
-        """The customary FID, by Inception-v3 from a file or `download`. Raises NotJudged where it can't be had."""
+        """The standard Inception FID, weights from a file or `download`. Raises NotJudged if it can't be computed."""
         try:
             return inception_fid(to_bytes(self.images), self.trained.images.train, weights)
         except UserError as error:
@@ -65,7 +65,7 @@ class TrainedSamples:
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """What the reference's samples, and real images, were measured to be, in the setting of this device."""
+        """What was measured of the reference's samples and of real images, with this device's settings."""
         found, drawing = self.trained.record.figures["samples"].get(self.setting), self.drawing
         if found is None or (found["images"], found["steps"]) != (drawing.images, drawing.steps):
             raise NotJudged(
@@ -76,7 +76,7 @@ class TrainedSamples:
 
     @property
     def of_real_images(self) -> dict[str, Any]:
-        """What is measured of as many real images that no training has seen: mean and spread over many draws."""
+        """What was measured of as many real images never seen in training: mean and spread over many draws."""
         return self.recorded["floor"]
 
     @property
@@ -85,12 +85,12 @@ class TrainedSamples:
 
     @property
     def reference_fids(self) -> list[float]:
-        """Of the reference's samples; none where it has not learnt enough to be compared with."""
+        """FIDs of the reference's samples; empty if it has not learnt enough to be compared with."""
         return [row["fid"] for row in self.recorded["reference"]] if self.trained.reference_has_learnt else []
 
     @property
     def reference_in_words(self) -> str:
-        """The reference's FID, to be said behind that of real images."""
+        """The reference's FID, to follow that of real images in a sentence."""
         fids = self.reference_fids
         return f", the reference's {mean(fids):.1f}{self.trained.record.caveat}" if fids else ""
 
@@ -99,7 +99,7 @@ class TrainedSamples:
         return check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
 
     def check_confidence(self) -> dict[str, float]:
-        """The claim about the classifier's confidence. Raises NotJudged where classes are missing."""
+        """Check the classifier's confidence. Raises NotJudged if classes are missing."""
         try:
             self.check_classes()
         except CheckFailed as error:

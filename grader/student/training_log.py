@@ -1,4 +1,4 @@
-"""log.csv of a training: whoever trained could write anything into it, so it is read with care, and only drawn."""
+"""log.csv of a training. The student could have written anything into it, so it is read with care, and only drawn."""
 
 import csv
 from itertools import pairwise
@@ -9,7 +9,7 @@ from assignment.ddpm.errors import UserError
 
 LARGEST = 1 << 20  # bytes
 LONGEST = 10_000  # rows
-SMALLEST, GREATEST = 1e-6, 1e6  # epoch and loss: beyond that nothing is to be seen
+SMALLEST, GREATEST = 1e-6, 1e6  # epoch and loss: beyond these a picture shows nothing
 
 
 class Epoch(NamedTuple):
@@ -19,7 +19,7 @@ class Epoch(NamedTuple):
 
 
 def read_log(file: Path) -> list[Epoch]:
-    """The losses by epoch; none where there is no log. Raises UserError for a log that can't be drawn."""
+    """The losses by epoch; empty if there is no log. Raises UserError for a log that can't be drawn."""
     if not file.is_file():
         return []
     try:

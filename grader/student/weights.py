@@ -1,4 +1,4 @@
-"""The weights that a training left: read here, as safetensors, never unpickled."""
+"""The weights of a training: read here, as safetensors, never unpickled."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class Weights:
     about: dict[str, str]  # epoch, val_loss, and the hash of the code they were trained with
 
     def describe(self) -> str:
-        """Which weights, from when, on which code."""
+        """Which weights, from when, for which code."""
         when = datetime.fromtimestamp(self.file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
         return f"{self.file}, epoch {self.about.get('epoch', '?')}, of {when}, model.py {self.about['code'][:12]}"
 
@@ -27,8 +27,8 @@ def read_weights(file: Path, code: str, again: str) -> Weights:
     """The weights of a run.
 
     Args:
-        code: SHA-256 of the model.py that is judged
-        again: how to train
+        code: SHA-256 of the model.py being judged
+        again: the command that trains
     Raises:
         NotJudged: there are none, or they belong to another model.py
         CheckFailed: they are not safetensors

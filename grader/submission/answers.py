@@ -1,4 +1,4 @@
-"""What each probe's answer has to look like: it comes from a stranger's process, so nothing is taken as given."""
+"""The required form of each probe's answer: it comes from an untrusted process, so nothing is taken for granted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ OUTPUT = {
 }  # fmt: skip
 SETTINGS = row(a(dict), a(dict))
 
-# probe → what its values are, and which tensors come with them
+# probe → the form of its values, and the tensors that come with them
 ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
     "build": (
         {"parameters": each(row(a(str), a(int), a(bool))), "batch_norms": each(a(str)), "defaults": SETTINGS},
@@ -57,7 +57,7 @@ ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
 
 
 def check_answer(probe: str, values: Any, tensors: dict[str, Tensor]) -> None:
-    """Raises WireError where the answer to a probe is not of the form that the probe gives it."""
+    """Raises WireError if the answer to a probe does not have the probe's form."""
     shape, names = ANSWERS[probe]
     if not isinstance(values, dict) or not all(check(values.get(key)) for key, check in shape.items()):
         raise WireError("an answer of another form than the request's")
@@ -69,7 +69,7 @@ def check_answer(probe: str, values: Any, tensors: dict[str, Tensor]) -> None:
 
 
 def check_question(facts: Any, tensors: dict[str, Tensor]) -> None:
-    """The same for a sampler's call of its model."""
+    """The same for a call of the model by a sampler."""
     if not isinstance(facts, dict) or not all(
         isinstance(facts.get(k), dict) and all(check(facts[k].get(key)) for key, check in OUTPUT.items()) for k in "xt"
     ):
@@ -79,7 +79,7 @@ def check_question(facts: Any, tensors: dict[str, Tensor]) -> None:
 
 
 def _check_described(facts: dict[str, Any], y: Tensor | None) -> None:
-    """A tensor is as the words beside it say, and those say all or nothing."""
+    """A tensor matches its description, and the description is complete or absent."""
     about = [facts.get(key) is None for key in ("shape", "dtype", "device", "requires_grad")]
     if any(about) and not all(about):
         raise WireError("half a description of a tensor")

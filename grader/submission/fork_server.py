@@ -1,4 +1,4 @@
-"""Where workers come from. Imports no torch: it is started before the judge imports it, so that both do so at once."""
+"""The source of workers. Imports no torch: it starts before the judge imports torch, so both import it at once."""
 
 import contextlib
 import json
@@ -19,14 +19,14 @@ from grader.submission.temporary_folder import TemporaryFolder
 from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import SCRATCH
 
-BOOT_SECONDS = 120  # for our own process to import torch, on a slow disk
-REPLY_SECONDS = 60  # for a fork server that runs: it may be in the middle of an import
+BOOT_SECONDS = 120  # for our own process to import torch from a slow disk
+REPLY_SECONDS = 60  # for a running fork server: it may be in the middle of an import
 NO_SANDBOX, DEFAULT_LIMITS = Sandbox(), Limits()
 
 
 @dataclass
 class Ending:
-    """How a worker ended: its wait status, and whether that was our doing."""
+    """How a worker ended: its wait status, and whether we killed it."""
 
     status: int = 0
     killed: bool = True
@@ -34,7 +34,7 @@ class Ending:
 
 @dataclass
 class Process:
-    """A worker under way: the socket to it, and the pipe that its prints come through."""
+    """A running worker: the socket to it, and the pipe with its output."""
 
     sock: socket.socket
     output: int
@@ -45,8 +45,8 @@ class Process:
 class ForkServer:
     """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work.
 
-    Where there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
-    Submissions lie in `home`, which the sandbox shows read-only. Ready-made networks are there for the `trusted` only.
+    If there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
+    Submissions are in `home`, which the sandbox shows read-only. Ready-made networks are visible only if `trusted`.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class ForkServer:
         theirs.close()
 
     def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen:
-        # threads that wait by spinning slow each other down a hundredfold where other programs want the cores, too
+        # threads that spin while waiting slow each other down a hundredfold when other programs use the cores
         env = {"OMP_WAIT_POLICY": "PASSIVE"} | clean_environment()
-        env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch makes this folder when imported: let it be there already
+        env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch creates this folder when imported: name one that exists
         command = self.sandbox.wrap(
             [sys.executable, "-m", "grader.worker", *arguments], at=ROOT, readable=[*our_code(), self.home.path],
             hidden=[] if self.trusted else ready_made(), scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
@@ -80,7 +80,7 @@ class ForkServer:
         )
 
     def spawn(self, folder: Path, device: str, *, threads: int) -> Process:
-        """A worker for the clean tree in `folder`, which lies in `home`."""
+        """A worker for the clean tree in `folder`, which is in `home`."""
         scratch = SCRATCH
         if not self.sandbox:
             scratch = folder / "scratch"
@@ -109,7 +109,7 @@ class ForkServer:
             self._open()
         try:
             pid = self._ask(request, [theirs.fileno(), write])["pid"]
-        except OSError:  # without a sandbox, a submission can kill its parent: then there is another one
+        except OSError:  # without a sandbox, a submission can kill its parent: start a new one
             self._close_process()
             self._open()
             pid = self._ask(request, [theirs.fileno(), write])["pid"]
@@ -120,7 +120,7 @@ class ForkServer:
             except OSError:  # died with its fork server, or is about to
                 self._close_process()
                 return Ending()
-            if answer["used"]:  # what one submission left in the sandbox is not for the next one
+            if answer["used"]:  # what one submission left in the sandbox must not reach the next
                 self._close_process()
             return Ending(answer["status"], answer["killed"])
 
@@ -156,7 +156,7 @@ class ForkServer:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             code = process.wait()
-            if self.sandbox and code > 128:  # as bubblewrap and shells tell a signal
+            if self.sandbox and code > 128:  # how bubblewrap and shells report a signal
                 code = 128 - code
             return Ending(-code if code < 0 else code << 8, killed)
 
@@ -164,10 +164,10 @@ class ForkServer:
 
     def _close_process(self) -> None:
         if self.process is not None:
-            self.process.kill()  # it may be in the middle of an import, and has no worker left to end
+            self.process.kill()  # it may be in the middle of an import, and no worker is left to end
             self.process.wait()
             with contextlib.suppress(OSError):
-                while self.control.recv(1 << 16):  # until the one inside bubblewrap has followed
+                while self.control.recv(1 << 16):  # until the process inside bubblewrap has ended, too
                     pass
             self.control.close()
             self.process = None

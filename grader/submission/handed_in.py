@@ -1,6 +1,6 @@
-"""Who has handed in what: folders or zip files, one for each student, named as platforms name them.
+"""Submissions as they were handed in: one folder or zip file per student, named as platforms name them.
 
-Of a folder or zip only model.py and sampler.py are taken, wherever in it they lie, if each is there once.
+From each, only model.py and sampler.py are taken, wherever they are inside, provided that each is there only once.
 """
 
 import csv
@@ -14,13 +14,13 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from grader.submission.sources import FILES, MOST, read_sources, why_missing
 
-DEPTH = 4  # folders within folders that are looked into
+DEPTH = 4  # levels of nested folders that are searched
 JUNK = ("__MACOSX",)
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """One student's work. `problem` says why nothing of it can be graded."""
+    """One student's work. `problem` says why it can't be graded."""
 
     student: str
     place: Path
@@ -29,10 +29,10 @@ class HandedIn:
 
 
 def find(folder: Path, roster: Path | None = None) -> list[HandedIn]:
-    """All submissions in a folder, by name; with a roster also those who are missing.
+    """All submissions in a folder, by name; with a roster, also students without one.
 
     Raises:
-        UserError: there is no such folder, nothing in it, or the roster can't be read
+        UserError: the folder is missing or empty, or the roster can't be read
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
@@ -69,7 +69,7 @@ def _by_roster(found: dict[str, Path], roster: Path) -> list[HandedIn]:
         if student in ("", ".", "..") or "/" in student:
             raise UserError(f"{roster}: student {student!r}: expected the name of a folder")
         about = {k: v or "" for k, v in row.items() if k and k != "student"}
-        # platforms add numbers and dates to the name
+        # platforms add numbers and dates to names
         matching = [name for name in left if name == student] or [name for name in left if student in name]
         if len(matching) > 1:
             raise UserError(f"{roster}: {student} is part of {matching[0]} and of {matching[1]}; expected one of them")
@@ -81,7 +81,7 @@ def _by_roster(found: dict[str, Path], roster: Path) -> list[HandedIn]:
 
 
 def unpack(work: HandedIn, target: Path) -> str:
-    """Copy the two files into `target`, which then holds nothing else; returns why that is not possible, or ''."""
+    """Copy the two files into `target`, which then holds nothing else; returns the reason if that fails, else ''."""
     if work.problem:
         return work.problem
     try:
@@ -89,7 +89,7 @@ def unpack(work: HandedIn, target: Path) -> str:
     except UserError as error:
         return str(error)
     if target.is_dir() and read_sources(target) == sources:
-        return ""  # a job of an earlier sitting may be reading it
+        return ""  # a job from an earlier sitting may be reading it
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for name, source in sources.items():
@@ -99,13 +99,13 @@ def unpack(work: HandedIn, target: Path) -> str:
 
 
 def find_assignment(place: Path) -> Path:
-    """The folder in which the files lie: `assignment/` of a checkout, or the top; else they have to be looked for."""
+    """The folder with the files: `assignment/` of a checkout, or the top; otherwise they have to be searched for."""
     likely = (place / "assignment", place)
     return next((folder for folder in likely if any((folder / name).exists() for name in FILES)), place)
 
 
 def take(place: Path, target: Path) -> str:
-    """Copy them into `target`, a new folder; returns why that is not possible, or ''."""
+    """Copy them into `target`, a new folder; returns the reason if that fails, else ''."""
     sources = read_sources(find_assignment(place))
     if not sources:
         return unpack(HandedIn("", place), target)
@@ -155,7 +155,7 @@ def _from_zip(file: Path) -> dict[str, bytes]:
 
 
 def _only(places: dict[str, list[PurePosixPath]]) -> dict[str, PurePosixPath]:
-    """The one place of each file. Raises UserError where there are several, or no file at all."""
+    """The one place of each file. Raises UserError if there are several, or no file at all."""
     for name, found in places.items():
         if len(found) > 1:
             raise UserError(f"{name} is there {len(found)} times: {found[0]} and {found[1]}; expected one")

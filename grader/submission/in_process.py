@@ -13,7 +13,7 @@ from grader.worker.probes import PROBES, Session
 
 
 class InProcessSubmission:
-    """Answers the same requests as a Submission; exceptions come out as they are, so a debugger stops there."""
+    """Answers the same requests as a Submission; exceptions pass through unchanged, so a debugger stops there."""
 
     trusted = False
 
@@ -21,7 +21,7 @@ class InProcessSubmission:
         self.path, self.device, self.sources = path, device, read_sources(path)
         for name in ("model", "sampler"):
             sys.modules.pop(f"assignment.{name}", None)
-        # the files where they are, so that breakpoints set in an editor hold; the given code stays ours
+        # the files in place, so that breakpoints set in an editor work; the given code stays ours
         self.path_before = list(assignment.__path__)
         assignment.__path__[:] = [str(path.resolve()), *self.path_before]
         self.answer: Answer | None = None

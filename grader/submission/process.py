@@ -1,4 +1,4 @@
-"""The student's code as the judge sees it: another process, which answers probes or fails to in a known way."""
+"""The student's code as the judge sees it: another process, which answers probes or fails in a known way."""
 
 import os
 import secrets
@@ -39,21 +39,21 @@ Answer = Callable[[dict[str, Any], dict[str, Tensor]], Tensor]
 class Submission:
     """A folder's model.py and sampler.py, copied beside pristine given code, behind a process boundary.
 
-    A worker is started with the first request. One that died or was killed is replaced at the next request; networks
-    that were built in it are gone, so a check builds its own.
+    A worker starts with the first request. One that died or was killed is replaced at the next request; the networks
+    built in it are gone, so each check builds its own.
     """
 
     def __init__(self, path: Path, fork_server: ForkServer, *, device: str) -> None:
         self.path, self.fork_server, self.device, self.trusted = path, fork_server, device, fork_server.trusted
-        # read once: what is judged can't be changed while it is judged
+        # read once: a submission can't be changed while it is judged
         self.sources = read_sources(path)
-        self.folder: Path | None = None  # of the worker under way
+        self.folder: Path | None = None  # of the running worker
         self.process: Process | None = None
         self.requests = 0
         self.printed = ""
 
     def take_printed(self) -> str:
-        """What the student's code printed since this was last asked, cut at 64 KiB."""
+        """The student's output since the last call, cut at 64 KiB."""
         printed, self.printed = self.printed, ""
         return printed
 
@@ -61,11 +61,11 @@ class Submission:
         self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
         **arguments: Any,
     ) -> Reply:  # fmt: skip
-        """Have a probe run. Raises SubmissionFailed where no good answer comes within `seconds`."""
+        """Run a probe in the worker. Raises SubmissionFailed if no valid answer comes within `seconds`."""
         if self.process is None:
-            # a folder of its own, so that nothing an earlier worker wrote is there
+            # a new folder, so that nothing an earlier worker wrote is in it
             self.folder = Path(tempfile.mkdtemp(prefix="submission-", dir=self.fork_server.home.path))
-            self.folder.chmod(0o755)  # its parent lets nobody in but the worker
+            self.folder.chmod(0o755)  # only the worker can enter its parent folder
             lay_out(self.sources, self.folder)
             self.process = self.fork_server.spawn(self.folder, self.device, threads=torch.get_num_threads())
         self.process.printed.clear()
@@ -75,13 +75,13 @@ class Submission:
             raise self._ended(error) from error
         except BaseException as error:
             if not isinstance(error, SubmissionFailed) or isinstance(error, TimedOut):
-                self.stop()  # also when the judge is interrupted or fails: half a conversation can't be gone on with
+                self.stop()  # also when the judge is interrupted or fails: half a conversation can't be resumed
             raise
 
     def _converse(self, probe: str, seconds: float, tensors: dict, answer: Answer | None, arguments: dict) -> Reply:
         deadline = time.monotonic() + seconds
         self.requests += 1
-        name = f"{self.requests}-{secrets.token_hex(8)}"  # an answer to another request is none to this one
+        name = f"{self.requests}-{secrets.token_hex(8)}"  # so an answer to another request is recognised
         request = wire.pack({"id": name, "probe": probe, "arguments": arguments}, tensors)
         self._send(request, deadline, probe, seconds)
         while True:
@@ -93,7 +93,7 @@ class Submission:
             if "ask" in values and answer is not None:
                 check_question(values["ask"], back)
                 eps = answer(values["ask"], back)
-                if time.monotonic() >= deadline:  # it may have had its next question ready at once
+                if time.monotonic() >= deadline:  # a worker that keeps asking must not outlive its deadline
                     raise TimedOut(f"no answer within {seconds:.0f} s ({probe})")
                 self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
                 continue
@@ -106,7 +106,7 @@ class Submission:
             return Reply(values["values"], back)
 
     def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
-        """Until the socket is ready; meanwhile take in what is printed, or a full pipe would block the worker."""
+        """Wait until the socket is ready; meanwhile read the output, as a full pipe would block the worker."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.sock, event)
             selector.register(self.process.output, selectors.EVENT_READ)
@@ -121,8 +121,8 @@ class Submission:
                     raise TimedOut(f"no answer within {seconds:.0f} s ({probe})", output=output)
 
     def _drain(self) -> bool:
-        """Take in what was printed, keep the first 64 KiB; False once the pipe is closed."""
-        for _ in range(64):  # and not for ever: someone may print faster than we read
+        """Read what was printed, keep the first 64 KiB; False once the pipe is closed."""
+        for _ in range(64):  # not forever: a submission may print faster than we read
             try:
                 data = os.read(self.process.output, 1 << 16)
             except BlockingIOError:
@@ -149,7 +149,7 @@ class Submission:
         return bytes(data)
 
     def _ended(self, error: Exception) -> SubmissionFailed:
-        """The worker died, or spoke nonsense; say how."""
+        """The worker died or sent nonsense: the failure that describes it."""
         if isinstance(error, wire.WireError):
             self.stop()
             return Raised(f"the submission's process sent {error}")
@@ -168,7 +168,7 @@ class Submission:
         return Raised(f"the submission ended its process (exit code {code})", output=output)
 
     def stop(self) -> Ending:
-        """End the worker and all that belongs to it; returns how it had ended."""
+        """End the worker and everything that belongs to it; returns how it ended."""
         if self.process is None:
             return Ending()
         process, self.process = self.process, None
@@ -183,7 +183,7 @@ class Submission:
 
 
 def lay_out(sources: dict[str, bytes], folder: Path) -> None:
-    """In an empty folder: the given code and the submission's files, and nothing else."""
+    """Put the given code and the submission's files into an empty folder, and nothing else."""
     clean = folder / "assignment"
     shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "assignment" / "__init__.py", clean)
@@ -192,7 +192,7 @@ def lay_out(sources: dict[str, bytes], folder: Path) -> None:
 
 
 def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
-    """What the worker says of an exception → the judge's own. Trusts none of its types."""
+    """The worker's report of an exception → the judge's own exception. Trusts none of the types in it."""
     try:
         kind, name, message = (str(error[k])[:LONGEST] for k in ("kind", "type", "message"))
         frames = [
@@ -205,7 +205,7 @@ def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
     trace = "\n".join(f"  {file}:{line}: {code}" for file, line, code in frames)
     first_line = message.strip().splitlines()[0][:300] if message.strip() else ""
     about = {"location": location, "trace": trace, "output": output}
-    if kind == "grader" and trusted:  # said by a stranger's process, it proves nothing
+    if kind == "grader" and trusted:  # from an untrusted process it proves nothing
         raise GraderFault(f"{name}: {message}")
     if kind == "contract":
         return Raised(message, **about)

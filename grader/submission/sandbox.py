@@ -1,7 +1,7 @@
-"""A sandbox around whatever runs a submission's code: bubblewrap, where it is installed and allowed to work.
+"""A sandbox around everything that runs a submission's code: bubblewrap, where it is installed and allowed to work.
 
-Inside there is no network, no process but its own, and no file but the system's, Python's, and this project's given
-code, all read-only; in SCRATCH one may write. Imports no torch, as it is needed before that.
+Inside there is no network, no other process, and no file but the system's, Python's, and this project's given code, all
+read-only; only SCRATCH is writable. Imports no torch, as it is needed before that.
 """
 
 import functools
@@ -26,14 +26,14 @@ SYSTEM = (
     "/sys/devices/system/cpu", "/sys/devices/system/node",
 )  # fmt: skip
 OURS = ("grader/__init__.py", "grader/worker", "assignment/__init__.py", "assignment/ddpm")
-# what of the environment a submission may see; the rest can hold secrets, such as the tokens of a CI
+# the environment variables that a submission may see; others can hold secrets, such as a CI's tokens
 ENVIRONMENT = ("PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 ENVIRONMENT_OF = ("LC_", "PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH_", "PYTORCH_")
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """`version` of bubblewrap, empty where there is none, and `why_not` then says the reason."""
+    """`version` of bubblewrap, empty if there is no sandbox; then `why_not` gives the reason."""
 
     version: tuple[int, ...] = ()
     why_not: str = "not asked for"
@@ -50,10 +50,10 @@ class Sandbox:
         self, command: Iterable[str], *, at: Path, readable: Iterable[Path] = (), writable: Iterable[Path] = (),
         hidden: Iterable[Path] = (), scratch_mib: int, gpu: bool = False, users: bool = False,
     ) -> list[str]:  # fmt: skip
-        """The command line that runs `command` inside, in the folder `at`; as it is where there is no sandbox.
+        """The command line that runs `command` inside, in the folder `at`; unchanged if there is no sandbox.
 
-        Files keep their paths. The command is process 1 of the sandbox: when it ends, all others inside do. With
-        `users` it may hand its children to other users (`own_user`), where the judge is root.
+        Files keep their paths. The command is process 1 of the sandbox: when it ends, all others inside end. With
+        `users` it may run its children as other users (`own_user`), if the judge is root.
         """
         if not self:
             return list(command)
@@ -70,7 +70,7 @@ class Sandbox:
         words += ["--remount-ro", "/dev"]
         shown = [*map(Path, SYSTEM), *([Path("/sys")] if gpu else []), *python_folders(), *readable]
         binds = [("--ro-bind", path) for path in shown if path.exists()] + [("--bind", path) for path in writable]
-        # bubblewrap would make them for the judge's user alone
+        # bubblewrap would create them for the judge's user only
         parents = {parent for _, path in binds for parent in path.parents if parent != Path("/")}
         for parent in sorted(parents):
             words += ["--dir", str(parent)]
@@ -81,12 +81,12 @@ class Sandbox:
         size = ["--size", str(scratch_mib << 20)] if self.version >= (0, 7) else []
         words += [*size, "--perms", "1777", "--tmpfs", str(SCRATCH), "--remount-ro", "/", "--chdir", str(at)]
         words += ["--setenv", "HOME", str(SCRATCH), "--setenv", "TMPDIR", str(SCRATCH)]
-        words += ["--setenv", "LOGNAME", "submission"]  # torch.compile asks, and no list of users is there
+        words += ["--setenv", "LOGNAME", "submission"]  # torch.compile asks for it, and there is no list of users
         return [*words, "--", *command]
 
 
 def python_folders() -> list[Path]:
-    """Where this Python and its packages are."""
+    """The folders of this Python and its packages."""
     folders = [
         Path(sys.base_prefix), Path(os.path.realpath(sys.executable)).parent.parent, Path(sys.prefix),
         Path(site.getusersitepackages()), *map(Path, os.environ.get("LD_LIBRARY_PATH", "").split(":")),
@@ -95,13 +95,13 @@ def python_folders() -> list[Path]:
 
 
 def ready_made() -> list[Path]:
-    """Where the installed packages are that a submission may not build upon."""
+    """The folders of installed packages that a submission may not use."""
     found = (importlib.util.find_spec(name) for name in READY_MADE)
     return [Path(folder) for spec in found if spec for folder in spec.submodule_search_locations or ()]
 
 
 def our_code() -> list[Path]:
-    """What of this project the worker needs; neither reference, tests, data nor results."""
+    """The parts of this project that the worker needs; not the reference, tests, data or results."""
     return [ROOT / name for name in OURS]
 
 
@@ -110,7 +110,7 @@ def find_sandbox(kind: str) -> Sandbox:
     """The sandbox of this machine.
 
     Args:
-        kind: `auto` takes it where it works, `required` insists, `none` goes without
+        kind: `auto` uses one if it works, `required` insists on it, `none` goes without
     Raises:
         GraderFault: `required`, and there is none
     """
@@ -130,7 +130,7 @@ def _try() -> Sandbox:
         found = Sandbox(tuple(int(part) for part in said.split()[-1].split(".")), "")
     except (ValueError, IndexError):
         return Sandbox(why_not=f"bwrap --version says {said!r}")
-    # as another user, where the judge is root: are Python's library and our code to be read? Without its packages
+    # as another user, if the judge is root: can Python's library and our code be read? Without site-packages
     trial = f"import os, resource; user = {user_for(0)}\nif user: os.setgroups([]); os.setgid(user); os.setuid(user)\n"
     trial += f"open({str(ROOT / 'grader' / 'worker' / '__main__.py')!r}).close(); os.listdir({sys.prefix!r})"
     command = found.wrap([sys.executable, "-S", "-c", trial], at=ROOT, readable=our_code(), scratch_mib=1, users=True)
@@ -142,11 +142,11 @@ def _try() -> Sandbox:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment for what runs a submission."""
+    """The environment for processes that run a submission."""
     kept = {k: v for k, v in os.environ.items() if k in ENVIRONMENT or k.startswith(ENVIRONMENT_OF)}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def user_for(process: int) -> int | None:
-    """Where the judge is root: a user's number that nobody else has, so that limits count for it alone."""
+    """If the judge is root: a user id that nobody else has, so that limits count for it alone."""
     return 40_000 + process % 20_000 if os.getuid() == 0 else None

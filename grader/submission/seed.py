@@ -1,4 +1,4 @@
-"""Which seed the judge draws its inputs from: a public one for students, a secret one where points are given."""
+"""The seed of the judge's inputs: public for students, secret where points count."""
 
 import hashlib
 import hmac
@@ -13,12 +13,12 @@ DRAW = "draw"
 
 
 def choose_seed(submission: Path, given: int | None, secret: str | None) -> tuple[int, str]:
-    """The seed, and in a word where it is from.
+    """The seed, and in a word where it comes from.
 
     Args:
         given: the seed itself, or None
-        secret: `draw` for a fresh one, or the path of a file. From the file's content and the submission follows a seed
-            that nobody foresees, another one for each submission, and the same when it is graded again.
+        secret: `draw` for a fresh one, or the path of a file. The file's content and the submission determine a seed
+            that nobody can predict, different for each submission, and the same when it is graded again.
     Raises:
         UserError: both are given, or the file can't be read or is too short to be a secret
     """

@@ -1,15 +1,15 @@
-"""The two files of a submission, and nothing else of its folder."""
+"""The two files of a submission; nothing else in its folder counts."""
 
 import hashlib
 import os
 from pathlib import Path
 
 FILES = ("model.py", "sampler.py")
-MOST = 1 << 20  # bytes; the longest right answer of the bank has 8 thousand
+MOST = 1 << 20  # bytes; the longest right answer of the bank has 8,000
 
 
 def read_sources(folder: Path) -> dict[str, bytes]:
-    """File → source, of those that are there and may be read."""
+    """File → source, for those that exist and can be read."""
     return {name: (folder / name).read_bytes() for name in FILES if not why_missing(folder / name)}
 
 

@@ -1,4 +1,4 @@
-"""Folders for submissions under the system's temporary folder, which outlive neither us nor a kill -9 for long."""
+"""Folders for submissions in the system's temporary folder, removed when we end, and soon after a kill -9."""
 
 import contextlib
 import fcntl
@@ -12,12 +12,12 @@ PREFIX, LOCK = "grading-", ".lock"
 
 
 class TemporaryFolder:
-    """A folder that exists until `close`. One whose owner was killed is removed by the next one that is made."""
+    """A folder that exists until `close`. If its owner was killed, the next TemporaryFolder removes it."""
 
     def __init__(self) -> None:
         _remove_abandoned(Path(tempfile.gettempdir()))
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-        # locked before it bears its name, so nobody ever finds it unlocked while we live
+        # locked before it gets its name, so nobody finds it unlocked while we live
         early = self.path / f"{LOCK}-"
         self.lock = os.open(early, os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -40,7 +40,7 @@ def _remove_abandoned(parent: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """A folder with all that is in it, as deep and as forbidden as a submission may have made it."""
+    """Remove a folder and everything in it, however deep and unreadable a submission has made it."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():

@@ -1,4 +1,4 @@
-"""What the checks of all levels start from. A pytest plugin, registered by conftest.py."""
+"""Fixtures shared by all levels. A pytest plugin, registered by conftest.py."""
 
 import platform
 import sys
@@ -87,7 +87,7 @@ class Training(NamedTuple):
 
 
 class Trainings:
-    """The finished trainings that the levels judge, one for each configuration."""
+    """The finished trainings that the levels judge, one per configuration."""
 
     def __init__(self, judge: Judge, submission: Any, seed: int, options: Any) -> None:
         self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
@@ -115,7 +115,7 @@ def trainings(judge: Judge, submission: Any, seed: int, request: pytest.FixtureR
 
 @pytest.fixture
 def with_progress(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager]:
-    """Within `with with_progress():` progress is shown, on lines of its own: pytest would keep it to itself."""
+    """Within `with with_progress():` progress is shown, on its own lines; pytest would capture it."""
 
     @contextmanager
     def shown() -> Iterator[None]:
@@ -128,19 +128,19 @@ def with_progress(request: pytest.FixtureRequest) -> Callable[[], AbstractContex
 
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Path:
-    """Where pictures go."""
+    """The folder for pictures."""
     return request.config.option.figures
 
 
 @pytest.fixture
 def measured() -> dict[str, Any]:
-    """What a test measured; goes into results.json."""
+    """What a test measured, for results.json."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def draw(judge: Judge, figures: Path) -> Callable:
-    """Draw and show what no verdict depends on: where there is no room for it that is said, and nothing else."""
+    """Draw and show a picture on which no verdict depends; one that can't be written is reported as left out."""
 
     def draw(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
         try:
@@ -154,10 +154,10 @@ def draw(judge: Judge, figures: Path) -> Callable:
 
 
 def unless_a_stub(once: Once) -> None:
-    """Raises NotImplementedYet where the starter's stub still stands: an unwritten answer is no right one."""
+    """Raises NotImplementedYet if the starter's stub is still there: an unwritten answer is not a right one."""
     try:
         once()
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed):
-        pass  # for other checks to say
+        pass  # other checks report it

@@ -1,4 +1,4 @@
-"""What the checks of a network start from: a built one, one that keeps the contract, one that was overfitted.
+"""Fixtures for checks of a network: one built, one that keeps the contract, one that was overfitted.
 
 A pytest plugin, registered by conftest.py.
 """
@@ -41,7 +41,7 @@ def config(settings: Config) -> ModelConfig:
 
 @pytest.fixture(scope="session")
 def other_config(config: ModelConfig) -> ModelConfig:
-    """Colour, 32×32, and few steps: what is hard-coded shows."""
+    """Colour, 32×32, and few steps: exposes what is hard-coded."""
     return replace(config, image_channels=3, image_size=32, num_timesteps=50)
 
 
@@ -55,7 +55,7 @@ def build(submission: Submission, pace: Pace, seed: int, model_file: bytes) -> A
 
 @pytest.fixture(scope="session")
 def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
-    """The least that the later checks need: it builds, and answers in the shape of x."""
+    """The minimum for the later checks: it builds, and answers in the shape of x."""
 
     def look() -> None:
         network = build(config)
@@ -68,7 +68,7 @@ def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
 
 @pytest.fixture
 def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
-    """A freshly built network, where the contract is kept."""
+    """A freshly built network, if the contract is kept."""
     try:
         contract_kept()
     except NotImplementedYet:
@@ -80,13 +80,13 @@ def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
 
 @pytest.fixture
 def perturbed(network: Network) -> Network:
-    """The same with random noise on all trainable parameters: zero-initialised layers are right, and would hide all."""
+    """The same with noise on all trainable parameters: zero-initialised layers are right, but would hide everything."""
     return network.perturb()
 
 
 @pytest.fixture
 def steady(perturbed: Network) -> Network:
-    """The same, where it answers twice the same: else no two answers can be compared."""
+    """The same, if it answers the same twice: else no two answers can be compared."""
     x, t = perturbed.noise(2, "steady")
     off = conditioning.difference(perturbed(x, t, seed=1), perturbed(x, t, seed=2))
     if not off <= conditioning.SAME:
@@ -114,7 +114,7 @@ def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) 
 
 @pytest.fixture
 def trained(network: Network, overfit_run: Once) -> overfit.Trained:
-    """What the overfit run left, for the checks that look at a trained network."""
+    """The result of the overfit run, for checks of a trained network."""
     try:
         return overfit_run()
     except (CheckFailed, SubmissionFailed) as error:

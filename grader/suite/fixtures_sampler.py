@@ -1,4 +1,4 @@
-"""What the checks of level 4 start from. A pytest plugin, registered by conftest.py."""
+"""Fixtures for level 4. A pytest plugin, registered by conftest.py."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from grader.student.sampler import Sampler, Trace
 from grader.submission.process import Submission
 from grader.submission.sources import why_missing
 
-STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each step that is measured
+STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each measured step
 TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
 
 
@@ -47,7 +47,7 @@ def build_sampler(submission: Submission, pace: Pace, seed: int, sampler_file: b
 
 @pytest.fixture(scope="session")
 def sampling_kept(build_sampler: Any) -> Once:
-    """The least that the later checks of whole samplings need: sample answers in the shape that was asked for."""
+    """The minimum for checks of whole samplings: sample returns the requested shape."""
 
     def look() -> None:
         build_sampler(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
@@ -57,7 +57,7 @@ def sampling_kept(build_sampler: Any) -> Once:
 
 @pytest.fixture(scope="session")
 def step_kept(build_sampler: Any) -> Once:
-    """The least that the checks of single steps need: p_sample answers in the shape of x_t."""
+    """The minimum for checks of single steps: p_sample returns the shape of x_t."""
 
     def look() -> None:
         x = torch.zeros(2, 1, 8, 8)
@@ -77,14 +77,14 @@ def waiting_for(once: Once, what: str) -> None:
 
 @pytest.fixture
 def whole(build_sampler: Any, sampling_kept: Once) -> Any:
-    """Builds samplers of which sample answers in the right shape."""
+    """Builds samplers, if their `sample` returns the right shape."""
     waiting_for(sampling_kept, "sample")
     return build_sampler
 
 
 @pytest.fixture
 def single(build_sampler: Any, step_kept: Once) -> Any:
-    """Builds samplers of which p_sample answers in the right shape."""
+    """Builds samplers, if their `p_sample` returns the right shape."""
     waiting_for(step_kept, "p_sample")
     return build_sampler
 
@@ -96,7 +96,7 @@ def long_trace_once(build_sampler: Any, long: Schedule, seed: int) -> Once:
 
 @pytest.fixture
 def long_trace(whole: Any, long_trace_once: Once) -> Trace:
-    """One sampling over all steps of the configuration, recorded; several checks look at it."""
+    """One recorded sampling over all steps of the configuration; several checks use it."""
     return long_trace_once()
 
 
@@ -126,5 +126,5 @@ def steps(single: Any, measured_steps: Once) -> tuple[list[Step], list[Step]]:
 
 
 def silence(x: Tensor, t: Tensor) -> Tensor:
-    """A network that sees no noise."""
+    """A network that predicts no noise."""
     return torch.zeros_like(x)

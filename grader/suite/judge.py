@@ -1,4 +1,4 @@
-"""The judge of a run: a plugin of pytest that owns the workers and the results, and turns outcomes into verdicts."""
+"""The judge of a run: a pytest plugin that owns the workers and the results, and turns outcomes into verdicts."""
 
 import platform
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from grader.worker.limits import describe
 
 
 class Judge:
-    """Owns the worker's fork server and the results of a run."""
+    """Owns the workers' fork server and the results of a run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -42,7 +42,7 @@ class Judge:
         return shared_fork_server(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
 
     def pace(self, settings: Any, device: str) -> Any:
-        """The reference's times on this machine."""
+        """How fast the reference runs on this machine."""
         from grader.student import deadlines  # imports torch
 
         if self.in_process:
@@ -51,13 +51,13 @@ class Judge:
         return deadlines.remembered(settings, lambda: self._fork_server(fork=fork, trusted=True), device)
 
     def fork_server_for(self, device: str) -> ForkServer:
-        """One whose workers can use the device: CUDA does not survive a fork."""
+        """A fork server whose workers can use the device: CUDA does not survive a fork."""
         if device != "cpu" and self.fork_server.fork:
             self.fork_server = self._fork_server(fork=False)
         return self.fork_server
 
     def guards(self, device: str) -> list[str]:
-        """What was in force between the submission and the rest of the machine."""
+        """The protection between the submission and the rest of the machine, in words."""
         if self.in_process:
             return []
         limits = self.fork_server.limits
@@ -65,11 +65,11 @@ class Judge:
         return ["process boundary", "deadlines", *own, str(self.fork_server.sandbox), describe(limits, device)]
 
     def inform(self, name: str, says: str) -> None:
-        """Something about the submission that gives no points."""
+        """Record something about the submission that earns no points."""
         self.results.information[name] = says
 
     def show(self, picture: Path, title: str, alt: str) -> None:
-        """A picture for the reports; it lies beside results.json. `alt` says what is to be seen, for who can't."""
+        """Add a picture to the reports; it is stored beside results.json. `alt` describes it in words."""
         self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -104,12 +104,12 @@ class Judge:
             self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
             return  # pytest shows it as it is
         if check.verdict != "passed":
-            report.outcome = "failed"  # never skipped: what was not judged has not passed
+            report.outcome = "failed"  # never skipped: a check that was not judged has not passed
             report.longrepr = details(check)
             report.verdict = check.verdict
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple | None:
-        verdict = getattr(report, "verdict", None)  # also of a fixture, which pytest would call an error of ours
+        verdict = getattr(report, "verdict", None)  # also from a fixture, which pytest would report as our own error
         if verdict is None:
             return None
         return ("not judged", "N", "NOT JUDGED") if verdict == "not_judged" else ("failed", "F", verdict.upper())

@@ -1,4 +1,4 @@
-"""The grader's options of pytest: a plugin (see pyproject.toml), as they are read before conftest.py is found."""
+"""The grader's pytest options: a plugin (see pyproject.toml), as options are read before conftest.py is found."""
 
 from pathlib import Path
 
@@ -20,5 +20,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})
     add("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
     add("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
-    add("--in-process", action="store_true", help="no second process, for a debugger; advisory only")
-    add("--details", action="store_true", help="everything about every check that did not pass")
+    add("--in-process", action="store_true", help="run the submission in this process, for a debugger; advisory only")
+    add("--details", action="store_true", help="show everything about every check that did not pass")

@@ -1,4 +1,4 @@
-"""Pictures for people: samples beside real images, FID among its bands, losses by epoch and by t, errors of steps."""
+"""Pictures for the report: samples beside real images, FID in its bands, losses by epoch and by t, errors of steps."""
 
 import math
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from grader.student.training_log import Epoch
 
 SHOWN = 40  # samples, and as many real images
 HALF = 8  # columns of each
-SIZE, DPI = (5.25, 3.2), 160  # few inches, so that letters are large enough on a phone
+SIZE, DPI = (5.25, 3.2), 160  # in inches; small, so that letters are large enough on a phone
 SAMPLES_ALT = "A grid: on the left images that the network has drawn, on the right real ones"
 
 
 def save_samples(samples: Tensor, real: Tensor, path: Path) -> Path:
-    """Samples (N, C, H, W) in [-1, 1] on the left, real uint8 images on the right, a white column between."""
+    """Samples (N, C, H, W) in [-1, 1] on the left, real uint8 images (M, C, H, W) on the right, white in between."""
     rows = min(SHOWN, len(samples), len(real)) // HALF
     left, right = samples[: rows * HALF], to_float(real[: rows * HALF])
     blank = torch.ones_like(left[:1])
@@ -35,7 +35,7 @@ def save_samples(samples: Tensor, real: Tensor, path: Path) -> Path:
 
 
 def label_log(axis: Any) -> None:
-    """Plain numbers on a logarithmic axis, no more than there is room for."""
+    """Plain numbers on a logarithmic axis, only as many as fit."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     low, high = axis.get_view_interval()
@@ -47,7 +47,7 @@ def label_log(axis: Any) -> None:
 def save_bands(
     fid: float, real: dict[str, float], reference: Sequence[float], limit: float, drawing: Drawing, path: Path
 ) -> Path:
-    """The FID of a submission on a line with that of real images (`mean`, `sd`), of the reference, and the limit."""
+    """The FID of a submission on an axis with that of real images (`mean`, `sd`), of the reference, and the limit."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(SIZE[0], 2.1), dpi=DPI, layout="constrained")
@@ -68,7 +68,7 @@ def save_bands(
 
 
 def save_loss_by_t(found: Comparison, edges: list[int], path: Path) -> Path:
-    """How much of the loss is lost or won against the reference, for each bin of t, with its standard error."""
+    """The loss relative to the reference's, for each bin of t, with its standard error."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -88,7 +88,7 @@ def save_loss_by_t(found: Comparison, edges: list[int], path: Path) -> Path:
 
 
 def save_loss_curve(log: list[Epoch], reference: Sequence[tuple[float, float]], path: Path) -> Path:
-    """Losses by epoch, and what the reference's validation loss was after (epoch, loss)."""
+    """Losses by epoch, and the reference's validation losses as (epoch, loss)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
@@ -108,7 +108,7 @@ def save_loss_curve(log: list[Epoch], reference: Sequence[tuple[float, float]], 
 
 
 def curve_in_words(log: list[Epoch], reference: Sequence[tuple[float, float]]) -> str:
-    """What `save_loss_curve` shows."""
+    """What `save_loss_curve` shows, in words."""
     first, last, best = log[0], log[-1], min(log, key=lambda row: row.validation)
     stood = f"; the reference's was {reference[-1][1]:.4f} after epoch {reference[-1][0]:g}" if reference else ""
     return (
@@ -121,9 +121,9 @@ def curve_in_words(log: list[Epoch], reference: Sequence[tuple[float, float]]) -
 def save_step_errors(found: list[StepError], path: Path) -> Path:
     """Errors of mean and standard deviation by t, on a log scale, each with its limit as a dashed line.
 
-    By Pillow: importing matplotlib would take half as long as judging a sampler does.
+    With Pillow: importing matplotlib would take half as long as judging a sampler.
     """
-    width, height, scale = 840, 500, 2  # drawn larger and made smaller, so that lines are smooth
+    width, height, scale = 840, 500, 2  # drawn larger and scaled down, for smooth lines
     left, top, right, bottom = (scale * edge for edge in (110, 90, 820, 410))
     image = Image.new("RGB", (scale * width, scale * height), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(scale * 22)

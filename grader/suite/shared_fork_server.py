@@ -1,4 +1,4 @@
-"""The fork servers of this process: one for each way to run submissions, shared by all its gradings."""
+"""The fork servers of this process: one for each way to run submissions, shared by all of its gradings."""
 
 import atexit
 from functools import cache
@@ -10,7 +10,7 @@ from grader.submission.sandbox import find_sandbox
 
 @cache
 def shared_fork_server(*, fork: bool, sandbox: str = "auto", trusted: bool = False) -> ForkServer:
-    """One for all the gradings of this process; it ends with it. Raises GraderFault as `find_sandbox` does."""
+    """One for all gradings of this process; it ends with the process. Raises GraderFault as `find_sandbox` does."""
     fork_server = ForkServer(fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted)
     atexit.register(fork_server.close)
     return fork_server

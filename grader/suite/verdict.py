@@ -1,4 +1,4 @@
-"""From what a check raised to a verdict, and the hints for errors that students often meet."""
+"""From the exception that a check raised to a verdict, and hints for common errors."""
 
 import re
 
@@ -35,11 +35,11 @@ ERROR_HINTS = (
 
 
 class Ours(Exception):
-    """A check itself crashed; nothing may be said about the submission."""
+    """A check itself crashed, which says nothing about the submission."""
 
 
 def apply(check: Check, error: BaseException | None, *, in_process: bool) -> None:
-    """Fill in the check's verdict, message and hint. Raises Ours for an exception that no submission can cause."""
+    """Fill in a check's verdict, message and hint. Raises Ours for an exception that no submission can cause."""
     if error is None:
         check.verdict, check.message = "passed", ""
     elif isinstance(error, CheckFailed):

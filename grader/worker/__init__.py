@@ -1,1 +1,1 @@
-"""What shares a process with a submission, and all of grader/ that the sandbox shows it; nothing of the judge's."""
+"""Code that shares a process with a submission: all of grader/ that the sandbox shows, and nothing of the judge's."""

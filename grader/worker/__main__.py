@@ -1,8 +1,8 @@
 """The other process: it alone imports a submission's files, and answers the judge's requests.
 
 `python -m grader.worker` is a fork server: it imports torch once and forks a worker for each submission, which takes
-milliseconds instead of seconds. It touches neither an operator nor a GPU before the fork. With --serve it is itself the
-worker, for systems and devices that don't survive a fork.
+milliseconds instead of seconds. Before the fork it uses no operator and no GPU. With --serve it is itself the worker,
+for systems and devices that don't survive a fork.
 """
 
 import argparse
@@ -30,19 +30,19 @@ from grader.worker.limits import Limits
 from grader.worker.probes import PROBES, ContractError, Session, Tensors
 from grader.worker.processes import SCRATCH, adopt_orphans, die_with_parent, end_leftovers, hide_memory, own_user
 
-# what the first backward pass, and the first use of the meta device, import for seconds: done while nobody asks
+# imported by the first backward pass and the first use of the meta device, which takes seconds: done while idle
 WARM = ("sympy", "torch._dynamo")
-IDLE_SECONDS = 2.0  # of quiet before each; a run of a few checks is over by then, and must not wait for an import
-STACK = 12  # frames of a student's traceback that are shown
+IDLE_SECONDS = 2.0  # idle time before each import; a run of a few checks is over by then, and must not wait for one
+STACK = 12  # frames of a student's traceback to show
 CLEAN_FILES = ("assignment/model.py", "assignment/sampler.py")
 
 
 class Line:
-    """The worker's end of the socket; blocking, as only the judge has deadlines."""
+    """The worker's end of the socket; it blocks, as only the judge has deadlines."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.id = ""  # of the request under way, which every answer repeats
+        self.id = ""  # of the current request, repeated in every answer
 
     def send(self, head: dict[str, Any], tensors: Tensors) -> None:
         with contextlib.suppress(Exception):  # the submission may have closed them
@@ -64,13 +64,13 @@ class Line:
         return bytes(data)
 
     def ask(self, facts: dict[str, Any], tensors: Tensors) -> Tensor:
-        """Have the judge answer for a sampler's model."""
+        """Let the judge answer in place of a sampler's model."""
         self.send({"ask": facts}, tensors)
         return self.receive()[1]["eps"]
 
 
 def serve(sock: socket.socket, folder: Path, device: str) -> None:
-    """Answer requests until the judge hangs up."""
+    """Answer requests until the judge closes the connection."""
     line = Line(sock)
     session = Session(device, line.ask)
     while True:
@@ -82,12 +82,12 @@ def serve(sock: socket.socket, folder: Path, device: str) -> None:
         try:
             values, back = PROBES[request["probe"]](session, tensors, **request["arguments"])
             line.send({"values": values}, back)
-        except BaseException as error:  # SystemExit, KeyboardInterrupt, pytest's Skipped: all the student's
+        except BaseException as error:  # SystemExit, KeyboardInterrupt, pytest's Skipped: all from the student
             line.send({"error": explain(error, folder)}, {})
 
 
 def explain(error: BaseException, folder: Path) -> dict[str, Any]:
-    """An exception as data: its kind, and the traceback from the student's first line to the student's last."""
+    """An exception as data: its kind, and the traceback from the student's first line to the last."""
     own = {str(folder / name): Path(name).name for name in CLEAN_FILES}
     frames = list(traceback.extract_tb(error.__traceback__))
     at = [i for i, frame in enumerate(frames) if frame.filename in own]
@@ -109,7 +109,7 @@ def explain(error: BaseException, folder: Path) -> dict[str, Any]:
 
 
 def become_worker(output: int, request: dict[str, Any]) -> None:
-    """Shut the door: the clean folder instead of the project, output into the judge's pipe, and the limits."""
+    """Cut the worker off: the clean folder instead of the project, output into the judge's pipe, and the limits."""
     folder, scratch = Path(request["folder"]), request["scratch"]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -122,28 +122,28 @@ def become_worker(output: int, request: dict[str, Any]) -> None:
     sys.argv = [""]
     assignment.__path__[:] = [str(folder / "assignment")]
     assignment.ddpm.__path__[:] = [str(folder / "assignment" / "ddpm")]
-    # TF32, a GPU's default for convolutions, rounds by the batch's size: 1e-3, as much as some faults make
+    # TF32, a GPU's default for convolutions, rounds differently by batch size: by 1e-3, as much as some faults
     torch.backends.cudnn.allow_tf32 = False
     limits.apply(Limits(**request["limits"]), request["running"], request["device"])
     own_user(request["user"])
-    die_with_parent()  # a new user's process has forgotten it
+    die_with_parent()  # again, as changing the user resets it
     if not request["trusted"]:
         allow_only_own_work()
 
 
 def is_asked(control: socket.socket) -> bool:
-    """Whether the judge wants something, or does so before long."""
+    """Whether the judge sends a request, now or within IDLE_SECONDS."""
     return bool(select.select([control], [], [], IDLE_SECONDS)[0])
 
 
 def end(pid: int, workers: set[int]) -> dict[str, Any]:
-    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; says how it ended."""
-    for _ in range(10):  # a worker that is ending anyway may do so, and its status then tells how
+    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; returns how it ended."""
+    for _ in range(10):  # if it is ending anyway, its own status says how
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             break
         time.sleep(0.005)
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; the latter is macOS's word
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; macOS raises the latter
         os.killpg(pid, signal.SIGKILL)
     if not ended:
         status = os.waitpid(pid, 0)[1]
@@ -153,13 +153,13 @@ def end(pid: int, workers: set[int]) -> dict[str, Any]:
 
 
 def sandbox_is_used() -> bool:
-    """Whether something is left in it that a process leaves behind: files, or shared memory with a name."""
+    """Whether a process has left something in it: files, or named shared memory."""
     tables = [Path("/proc/sysvipc", name) for name in ("shm", "sem", "msg")]
     return bool(os.listdir(SCRATCH)) or any(len(t.read_text().splitlines()) > 1 for t in tables if t.exists())
 
 
 def fork_server(control: socket.socket) -> None:
-    """Fork a worker, or end one, whenever the judge asks; end with the judge, and all workers with it."""
+    """Fork or end workers when the judge asks; end with the judge, and end all workers with it."""
     adopt_orphans()
     hide_memory()
     later, workers = list(WARM), set()
@@ -197,7 +197,7 @@ def enter(sock: socket.socket, output: int, request: dict[str, Any]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        os._exit(code)  # no atexit handlers: they would be the student's
+        os._exit(code)  # no atexit handlers: they could be the student's
 
 
 def main() -> None:
@@ -206,11 +206,11 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, metavar=("SOCKET", "OUTPUT", "REQUEST"), help="be a worker, without a fork")
     args = parser.parse_args()
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the judge's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the judge handles Ctrl-C
     if args.serve:
         number, output, request = args.serve
         sock = socket.socket(fileno=int(number))
-        sock.sendall(b"1")  # imported; the judge's clock may start
+        sock.sendall(b"1")  # torch is imported; the judge's clock may start
         enter(sock, int(output), json.loads(request))
     fork_server(socket.socket(fileno=args.control))
 

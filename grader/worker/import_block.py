@@ -1,4 +1,4 @@
-"""What a submission may not import or read while it runs; grader/checks/own_work.py looks into its source before."""
+"""What a submission may not import or read while it runs; grader/checks/own_work.py scans its source beforehand."""
 
 import sys
 from importlib.abc import MetaPathFinder
@@ -26,7 +26,7 @@ def _audit(event: str, arguments: tuple) -> None:
 
 
 def allow_only_own_work() -> None:
-    """In the worker, before the submission is imported; can't be taken back. Stops accidents and simple cheats only."""
+    """Called in the worker before the submission is imported; irreversible. Stops accidents and simple cheats only."""
     for name in [n for n in sys.modules if is_forbidden(n)]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Block())

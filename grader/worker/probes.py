@@ -1,4 +1,4 @@
-"""What runs beside the student's code: does what the judge asks, returns raw tensors and events, never a verdict.
+"""Probes run beside the student's code: they do what the judge asks, and return tensors and events, never a verdict.
 
 A probe is a function (session, tensors, **arguments) → (values, tensors). Values are JSON; all judging happens
 elsewhere.
@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.diffusion import GaussianDiffusion
 
-# Like the imports above bound before a submission is there: what it later makes of torch's own names is not asked.
+# Like the imports above, bound before a submission is loaded: if it replaces torch's functions, these stay.
 get_rng_state = torch.default_generator.get_state
 run_backward = torch.autograd.Variable._execution_engine.run_backward
 requires_grad_ = Tensor.requires_grad_
@@ -33,7 +33,7 @@ Ask = Callable[[dict[str, Any], Tensors], Tensor]
 
 
 class ContractError(Exception):
-    """The submission lacks something that the contract names; the message says it all."""
+    """The submission breaks the contract; the message is complete without a traceback."""
 
 
 class Adam:
@@ -55,11 +55,11 @@ class Adam:
 
 
 class Session:
-    """What lives from one request to the next: the networks and samplers that were built, by name."""
+    """State kept between requests: the networks and samplers that were built, by name."""
 
     def __init__(self, device: str, ask: Ask) -> None:
         self.device = torch.device(device)
-        self.ask = ask  # how a sampler's model reaches the judge, who answers in its place
+        self.ask = ask  # how a sampler's model reaches the judge, which answers in its place
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, Adam] = {}
         self.samplers: dict[str, Any] = {}
@@ -74,11 +74,11 @@ def probe(function: Callable) -> Callable:
 
 
 def call(student: Callable[..., Any], what: str, *arguments: Any) -> Any:
-    """Call something of the student's; a signature that does not fit is the student's error, not ours."""
+    """Call the student's code; a signature that does not fit is the student's error, not ours."""
     try:
         return student(*arguments)
     except TypeError as error:
-        if error.__traceback__.tb_next is None:  # raised by the call itself, not within
+        if error.__traceback__.tb_next is None:  # raised by the call itself, not inside it
             raise ContractError(f"{what} can't be called as the contract says: {error}") from error
         raise
 
@@ -91,7 +91,7 @@ def find_class(file: str, name: str) -> type:
 
 
 def defaults() -> dict[str, Any]:
-    """Settings of the process that nobody but the judge may change."""
+    """Process-wide settings that only the judge may change."""
     found = {name: get() for name, get in SETTINGS.items()}
     return {name: value if isinstance(value, (bool, int)) else str(value) for name, value in found.items()}
 
@@ -102,7 +102,7 @@ def backward(y: Tensor, cotangent: Tensor) -> None:
 
 
 def describe(y: Any) -> dict[str, Any]:
-    """What came back, for the judge to compare with the contract."""
+    """Facts about an answer, for the judge to compare with the contract."""
     if not isinstance(y, Tensor):
         return {"type": type(y).__name__}
     kind = "Tensor" if type(y) is Tensor else f"{type(y).__module__}.{type(y).__name__}"
@@ -152,7 +152,7 @@ def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> tupl
 def forward(
     session: Session, tensors: Tensors, *, name: str, seed: int = 0, autocast: bool = False, grad: bool = False
 ) -> tuple[dict, Tensors]:
-    """One forward pass in eval mode; also how inputs, generators and defaults are afterwards."""
+    """One forward pass in eval mode: x (B, C, H, W), t (B,) → y, and inputs, generators and defaults afterwards."""
     model = session.networks[name].eval()
     x, t = (tensors[k].to(session.device) for k in ("x", "t"))
     manual_seed(seed)
@@ -174,7 +174,7 @@ def forward(
 
 @probe
 def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
-    """Backward from a random cotangent to x, in train mode, with gradients on as training has them."""
+    """Backward from a random cotangent (B, C, H, W) to x, in train mode, with gradients on as in training."""
     model = session.networks[name].train()
     x = requires_grad_(tensors["x"].to(session.device))
     manual_seed(seed)
@@ -189,9 +189,9 @@ def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[d
 def steps(
     session: Session, tensors: Tensors, *, name: str, seed: int, learning_rate: float, gradients: bool = False
 ) -> tuple[dict, Tensors]:
-    """Optimiser steps on x_t, t, noise (K, B, …), one for each of K; the optimiser goes on from call to call.
+    """K optimiser steps on x_t, t, noise (K, B, …); the optimiser's state is kept between calls.
 
-    `gradients`: also say for every trainable parameter whether a gradient came, was ever non-zero, was always finite.
+    `gradients`: also report for each trainable parameter whether a gradient came, was ever non-zero, was always finite.
     """
     model = session.networks[name].train()
     if name not in session.optimizers:
@@ -216,7 +216,7 @@ def steps(
 
 @probe
 def state(session: Session, tensors: Tensors, *, name: str) -> tuple[dict, Tensors]:
-    """The state dict; entries that share memory are sent apart."""
+    """The state dict; entries that share memory are sent separately."""
     return {}, {k: v.clone() for k, v in session.networks[name].state_dict().items() if isinstance(v, Tensor)}
 
 
@@ -235,7 +235,7 @@ def meta(session: Session, tensors: Tensors, *, config: dict) -> tuple[dict, Ten
         with torch.no_grad():
             y = model(x, t)
     except Exception as error:
-        # what this device can't do at all (.item(), data-dependent shapes) says nothing about the network
+        # operations that this device lacks altogether (.item(), data-dependent shapes) say nothing about the network
         if not isinstance(error, RuntimeError) or "device" not in str(error):
             return {"unsupported": f"{type(error).__name__}: {error}"[:200]}, {}
         raise
@@ -246,7 +246,7 @@ def meta(session: Session, tensors: Tensors, *, config: dict) -> tuple[dict, Ten
 
 
 class AskedModel(nn.Module):
-    """A network that has the judge answer in its place. Its one parameter makes it look like any other."""
+    """A network in whose place the judge answers. Its one parameter makes it look like any other."""
 
     def __init__(self, ask: Ask) -> None:
         super().__init__()
@@ -276,7 +276,7 @@ def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: li
 
 
 def _watched(diffusion: GaussianDiffusion, model: nn.Module, run: Callable[[], Any]) -> tuple[Any, list[str]]:
-    """Run, and name what of the schedule and the model is not as it was."""
+    """Run, and name what changed in the schedule and the model."""
 
     def snapshot() -> dict[str, Any]:
         return {
@@ -296,7 +296,7 @@ def _watched(diffusion: GaussianDiffusion, model: nn.Module, run: Callable[[], A
 
 @probe
 def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
-    """One reverse step; the judge answers for the model."""
+    """One reverse step on x_t (B, C, H, W), t (B,); the judge answers in place of the model."""
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).eval()
     x_t, t = (tensors[k].to(session.device) for k in ("x_t", "t"))
@@ -307,7 +307,7 @@ def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tup
 
 @probe
 def sample(session: Session, tensors: Tensors, *, name: str, shape: list, seed: int | None) -> tuple[dict, Tensors]:
-    """A whole sampling of a model left in train mode; without a seed it goes on with the generator as it is."""
+    """A whole sampling with a model left in train mode; without a seed the generator continues as it is."""
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).train()
     if seed is not None:

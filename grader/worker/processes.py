@@ -1,4 +1,4 @@
-"""Processes and what they leave behind. All of it for Linux; elsewhere it does nothing."""
+"""Processes and what they leave behind. Linux only; elsewhere these functions do nothing."""
 
 import contextlib
 import ctypes
@@ -12,31 +12,31 @@ SCRATCH = Path("/scratch")  # where a submission may write, inside the sandbox
 
 
 def control_process(option: int, value: int) -> None:
-    """prctl(2). Linux only; elsewhere there is nothing like it."""
+    """prctl(2); other systems have no equivalent."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def die_with_parent() -> None:
-    """A worker must not outlive a judge that was killed. Elsewhere than on Linux it ends at its next read."""
+    """A worker must not outlive a judge that was killed. On other systems than Linux it ends at its next read."""
     PR_SET_PDEATHSIG = 1
     control_process(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def hide_memory() -> None:
-    """From other processes of the same user, such as the workers."""
+    """Hide this process's memory from others of the same user, such as the workers."""
     PR_SET_DUMPABLE = 4
     control_process(PR_SET_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:
-    """What a worker leaves behind becomes the fork server's child, not init's, so it can be ended."""
+    """Processes that a worker leaves behind become the fork server's children, not init's, so they can be ended."""
     PR_SET_CHILD_SUBREAPER = 36
     control_process(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def descendants(without: set[int], of: int | None = None) -> set[int]:
-    """Pids below a process (this one), but for those `without` and what is below them; none where there is no /proc."""
+    """Pids below a process (default: this one), except those in `without` and below them; empty without /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -51,19 +51,19 @@ def descendants(without: set[int], of: int | None = None) -> set[int]:
 
 
 def end_leftovers(workers: set[int]) -> None:
-    """Kill all processes but the workers and this one, however fast they make new ones."""
+    """Kill all processes except the workers and this one, however fast they fork."""
     if os.getpid() == 1 and not workers:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)  # all there are in the sandbox
+            os.kill(-1, signal.SIGKILL)  # every process in the sandbox
     else:
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # who is stopped makes no new ones
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # a stopped process can't fork
             sent: set[int] = set()
             while new := descendants(workers) - sent:
                 sent |= new
                 for pid in new:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, number)
-    while left := descendants(workers):  # a dead one's children become ours, to be buried in turn
+    while left := descendants(workers):  # children of a dead process become ours, and are reaped in turn
         for pid in left:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)

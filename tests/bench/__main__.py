@@ -1,9 +1,9 @@
-"""Training and sampling speed beside a plain baseline, in one run: `make bench`.
+"""Training and sampling speed against a plain baseline, in one run: `make bench`.
 
     uv run python -m tests.bench --config configs/digits.yaml [--steps 12] [--sampling-steps 1000] [--beside 4] […]
 
-With `--beside 4` four other processes want the cores, too, as on a shared server. Both ways train the same network
-on the same images, in processes of their own (for their peak memory), turn by turn, so that a machine that slows down
+With `--beside 4` four other processes compete for the cores, as on a shared server. Both variants train the same
+network on the same images, in separate processes (for their peak memory), in turn, so that a machine that slows down
 slows both. Writes tests/bench/results/<config>-<device>.json, or busy-<config>-…, and prints a table.
 """
 
@@ -36,15 +36,15 @@ from tests.bench import baseline
 from tests.bench.results import write
 
 ROUNDS = 3
-LONG_RUN = 10**6  # steps: worth measuring, and compiling, for
-WARM_UP = 3  # steps that are not timed: compilation, caches, workers
+LONG_RUN = 10**6  # steps: long enough that measuring and compiling pay off
+WARM_UP = 3  # untimed steps: compilation, caches, workers
 NUM_IMAGES = 64  # sampled
-SPINNING = {"GOMP_SPINCOUNT": "300000"}  # libgomp's own default, which the plain way has, against our sleeping threads
-BUSY_BEFORE = 45  # seconds that a machine has been busy when the first round begins: its load average tells
+SPINNING = {"GOMP_SPINCOUNT": "300000"}  # libgomp's default, for the plain variant; our own threads sleep
+BUSY_BEFORE = 45  # seconds of load before the first round, so that the load average shows it
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds, with the device's queue empty before and after."""
+    """Seconds taken, with the device's queue empty before and after."""
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     synchronize()
     start = time.perf_counter()
@@ -108,7 +108,7 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[None]:
-    """Within it so many other processes compute all the time."""
+    """Within the block, this many other processes compute all the time."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     if busy:
         time.sleep(BUSY_BEFORE)
@@ -121,7 +121,7 @@ def busy_processes(count: int) -> Iterator[None]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes at the highest: of the GPU, else of this process and its largest worker."""
+    """Peak memory in bytes: of the GPU, else of this process and its largest worker."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -129,7 +129,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of a plain matrix product: the machine's own ceiling in this dtype."""
+    """FLOP/s of a plain matrix product: the machine's limit in this dtype."""
     size, repeats = (8192, 50) if device.type == "cuda" else (2048, 5)
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     timed(lambda: a @ b, device)
@@ -148,10 +148,10 @@ def forward_flops(config: Config) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="configs/digits.yaml")
-    parser.add_argument("--steps", type=int, default=12, help="timed training steps a round")
-    parser.add_argument("--sampling-steps", type=int, default=1000, help="of the 1000; each costs the same")
+    parser.add_argument("--steps", type=int, default=12, help="timed training steps per round")
+    parser.add_argument("--sampling-steps", type=int, default=1000, help="timed, of the 1000; each costs the same")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes, which want the cores, too")
+    parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
     parser.add_argument("--variant", choices=("baseline", "ours"), help=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", metavar="key.path=value")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
-"""The plain way, as the exercise was first written: what `make bench` measures against.
+"""The plain variant, as the exercise was first written: the baseline of `make bench`.
 
-A DataLoader with two workers that turns one image after another into a tensor, float32, eager, Adam, the loss read
-back at each step; a sampler that is a plain loop.
+A DataLoader with two workers that converts images to tensors one by one, float32, eager, Adam, the loss read back at
+each step; a sampler that is a plain loop.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from torchvision import transforms
 
 
 class ImageDataset(Dataset):
-    """uint8 images (N, C, H, W), handed out one at a time as torchvision's data sets do."""
+    """uint8 images (N, C, H, W), returned one at a time, like torchvision's data sets."""
 
     def __init__(self, images: Tensor) -> None:
         channels = images.shape[1]
@@ -34,7 +34,7 @@ class ImageDataset(Dataset):
 def training_steps(
     model: nn.Module, images: Tensor, batch_size: int, device: torch.device, num_timesteps: int = 1000
 ) -> Iterator[float]:
-    """Train for ever; yields the loss after each step."""
+    """Train forever; yields the loss after each step."""
     loader = DataLoader(ImageDataset(images), batch_size, shuffle=True, num_workers=2, drop_last=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=False)
     alpha_bar = (1 - torch.linspace(1e-4, 0.02, num_timesteps)).cumprod(0).to(device)

@@ -3,7 +3,7 @@
     uv run python -m tests.bench.classroom [--count 60] [--executor local] [--executor slurm]
 
 The first half of the class is graded undisturbed and timed. Then the controller and jobs are killed with kill -9 at
-random moments, and the same command goes on. Writes tests/bench/results/classroom.json, a row for each executor.
+random moments, and the same command resumes. Writes tests/bench/results/classroom.json, one row per executor.
 """
 
 import argparse
@@ -35,7 +35,7 @@ EXECUTORS = ("local", "slurm")
 
 
 class Class:
-    """One class under way."""
+    """One class being graded."""
 
     def __init__(self, home: Path, count: int, executor: str, environment: dict[str, str]) -> None:
         self.output = home / "graded"
@@ -61,7 +61,7 @@ class Class:
         return gradings(self.output) if what == "grading" else processes(self.output, "submitit.core._submit")
 
     def history(self) -> dict[str, list[dict[str, Any]]]:
-        """Student → its jobs that came to an end."""
+        """Student → the jobs that ended."""
         return {
             file.parent.name: [json.loads(line) for line in file.read_text().splitlines()]
             for file in self.output.glob(f"*/{HISTORY}")
@@ -69,7 +69,7 @@ class Class:
 
 
 def undisturbed(jobs: list[dict[str, Any]], own: dict[str, float], began: float, until: float) -> dict[str, float]:
-    """Of the jobs that ended until then: how busy the slots were, and what a job takes beyond its own checks."""
+    """For the jobs that ended by then: how busy the slots were, and a job's time beyond its checks."""
     within = [job for job in jobs if job["began"] + job["seconds"] <= until]
     busy = sum(min(job["began"] + job["seconds"], until) - job["began"] for job in jobs if job["began"] < until)
     return {

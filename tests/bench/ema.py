@@ -1,4 +1,4 @@
-"""Which decay of the moving average validates best? One training, several averages of it, three seeds.
+"""Which decay of the moving average validates best? One training with several averages, for three seeds.
 
     uv run python -m tests.bench.ema
 

@@ -1,4 +1,4 @@
-"""The tables of docs/evidence.md, made from sample-limits.json: sets of images, and what the limits say of them."""
+"""The tables of docs/evidence.md, generated from sample-limits.json: sets of images, and how the limits judge them."""
 
 from tests.bench.results import load, where
 
@@ -7,7 +7,7 @@ MEANT = {"yes": True, "no": False, "partly": None}
 
 
 def verdicts() -> str:
-    """How many sets of each kind pass, by what a person says of them."""
+    """How many sets of each kind pass, by a person's verdict."""
     result = load("sample-limits.json")
     if result is None:
         return "Not yet measured."
@@ -25,7 +25,7 @@ def verdicts() -> str:
 
 
 def exceptions() -> str:
-    """Sets whose verdict is not a person's, on a CPU or on a GPU."""
+    """Sets whose verdict differs from a person's, on a CPU or on a GPU."""
     result = load("sample-limits.json") or {"sets": []}
     lines = []
     for row in result["sets"]:
@@ -38,7 +38,7 @@ def exceptions() -> str:
 
 
 def gaps() -> str:
-    """Between which sets each limit lies."""
+    """The sets between which each limit lies."""
     result = load("sample-limits.json")
     if result is None:
         return "Not yet measured."
@@ -87,7 +87,7 @@ def cifar_sets() -> str:
 
 
 def table_of_sets(data: str) -> str:
-    """Every set of a data set with its figures; where the verdict is not a person's it is in bold."""
+    """Every set of a data set with its figures; verdicts that differ from a person's are in bold."""
     result = load("sample-limits.json")
     if result is None:
         return "Not yet measured."

@@ -2,8 +2,8 @@
 
     uv run python -m tests.bench.grader [--config configs/fashion_mnist.yaml]
 
-Each round times the commands that a student types, from the shell's view, and beside them, in the same run, what
-can't be saved: a process that imports torch. Writes tests/bench/results/grader-<config>-cpu.json.
+Each round times the commands that a student types, as seen from the shell, and in the same run what can't be avoided:
+a process that imports torch. Writes tests/bench/results/grader-<config>-cpu.json.
 """
 
 import argparse
@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 def lay_out(folder: Path) -> Path:
-    """The bank's U-Net, widened to the reference's size, and a sampler of the bank."""
+    """The bank's U-Net, widened to the reference's size, and a sampler from the bank."""
     source = (BANK / "right" / "networks" / "unet_concat_film.py").read_text()
     wide = source.replace("c, d = 24, 96", "c, d = 80, 320")
     assert wide != source
@@ -49,7 +49,7 @@ def seconds(command: list[str]) -> float:
 
 
 def step_seconds(folder: Path, config: str) -> dict[str, float]:
-    """Parameters and seconds of a training step on 8 images, of the submission and of the reference."""
+    """Parameters and seconds per training step on 8 images, for the submission and for the reference."""
     m = load_config(config).model
     scope: dict = {"__name__": "submission"}
     exec(compile((folder / "model.py").read_text(), "model.py", "exec"), scope)
@@ -73,7 +73,7 @@ def main() -> None:
         folder = lay_out(Path(name))
         about = [f"--submission={folder}", f"--config={config}"]
         sizes = step_seconds(folder, config)
-        seconds([*PYTEST, *about, "-k", "test_builds"])  # measures the reference's pace, once for a machine
+        seconds([*PYTEST, *about, "-k", "test_builds"])  # measures the reference's pace, once per machine
         rounds: dict[str, list[float]] = {"import torch": [], **{what: [] for what in COMMANDS}}
         for _ in range(ROUNDS):
             rounds["import torch"].append(seconds(["-c", "import torch"]))

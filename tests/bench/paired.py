@@ -1,9 +1,9 @@
-"""The paired comparison beside the exercise's plain validation pass: standard error of the difference, and time.
+"""The paired comparison against the exercise's plain validation pass: standard error of the difference, and time.
 
     uv run python -m tests.bench.paired [--config configs/digits.yaml] --model model.py --weights weights.safetensors
 
-Compares a student's network with the shipped reference. The plain pass draws t and noise afresh for every image, for
-each network; its error is the scatter of many such passes.
+Compares a student's network with the shipped reference. The plain pass draws fresh t and noise for every image, for
+each network; its error is the standard deviation of many such passes.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PASSES = 20
 
 @torch.no_grad()
 def plain_pass(model: nn.Module, diffusion: GaussianDiffusion, images: torch.Tensor) -> float:
-    """Mean loss over all images, each with a t and noise of this pass."""
+    """Mean loss over all images, with fresh t and noise for each."""
     total = 0.0
     for part in images.split(BATCH):
         x_0 = to_float(part.to(diffusion.device))

@@ -1,6 +1,6 @@
-"""The figures in README and DECISIONS, made from the result files: `python -m tests.bench.report` writes them in.
+"""The figures in README and DECISIONS, generated from the result files: `python -m tests.bench.report` inserts them.
 
-A test compares both with what this would write, so no figure in them can go stale.
+A test compares both with what this would insert, so no figure in them can go stale.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ from tests.bench.runs import LARGE, T4
 PAGES = (Path("README.md"), Path("DECISIONS.md"), Path("docs/evidence.md"))
 CONFIGS = ("digits", "fashion_mnist", "cifar10")
 DEVICES = ("cpu", "cuda")
-MIB_OF_NOISE = 8  # by which a judge may grow in one grading without a submission's doing
+MIB_OF_NOISE = 8  # how much a judge may grow in one grading without a submission causing it
 WORDS = {True: "yes", False: "no", None: "either"}
 
 
 def each(kind: str) -> list[tuple[str, dict]]:
-    """The result files of a kind, by configuration and device, that are there."""
+    """The existing result files of a kind, by configuration and device."""
     names = [(config, f"{kind}{config}-{device}.json") for config in CONFIGS for device in DEVICES]
     return [(config, result) for config, name in names if (result := load(name))]
 
@@ -49,7 +49,7 @@ def runs() -> str:
 
 
 def speed() -> str:
-    """Beside the plain way, on an idle machine and on a busy one."""
+    """Speed against the plain variant, on an idle machine and on a busy one."""
     parts = []
     for _, result in each("") + each("busy-"):
         busy = f"beside {result['beside']} busy processes; " if result["beside"] else ""
@@ -162,7 +162,7 @@ def grading() -> str:
 
 
 def quality() -> str:
-    """The reference's results, and how good the classifiers are that samples are judged by."""
+    """The reference's results, and the quality of the classifiers that judge samples."""
     lines = [
         "| | validation loss | test loss | samples | FID | KID | FID of real images | trained |",
         "|---|---:|---:|---|---:|---:|---:|---|",
@@ -260,7 +260,7 @@ def paired() -> str:
 
 
 def attacks() -> str:
-    """Hostile submissions, with the sandbox and without: what each gained, what it cost others, what it left."""
+    """Hostile submissions, with the sandbox and without: what each gained, what others lost, and what it left."""
     result = load("hostile.json")
     if result is None:
         return "Not yet measured."
@@ -280,7 +280,7 @@ def attacks() -> str:
 
 
 def held() -> str:
-    """The same in two sentences, with what the sandbox costs and how long all of it holds."""
+    """The same in two sentences, with the cost of the sandbox and how long everything held."""
     result = load("hostile.json")
     if result is None:
         return "Not yet measured."
@@ -310,7 +310,7 @@ def held() -> str:
 
 
 def wanted() -> str:
-    """What samples have to show, as configs/grading.yaml says it."""
+    """The requirements on samples in configs/grading.yaml."""
     lines = [
         "| samples of | drawn on a CPU | on a GPU | FID above real images' at most | classifier's confidence at least "
         "| in each class at least | in one class at most | damaged at most | copies at most |",
@@ -327,7 +327,7 @@ def wanted() -> str:
 
 
 def classes() -> str:
-    """A class of many, by each executor."""
+    """A large class, by executor."""
     result = load("classroom.json")
     if result is None:
         return "Not yet measured."
@@ -354,7 +354,7 @@ def classes() -> str:
 
 
 def container() -> str:
-    """What Gradescope's limits leave room for."""
+    """What fits into Gradescope's limits."""
     result = load("gradescope.json")
     if result is None:
         return "Not yet measured."
@@ -374,7 +374,7 @@ def container() -> str:
 
 
 def fill(text: str) -> str:
-    """Replace what stands between the markers <!-- name --> and <!-- /name -->."""
+    """Replace the text between the markers <!-- name --> and <!-- /name -->."""
     makers = (
         runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
         kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,

@@ -1,4 +1,4 @@
-"""Result files: what was measured, and on what."""
+"""Result files: what was measured, and on which machine."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""The documented runs, done and timed: `python -m tests.bench.runs`.
+"""The documented runs, carried out and timed: `python -m tests.bench.runs`.
 
-On a CPU the short ones, to their end; on a GPU the long ones, for some minutes each, from which the whole time follows.
-Leaves pictures and weights in outputs/documented-<config>, and writes tests/bench/results/runs-<device>.json, from
-which the README's table is made.
+On a CPU the short ones, to the end; on a GPU the long ones, for a few minutes each, from which the total is
+extrapolated. Leaves pictures and weights in outputs/documented-<config>, and writes
+tests/bench/results/runs-<device>.json, from which the README's table is generated.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RUNS = {
 
 
 def timed_run(config: str, arguments: str, limits: list[str], output_dir: str) -> dict:
-    """One documented run: what it took, and how far it came."""
+    """One documented run: how long it took, and how far it got."""
     command = ["main.py", "--config", f"configs/{config}.yaml", "--solution", *arguments.split()]
     started = time.perf_counter()
     subprocess.run([sys.executable, *command, *limits, f"output_dir={output_dir}"], check=True)

@@ -1,4 +1,4 @@
-"""What the sandbox costs a submission: from nothing to a built network, with it and without, in turn in one run.
+"""The cost of the sandbox: from nothing to a built network, with it and without, in turn in one run.
 
     uv run python -m tests.bench.sandbox
 
@@ -28,8 +28,8 @@ def build(submission: Submission) -> None:
 
 
 def once(folder: Path, kind: str) -> dict[str, float]:
-    """Seconds of a first worker, everything included, and of one more worker after it."""
-    find_sandbox.cache_clear()  # a command line has to look for it, too
+    """Seconds for a first worker, everything included, and for the next one."""
+    find_sandbox.cache_clear()  # a command line has to find it, too
     start = time.perf_counter()
     fork_server = ForkServer(fork=True, sandbox=find_sandbox(kind))
     try:

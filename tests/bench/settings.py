@@ -1,6 +1,6 @@
 """What `auto` measures and chooses for the reference on this machine: `python -m tests.bench.settings [CONFIG …]`.
 
-Measured anew, for a run as long as the configuration's own. Writes tests/bench/results/settings-<config>-<device>.json.
+Measured afresh, for a run as long as the configuration's. Writes tests/bench/results/settings-<config>-<device>.json.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from assignment.ddpm.device import choose_device
 from reference.model import DiffusionModel
 from tests.bench.results import write
 
-STEPS = 10**6  # long enough for everything to be tried
+STEPS = 10**6  # long enough that every setting is tried
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What students receive works from scratch, and lacks what they are to find out."""
+"""The handout works from scratch, and lacks what students are to find out."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from reference.sampler import DDPMSampler as Reference
 
 @pytest.fixture(scope="module")
 def handout(tmp_path_factory) -> Path:
-    """As a student unpacks it."""
+    """Unpacked as by a student."""
     folder = tmp_path_factory.mktemp("handout")
     assert main(["handout", str(folder / "handout.zip")]) == 0
     with zipfile.ZipFile(folder / "handout.zip") as archive:
@@ -59,7 +59,7 @@ def test_every_verb_and_every_link_of_its_readme_is_there(handout):
 
 
 def test_its_two_commands_work(handout):
-    """With this environment instead of one that is downloaded, an epoch of two steps, and few samples."""
+    """With this environment instead of a downloaded one, an epoch of two steps, and few samples."""
     config = handout / "configs" / "digits.yaml"
     config.write_text(
         re.sub(r"epochs: \d+", "epochs: 1", config.read_text())

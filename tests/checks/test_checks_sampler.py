@@ -1,4 +1,4 @@
-"""The judge's own checks of level 4: right steps pass, each wrong formula fails and is called by its name."""
+"""The judge's own checks of level 4: right steps pass, each wrong formula fails and is named."""
 
 import math
 
@@ -21,7 +21,7 @@ from grader.checks.sampler_mistakes import (
 from grader.checks.schedule import Schedule
 
 SHIPPED, STEEP = Schedule(1000, 1e-4, 0.02), Schedule(20, 0.01, 0.4)
-N = 1 << 15  # an eighth of what is asked for in earnest; more is only more sensitive
+N = 1 << 15  # a quarter of the real number; more is only more sensitive
 RIGHT = [(m, s) for m in RIGHT_MEANS.values() for s in RIGHT_SIGMAS.values()]
 RIGHT_IDS = [f"{m}, {s}" for m in RIGHT_MEANS for s in RIGHT_SIGMAS]
 
@@ -94,7 +94,7 @@ def test_each_wrong_sigma_is_named(name, sigma, mean):
 
 @pytest.mark.parametrize("clip", [False, True])
 def test_schedules_in_float32_are_right(clip):
-    """As a student computes them: 1 - alpha_bar loses digits near t = 0, and alpha_bar / alpha isn't quite 1 there."""
+    """As students compute them: 1 - alpha_bar loses digits near t = 0, and alpha_bar / alpha isn't quite 1 there."""
 
     def weights(s, t):
         alpha = 1 - torch.linspace(s.beta_start, s.beta_end, s.T)
@@ -293,7 +293,7 @@ def test_eval_and_no_grad():
 
 
 def samples(s, *, mean=eps_form, sigma=sigma_beta_tilde, n=1 << 18, **parts):
-    """By a sampler in float32, as a student's is."""
+    """Samples from a sampler in float32, like a student's."""
     oracle = end_to_end.GaussianOracle(s)
     g = torch.Generator().manual_seed(5)
     x = torch.randn(n // 64, 1, 8, 8, generator=g)
@@ -330,7 +330,7 @@ def test_wrong_samples_fail_and_are_named(parts, name):
 
 
 def test_the_table_of_mistakes_does_not_hold_a_right_answer():
-    """At 2**16 pixels none of the mutants passes for right but one, whose clamp hardly acts: a single step shows it."""
+    """At 2**16 pixels only one mutant passes as right, as its clamp hardly acts; the check of a step catches it."""
     right = [end_to_end.expected_moments(STEEP, name) for name in RIGHT_SIGMAS]
     hidden = {
         name

@@ -1,4 +1,4 @@
-"""Answers of the right form that are forged all the same: none crashes a check, or passes for a right tensor."""
+"""Forged answers of the right form: none crashes a check, or passes as a right tensor."""
 
 import inspect
 import json
@@ -40,7 +40,7 @@ from tests.support.strategies import DTYPES, NOT_NUMBERS, replaced, tensors
 SMALL = ModelConfig(image_channels=1, image_size=8, num_timesteps=10)
 
 
-# ---- what the checks make of answers that have the right form
+# ---- answers of the right form
 
 
 SHAPE = (2, 1, 8, 8)
@@ -73,7 +73,7 @@ Message = tuple[Any, dict[str, Tensor]]  # values and tensors
 
 
 class Stranger:
-    """Answers as a right submission does, but for what `forge` makes of its messages."""
+    """Answers like a right submission, except for what `forge` does to its messages."""
 
     trusted, device = False, "cpu"
 
@@ -88,7 +88,7 @@ class Stranger:
             try:
                 return answer(facts, back)
             except Exception as error:
-                self.crash = error  # the judge's own, whatever the submission makes of it
+                self.crash = error  # an error of the judge's own, even if the submission catches it
                 raise
 
         try:
@@ -108,7 +108,7 @@ class Stranger:
 
 
 class Fixtures:
-    """What the suite's own fixtures give to the checks of levels 1 and 4, small and each made when it is asked for."""
+    """The suite's fixtures for the checks of levels 1 and 4, small, and each made on demand."""
 
     device, seed, config, other_config = "cpu", 1, SMALL, ModelConfig(image_channels=3, image_size=16, num_timesteps=5)
     long = Schedule(10, 0.01, 0.4)
@@ -160,7 +160,7 @@ class Fixtures:
 
 
 KNOWN = {"submission", "measured", "judge", "measured_steps", *dir(Fixtures)}
-# the checks of both levels that need nothing but what is in Fixtures
+# the checks of both levels that need only Fixtures
 CLAIMS = [
     test for level in (test_level1, test_level4) for name, test in vars(level).items()
     if name.startswith("test_") and set(inspect.signature(test).parameters) <= KNOWN
@@ -168,7 +168,7 @@ CLAIMS = [
 
 
 def judge(check: Callable[..., None], submission: Stranger) -> Check:
-    """The check's verdict. Raises what no submission may make it raise."""
+    """The check's verdict. Raises whatever no submission may cause."""
     fixtures, row, error = Fixtures(submission), Check("level1.a.b", "c", 1.0), None
     try:
         check(**{name: getattr(fixtures, name) for name in inspect.signature(check).parameters})
@@ -204,7 +204,7 @@ def count(check: Callable[..., None], honest: InProcessSubmission) -> int:
 
 
 def replace(values: Any, back: dict[str, Tensor], new: dict[str, Tensor | None]) -> Message:
-    """The message with other tensors, and described as they are; None where there is none to send."""
+    """The message with other tensors and a matching description; None if there is nothing to send."""
     sent = {k: v for k, v in (back | new).items() if v is not None}
     if "y" in new:
         values = {k: v for k, v in values.items() if k not in OUTPUT} | describe(new["y"])
@@ -212,7 +212,7 @@ def replace(values: Any, back: dict[str, Tensor], new: dict[str, Tensor | None])
 
 
 def once(data: st.DataObject, messages: int) -> Callable[..., Message]:
-    """Forges one of so many messages, in its words or in a tensor."""
+    """Forges one of the messages, in its words or in a tensor."""
     turns = iter(range(messages))
     chosen = data.draw(st.integers(0, messages - 1), label="messages before")
 
@@ -246,7 +246,7 @@ NOT_ABOUT_NUMBERS = {
 
 
 def passed(honest: InProcessSubmission, change: Callable[[Tensor], Tensor | None]) -> set[str]:
-    """The claims that hold where every answer is changed; one without its tensor becomes None."""
+    """The claims that hold if every answer is changed; an answer without its tensor becomes None."""
 
     def forge(values: Any, back: dict[str, Tensor]) -> Message:
         return replace(values, back, {k: change(v) for k, v in back.items() if k in ("y", "gradient")})
@@ -260,7 +260,7 @@ def test_only_claims_about_other_things_hold_for_answers_of_nan_or_infinity(numb
     assert passed(honest, lambda y: torch.full_like(y, number)) == NOT_ABOUT_NUMBERS
 
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # what autocast, and who turns it off, may give
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # valid with autocast, or with it turned off
 KINDS = [dtype for dtype in DTYPES if dtype not in FLOATS]
 ODD_ANSWERS = {str(dtype).removeprefix("torch."): lambda y, dtype=dtype: y.abs().to(dtype) for dtype in KINDS} | {
     "nothing": lambda y: None, "empty": lambda y: y[:0], "a number": lambda y: y.sum(), "one less": lambda y: y[1:],

@@ -1,4 +1,4 @@
-"""The page of a class: sound, harmless whatever students and rosters say, and readable: measured in a real browser."""
+"""The page of a class: valid, harmless whatever students and rosters contain, and readable, in a real browser."""
 
 import re
 import time
@@ -15,11 +15,11 @@ from grader.results import Check, Results
 from grader.submission.handed_in import HandedIn
 from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, coded, contrast
 
-FOLDER = re.sub(r"[/\0\ud800]", "", HOSTILE)  # as much of it as can be the name of a folder
+FOLDER = re.sub(r"[/\0\ud800]", "", HOSTILE)  # as much of it as a folder's name can hold
 
 
 def results(said: str, passed: int, model: str) -> dict[str, Any]:
-    """Of a student who passed so many of six checks on two levels; `said` stands wherever a submission speaks."""
+    """Of a student who passed this many of six checks on two levels; `said` is in every text of the submission."""
     checks = [
         Check(f"level{1 + 3 * (i // 4)}.some.check_{i}", f"Claim {i}.", 2.0, "passed" if i < passed else "failed", said)
         for i in range(6)
@@ -29,7 +29,7 @@ def results(said: str, passed: int, model: str) -> dict[str, Any]:
 
 
 def a_class(name: str, said: str) -> str:
-    """Four are graded, one of them under this name; two are not, for the reason given."""
+    """Four students are graded, one of them under this name; two are not, for the reason given."""
     names = ["ann", "bob", "cid", name]
     about = {"email": said}
     handed_in = [HandedIn(who, Path(who), about=about) for who in (*names, "eve", f"not {name}")]
@@ -83,14 +83,14 @@ def test_what_students_and_rosters_say_stays_text():
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A page, written out, on which every student and every submission is hostile."""
+    """A written page on which every student and every submission is hostile."""
     page = tmp_path / "class.html"
     page.write_text(a_class(FOLDER, HOSTILE), encoding="utf-8")
     return page
 
 
 def test_in_a_browser_every_link_leads_to_the_report(browser, tmp_path):
-    """Names that would be markup, a query, another folder or another site, were they not quoted."""
+    """Names that would be markup, a query, another folder or another site if not quoted."""
     names = [
         "ann",
         "<img src=x onerror=alert(1)>",
@@ -112,7 +112,7 @@ def test_in_a_browser_every_link_leads_to_the_report(browser, tmp_path):
     assert all(Path(unquote(urlparse(link).path)).exists() for link in links)
 
 
-# what lies in a table that is scrolled by itself may be wider than the screen
+# content of a table that scrolls by itself may be wider than the screen
 OUTSIDE_OF_TABLES = f"{TOO_WIDE.replace('*:not(rect)', '*:not(rect, .scroll, .scroll *)')}"
 
 
@@ -168,7 +168,7 @@ def test_300_students_make_no_slow_page(browser, tmp_path):
 
 
 def test_what_fails_many_checks_at_once_is_one_mistake():
-    """Such as a missing file, of which a message tells where it was looked for."""
+    """For example a missing file, whose message contains the path."""
     graded = {
         name: results(f"there is no file model.py in graded/{name}/submission", 1, name) for name in ("ann", "bob")
     }

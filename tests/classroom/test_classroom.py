@@ -1,4 +1,4 @@
-"""A class in one command, on this machine and on a real Slurm: whoever is killed, nothing is lost or graded twice."""
+"""A class in one command, here and on a real Slurm: whichever process is killed, nothing is lost or graded twice."""
 
 import csv
 import json
@@ -55,7 +55,7 @@ def handed_in(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def many(environment, handed_in) -> tuple[Path, dict[str, dict[str, str]]]:
-    """The same, on Slurm with STUDENTS more out of the bank (`make test-class`); and what these have to get."""
+    """The same, on Slurm with STUDENTS more from the bank (`make test-class`); and the verdicts they must get."""
     folder = handed_in.parent / environment["EXECUTOR"] / "handed in"
     shutil.copytree(handed_in.parent, folder.parent, ignore=shutil.ignore_patterns("local", "slurm"))
     verdicts = lay_out(folder, int(os.environ.get("STUDENTS", 0)) if environment["EXECUTOR"] == "slurm" else 0)
@@ -81,7 +81,7 @@ def wait_for(what: str, found, seconds: float = 180.0):
 
 
 def forge(results: Path) -> None:
-    """The other verdict about one check."""
+    """Change the verdict on one check."""
     page = json.loads(results.read_text())
     check = next(check for check in page["checks"] if check["id"] == "level4.step.mean")
     passed = check["verdict"] != "passed"
@@ -98,7 +98,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     others = len(expected)
     first = start(handed_in, output, environment)
     wait_for("grading", lambda: gradings(output))
-    os.kill(gradings(output)[0], signal.SIGKILL)  # a job's own: our failure, not the student's
+    os.kill(gradings(output)[0], signal.SIGKILL)  # a job's grader: our failure, not the student's
     done = wait_for("result", lambda: list(output.glob("*/results.json")))
     first.kill()
     first.communicate()
@@ -111,7 +111,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
     assert f"{3 + others} graded, 1 handed nothing in, 1 could not be graded" in out
     assert misjudged(output, expected) == []
-    for file in output.glob("*/jobs.jsonl"):  # not even by what a killed controller left in the queue
+    for file in output.glob("*/jobs.jsonl"):  # not even by jobs that a killed controller left in the queue
         ended = [json.loads(line)["exit_code"] for line in file.read_text().splitlines()]
         assert ended.count(0) <= 1, file
     with open(output / "class.csv", newline="") as file:
@@ -129,7 +129,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     assert (output / "ann" / "report.html").exists()
     again = audit.chosen([*CLASS, *expected], 0.1)
     forge(output / again[0] / "results.json")
-    assert left is None or left not in (output / "queue.txt").read_text()  # what it had left waiting was cancelled
+    assert left is None or left not in (output / "queue.txt").read_text()  # its waiting jobs were cancelled
     third = start(handed_in, output, environment, "--audit", "10%")
     out, err = third.communicate(timeout=300)
     assert third.returncode == 1 and f"{len(again)} graded again: 1 differ" in out, err
@@ -188,12 +188,12 @@ def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, 
 
 
 def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
-    """scancel without numbers cancels everything of its user's."""
+    """scancel without numbers cancels all jobs of its user."""
     called = []
     monkeypatch.setattr(jobs.subprocess, "run", called.append)
     queue = jobs.Queue(tmp_path / "queue.txt")
     queue.clear()
-    (tmp_path / "queue.txt").touch()  # killed while it noted
+    (tmp_path / "queue.txt").touch()  # killed while writing
     queue.clear()
     assert called == [] and not (tmp_path / "queue.txt").exists()
     (tmp_path / "queue.txt").write_text("42\n47\n")

@@ -1,4 +1,4 @@
-"""`auto` measures: the fastest setting that gives the same answer is taken, and the network stays as it was."""
+"""`auto` measures: it chooses the fastest setting with the same answer, and leaves the network unchanged."""
 
 import time
 
@@ -20,7 +20,7 @@ CONFIG = load_config("configs/digits.yaml").model
 
 @pytest.fixture(autouse=True)
 def measured_anew(monkeypatch, tmp_path):
-    """Everything is worth measuring, on a machine with bfloat16, and what is kept is kept in a folder of the test."""
+    """Everything is worth measuring, the machine has bfloat16, and the cache is a folder of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(autotune, "SHORT", 0.0)
     monkeypatch.setattr(autotune, "half_precision", lambda device: Choice(torch.bfloat16, "in this test"))
@@ -32,7 +32,7 @@ def tuned(model, about=None, **runtime):
 
 
 class Slow(DiffusionModel):
-    """Takes 50 ms longer wherever `slow_if` says so."""
+    """Takes 50 ms longer if `slow_if` says so."""
 
     def slow_if(self, x):
         return False
@@ -75,7 +75,7 @@ def test_the_faster_setting_is_taken_and_says_how_much_faster(network, fixed, ex
 
 
 class Wrong(SlowInFloat32):
-    """Fast in bfloat16, and wrong there."""
+    """Fast but wrong in bfloat16."""
 
     def forward(self, x, t):
         y = super().forward(x, t)
@@ -90,7 +90,7 @@ def test_a_setting_with_another_answer_is_left_out():
 
 
 class UsesView(SlowUnlessChannelsLast):
-    """Right in the usual memory layout; fails in channels-last, where the pixels of a channel are not neighbours."""
+    """Works in the usual memory layout; fails in channels-last, where the pixels of a channel are not adjacent."""
 
     def forward(self, x, t):
         y = super().forward(x, t)

@@ -1,4 +1,4 @@
-"""Every shipped configuration loads, and everything that cannot be meant is refused in one line that helps."""
+"""Every shipped configuration loads, and everything invalid is rejected in one helpful line."""
 
 from pathlib import Path
 

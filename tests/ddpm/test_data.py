@@ -1,4 +1,4 @@
-"""The three data sets, their split and batches; what is missing or broken is answered in one line."""
+"""The three data sets, their split and batches; missing or broken files are reported in one line."""
 
 import gzip
 import shutil
@@ -34,7 +34,7 @@ def test_shapes_range_and_split(loaded):
         assert part.dtype == torch.uint8 and tuple(part.shape) == (size, *shape)
         assert part.min() == 0 and part.max() == 255
 
-    # the split is torch's own random_split with seed 42, as the exercise has it
+    # the split is that of torch's random_split with seed 42, as in the original exercise
     every = data.DATASETS[name](Path(root))[0].images
     lengths = [sizes[0], sizes[1]]
     train, validation = torch.utils.data.random_split(every, lengths, torch.Generator().manual_seed(42))

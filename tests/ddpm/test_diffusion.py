@@ -15,7 +15,7 @@ def diffusion() -> GaussianDiffusion:
 
 
 def exact_schedule(T: int = 1000, start: float = 1e-4, end: float = 0.02) -> tuple[list[float], list[float]]:
-    """beta and alpha_bar by Python's own floats, alpha_bar as the exponential of a sum of logarithms."""
+    """beta and alpha_bar in Python floats, alpha_bar as the exponential of a sum of logarithms."""
     betas = [start + (end - start) * t / (T - 1) for t in range(T)]
     return betas, [math.exp(math.fsum(math.log1p(-b) for b in betas[: t + 1])) for t in range(T)]
 
@@ -37,7 +37,7 @@ def test_schedule_is_the_closed_form_to_the_last_bit_of_float32(diffusion):
     for name, values in expected.items():
         offered = getattr(diffusion, name)
         assert offered.dtype == torch.float32 and offered.shape == (1000,), name
-        # one unit in the last place of float32; a float32 cumulative product is off by hundreds
+        # one unit in the last place of float32; computed in float32, sqrt(1 - alpha_bar) is off by hundreds
         torch.testing.assert_close(offered, torch.tensor(values, dtype=torch.float64).float(), rtol=1.2e-7, atol=0)
 
 
@@ -45,7 +45,7 @@ def test_the_ends_of_the_schedule(diffusion):
     assert diffusion.betas[0] == pytest.approx(1e-4) and diffusion.betas[-1] == pytest.approx(0.02)
     assert diffusion.posterior_variance[0] == 0  # the last reverse step adds no noise
     assert diffusion.alpha_bar[0] == pytest.approx(1 - 1e-4)  # t = 0 is a noisy step, not the clean image
-    assert diffusion.alpha_bar[-1] == pytest.approx(4.04e-5, rel=0.01)  # x_T is all but pure noise
+    assert diffusion.alpha_bar[-1] == pytest.approx(4.04e-5, rel=0.01)  # x_T is almost pure noise
     assert GaussianDiffusion(1, 0.3, 0.3).alpha_bar.tolist() == pytest.approx([0.7])
 
 
@@ -63,7 +63,7 @@ def test_q_sample_has_the_moments_of_the_closed_form(diffusion, step):
     x_t = diffusion.q_sample(torch.full((n, 1, 1, 1), 0.6), torch.full((n,), step), noise)
     alpha_bar = exact_schedule()[1][step]
     mean, std = 0.6 * alpha_bar**0.5, (1 - alpha_bar) ** 0.5
-    # 5 standard errors; the seed is fixed, so this passes or fails for ever
+    # 5 standard errors; the seed is fixed, so this always passes or always fails
     assert x_t.mean().item() == pytest.approx(mean, abs=5 * std / n**0.5)
     assert x_t.std().item() == pytest.approx(std, rel=5 / (2 * n) ** 0.5)
 

@@ -1,4 +1,4 @@
-"""Pictures hold the pixels they should, enlarged without blur; files are replaced whole or not at all."""
+"""Pictures contain the right pixels, enlarged without blur; files are replaced completely or not at all."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_a_grid_shows_every_pixel_as_a_sharp_square(tmp_path):
     with Image.open(tmp_path / "grid.png") as file:
         picture = np.asarray(file)
     step = TILE + GAP
-    assert picture.shape == (2 * step + GAP, 3 * step + GAP, 3)  # 5 images: 2 rows of 3, the last place white
+    assert picture.shape == (2 * step + GAP, 3 * step + GAP, 3)  # 5 images: 2 rows of 3, the last cell white
     for i, image in enumerate(images):
         y, x = GAP + i // 3 * step, GAP + i % 3 * step
         tile = picture[y : y + TILE, x : x + TILE, 0].reshape(8, 8, 8, 8)

@@ -1,4 +1,4 @@
-"""A run that stopped, for whatever reason, goes on exactly; what does not belong to it is refused."""
+"""A run that stopped, for whatever reason, resumes exactly; anything that does not belong to it is rejected."""
 
 import os
 
@@ -65,7 +65,7 @@ def test_out_of_time_within_an_epoch_leaves_weights_and_resuming_is_exact(tmp_pa
 
 
 def test_a_run_goes_on_in_another_memory_layout(tmp_path):
-    """The fused optimiser wants its moments in the layout of the weights; on a GPU it refused a checkpoint's."""
+    """The fused optimiser needs its moments in the layout of the weights; on a GPU it rejected a checkpoint's."""
     run(tmp_path, "training.epochs=1")
     run(tmp_path, "training.epochs=2", "training.resume=true", "runtime.channels_last=true")
     trainer = Trainer(
@@ -78,7 +78,7 @@ def test_a_run_goes_on_in_another_memory_layout(tmp_path):
 
 
 def test_a_crash_while_an_epoch_is_judged_loses_no_row(tmp_path, monkeypatch):
-    """A checkpoint between the last step of an epoch and its row of the log once made the row disappear."""
+    """A checkpoint between an epoch's last step and its row in the log once lost the row."""
     calls = iter(range(10))
 
     def crash(*args):

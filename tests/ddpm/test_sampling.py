@@ -1,4 +1,4 @@
-"""Drawing many images: batches, seeds, memory that runs out, samplers that break their contract."""
+"""Drawing many images: batches, seeds, running out of memory, samplers that break their contract."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from assignment.ddpm.sampling import draw_samples
 
 
 class FakeSampler:
-    """Answers at once; remembers the batches asked for, and refuses those larger than `room`."""
+    """Answers at once; records the batches requested, and rejects those larger than `room`."""
 
     def __init__(self, room: int = 1000, answer=lambda x: x.clamp(-1, 1)) -> None:
         self.asked, self.room, self.answer = [], room, answer

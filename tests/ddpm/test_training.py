@@ -1,4 +1,4 @@
-"""Training lowers the loss, leaves what it should, and judges itself fairly."""
+"""Training lowers the loss, writes its files, and validates fairly."""
 
 import hashlib
 import os
@@ -94,7 +94,7 @@ def test_sampling_again_without_training(finished, capsys):
     run(finished.parent, *again, "sampling.seed=1")
     assert samples.read_bytes() != before
     assert checkpoint.stat().st_mtime_ns == untouched
-    assert load_config(finished / "config.yaml").training.max_minutes is None  # of the training, not of this
+    assert load_config(finished / "config.yaml").training.max_minutes is None  # the training's, not this run's
     assert "epoch 12" in capsys.readouterr().out
 
 
@@ -125,7 +125,7 @@ def test_weights_are_the_moving_average(tmp_path):
 def test_every_switch_trains_the_same_network(switch, tmp_path):
     plain, switched = run(tmp_path / "plain", "training.epochs=1"), run(tmp_path / "other", "training.epochs=1", switch)
     losses = [float(read_log(run_dir)[0]["val_loss"]) for run_dir in (plain, switched)]
-    # measured on an AVX2 CPU: at most 0.01 % apart (bfloat16); a network that does not learn is 8 % off
+    # measured on an AVX2 CPU: at most 0.01 % apart (bfloat16); without learning it would be 8 %
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a training is said in one line, and costs nothing that was good."""
+"""What goes wrong in a training is reported in one line, and loses nothing that was good."""
 
 import pytest
 import torch

@@ -1,14 +1,13 @@
-"""What only a GPU can settle, in one call on a machine that has one and perhaps no network.
+"""Everything that needs a GPU, in one call on a machine that has one and perhaps no network.
 
     python -m tests.gpu --pack FOLDER                     what such a machine lacks, in three folders of at most 60 MB
-    python -m tests.gpu --packed FOLDER/fashion_mnist --minutes 7 --out OUT      there: the stages, in order of worth
-    python -m tests.gpu --packed FOLDER/cifar10-1 --unpack                       there: only lay the data out
+    python -m tests.gpu --packed FOLDER/fashion_mnist --minutes 7 --out OUT      there: the stages, by priority
+    python -m tests.gpu --packed FOLDER/cifar10-1 --unpack                       there: only unpack the data
     python -m tests.gpu --packed FOLDER/cifar10-2 --data cifar10 --minutes 5 --out OUT
-    python -m tests.gpu --take OUT                        back here: every result where it belongs
+    python -m tests.gpu --take OUT                        back here: every result in its place
 
-Each stage is a process with a limit on its time; one that fails
-or is too late stops no other. What is done is not done again by the same call, and a training goes on. Imports nothing
-but Python's own: the packages may lie in the packed folder.
+Each stage is a process with a time limit; one that fails or is late stops no other. The same call skips what is done,
+and resumes a training. Imports only the standard library: the packages may be in the packed folder.
 """
 
 import argparse
@@ -29,14 +28,14 @@ def main(argv: list[str]) -> int:
         prog="python -m tests.gpu", description=__doc__.splitlines()[0], epilog=__doc__.partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="make the folders to carry")
+    parser.add_argument("--pack", type=Path, metavar="FOLDER", help="make the folders to transfer")
     parser.add_argument("--take", type=Path, metavar="FOLDER", help="the folder that came back")
-    parser.add_argument("--minutes", type=float, default=9.0, help="for everything, counted from the start")
-    parser.add_argument("--packed", type=Path, metavar="FOLDER", help="a folder that was carried")
+    parser.add_argument("--minutes", type=float, default=9.0, help="time limit for everything")
+    parser.add_argument("--packed", type=Path, metavar="FOLDER", help="a transferred folder")
     parser.add_argument("--unpack", action="store_true", help="and do nothing else")
-    parser.add_argument("--out", type=Path, default=Path("outputs/gpu"), metavar="FOLDER", help="what goes back")
+    parser.add_argument("--out", type=Path, default=Path("outputs/gpu"), metavar="FOLDER", help="for the results")
     parser.add_argument("--data", choices=DATA, default="fashion_mnist", help="whose reference is trained")
-    parser.add_argument("--only", nargs="+", metavar="STAGE", help="some of the stages")
+    parser.add_argument("--only", nargs="+", metavar="STAGE", help="only these stages")
     parser.add_argument("--rehearse", action="store_true", help="on a CPU, with tiny budgets")
     try:
         args = parser.parse_args(argv)

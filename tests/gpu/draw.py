@@ -1,4 +1,4 @@
-"""Draw many samples of the reference, and some of its milestones, and keep them beside its weights."""
+"""Draw many samples of the reference, and some of its milestones, and store them beside its weights."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Grade a submission of the bank on the GPU, trained before or not, as an instructor would: results and pictures."""
+"""Grade a submission from the bank on the GPU, trained first or not, as an instructor would: results and pictures."""
 
 import argparse
 import shutil

@@ -1,4 +1,4 @@
-"""CIFAR-10's files, made small without losing a bit: pixels as lossless WebP, the pickle around them compressed."""
+"""CIFAR-10's files, compressed without losing a bit: pixels as lossless WebP, the pickle around them separately."""
 
 import io
 import lzma
@@ -24,7 +24,7 @@ def shrink(batch: Path, folder: Path) -> None:
 
 
 def restore(mosaic: Path, folder: Path) -> None:
-    """Write the batch that `shrink` made a mosaic of into `folder`, bit by bit as it was."""
+    """Write the batch that `shrink` compressed into `folder`, identical bit by bit."""
     import numpy as np
     from PIL import Image
 

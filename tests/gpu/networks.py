@@ -1,6 +1,6 @@
-"""Train small networks of the bank on Fashion-MNIST for some minutes each, and draw samples: clear ones and unclear.
+"""Train small networks from the bank on Fashion-MNIST for a few minutes each, and draw clear and unclear samples.
 
-Leaves uint8 images in outputs/gpu-networks/<network>-<minutes>.safetensors, for the limits on samples to be tried on.
+Leaves uint8 images in outputs/gpu-networks/<network>-<minutes>.safetensors, to test the limits on samples.
 """
 
 import argparse

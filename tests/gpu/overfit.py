@@ -1,7 +1,7 @@
-"""How near do right networks come to the limits of the overfit run on this device, and which wrong ones get by?
+"""How close do right networks come to the limits of the overfit run on this device, and which wrong ones pass?
 
-Every right network of the bank, and the wrong ones that the checks after that run are there to catch. Writes
-tests/bench/results/overfit-<device>.json, anew after each grading, so that a run that is cut off leaves what it has.
+Every right network of the bank, and the wrong ones that the checks after that run should catch. Rewrites
+tests/bench/results/overfit-<device>.json after each grading, so that an interrupted run leaves what it has.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def one(entry: Entry, config: str, device: str) -> dict:
-    """A grading in a process of its own: what these checks said, or why there was no grading."""
+    """A grading in a separate process: the results of these checks, or why there are none."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results.json"
         laid_out = entry.lay_out(Path(folder) / "submission")

@@ -1,4 +1,4 @@
-"""What a machine without a network lacks beside PyTorch: wheels, a sandbox, data; in folders of one transfer each."""
+"""What a machine without a network lacks besides PyTorch: wheels, a sandbox, data; in one folder per transfer."""
 
 import shutil
 import subprocess
@@ -21,10 +21,10 @@ MOST = 60_000_000  # bytes in a folder
 
 
 def pack(folder: Path) -> list[Path]:
-    """Make the folders of one call each: the wheels and Fashion-MNIST, then CIFAR-10 in two halves.
+    """Make a folder for each call: the wheels and Fashion-MNIST, then CIFAR-10 in two halves.
 
     Raises:
-        UserError: something can't be had, or a folder grows too large
+        UserError: something is not available, or a folder grows too large
     """
     if folder.exists():
         raise UserError(f"{folder}: is there already; expected a new folder")
@@ -51,7 +51,7 @@ def size_of(folder: Path) -> int:
 
 
 def unpack(folder: Path) -> None:
-    """Install what was packed, and lay the data where the configurations look for it."""
+    """Install what was packed, and put the data where the configurations look for it."""
     wheels = sorted(map(str, (folder / "wheels").glob("*.whl")))
     install = ["pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile", "--upgrade", *wheels]
     if wheels and subprocess.run([sys.executable, "-m", *install]).returncode:
@@ -95,5 +95,5 @@ def _constraints() -> list[str]:
 
 
 def _python_with_pip() -> str:
-    """uv's environments have no pip; the Python that they are made from has."""
+    """uv's environments have no pip; the Python they are made from has one."""
     return sys.executable if shutil.which("pip", path=str(Path(sys.prefix) / "bin")) else sys._base_executable

@@ -1,6 +1,6 @@
-"""What goes back from a machine with a GPU: few files of a limited size; and where it belongs here.
+"""The results sent back from a machine with a GPU, as a few files of limited size, and their places here.
 
-Weights travel in bfloat16, as they are shipped; checkpoints stay. The parts are one tar archive, cut.
+Weights are sent in bfloat16, as they are shipped; checkpoints stay. The parts are one tar archive, split.
 """
 
 import io
@@ -14,7 +14,7 @@ from assignment.ddpm.errors import UserError
 ROOT = Path(__file__).parent.parent.parent
 PART = 2**24 - 2**12  # bytes
 PARTS = 4
-# the most wanted first: what does not fit into the parts any more is left out, and said
+# by priority: files that no longer fit into the parts are left out and reported
 WANTED = (
     "outputs/gpu-stages/*.json", "tests/bench/results/*-cuda.json", "outputs/gpu-graded/*/*.json",
     "outputs/gpu-graded/*/trainings/*/*/weights.safetensors", "outputs/gpu-graded/*/trainings/*/*/log.csv",
@@ -66,10 +66,10 @@ def _small(file: Path) -> bytes:
 
 
 def take(folder: Path) -> None:
-    """Lay out what came back, record the references, and write the figures into the pages.
+    """Unpack what came back, record the references, and insert the figures into the pages.
 
     Raises:
-        UserError: there are no parts in the folder, or one is missing or damaged, or would be laid elsewhere
+        UserError: the folder has no parts, or one is missing or damaged, or would be written elsewhere
     """
     parts = sorted(folder.glob("part-*"))
     if [part.name for part in parts] != [f"part-{i}" for i in range(len(parts))] or not parts:

@@ -1,4 +1,4 @@
-"""The stages, in order of worth, and how they are run: some alone, the others in lanes beside each other."""
+"""The stages, by priority, and how they are run: some alone, the others in parallel lanes."""
 
 import contextlib
 import json
@@ -29,17 +29,17 @@ AROUND = 40  # seconds around a training: importing, measuring settings, compili
 
 @dataclass(frozen=True)
 class Stage:
-    """A process of Python's. `lane` "" runs alone, before the lanes; stages of a lane run one after another."""
+    """A Python process. `lane` "" runs alone, before the lanes; the stages of a lane run one after another."""
 
     name: str
     lane: str
-    seconds: float  # that it needs at least: with less left it is not begun
-    command: Callable[[float], list[str]]  # the seconds that are left for it → what Python is called with
-    reserve: float = 0.0  # seconds of what is left that the stages behind it in its lane need
+    seconds: float  # that it needs at least: with less left it is not started
+    command: Callable[[float], list[str]]  # seconds available → Python's arguments
+    reserve: float = 0.0  # seconds to leave for the later stages of its lane
 
 
 def plan(data: str, *, rehearsal: bool, only: list[str] | None) -> list[Stage]:
-    """The stages in order of worth. Raises UserError where one of `only` is none."""
+    """The stages by priority. Raises UserError if one of `only` is unknown."""
     stages = _rehearsal() if rehearsal else _cifar10() if data == "cifar10" else _fashion_mnist()
     if unknown := set(only or ()) - {stage.name for stage in stages}:
         raise UserError(f"--only {unknown.pop()}: expected some of {', '.join(stage.name for stage in stages)}")
@@ -73,7 +73,7 @@ def _fashion_mnist() -> list[Stage]:
 
 def _cifar10() -> list[Stage]:
     config = "configs/cifar10.yaml"
-    # a stage this short is not the place to measure settings: these won on Fashion-MNIST
+    # a stage this short has no time to measure settings: these won on Fashion-MNIST
     fast = ("runtime.precision=bfloat16", "runtime.channels_last=true", "runtime.compile=true")
     return [
         Stage("reference-cifar10", "training", 100, reference(config, *fast), reserve=70),
@@ -96,7 +96,7 @@ def reference(config: str, *overrides: str) -> Callable[[float], list[str]]:
 
 
 def draw(config: str, images: int, *steps: int) -> Callable[[float], list[str]]:
-    """Samples of the reference, so many in each number of steps."""
+    """Samples of the reference, in several numbers of steps."""
     return lambda left: [
         "-m", "tests.gpu.draw", "--config", config, "--images", str(images), "--steps", *map(str, steps)
     ]  # fmt: skip
@@ -149,14 +149,14 @@ def run_all(stages: list[Stage], *, deadline: float) -> dict[str, str]:
 
 
 def note_all() -> None:
-    """What is known of every stage so far, and of the machine, as a result file."""
+    """Write what is known about every stage so far, and the machine, to a result file."""
     told = [json.loads(file.read_text()) for file in sorted(STATE.glob("*.json"))]
     with replacing(RESULTS) as temporary:
         temporary.write_text(json.dumps({"machine": _machine(), "stages": told}, indent=1) + "\n")
 
 
 def _machine() -> dict[str, str | int]:
-    """As grader/metrics/machine.py tells it, without importing torch: seconds count here."""
+    """As in grader/metrics/machine.py, without importing torch: seconds count here."""
     name = "none"
     if shutil.which("nvidia-smi"):
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -184,7 +184,7 @@ def _run(stage: Stage, deadline: float) -> str:
 
 
 def _process(command: list[str], log: Path, seconds: float) -> str:
-    """Run it in a group of its own, which is killed when the time is over; its output goes to the log."""
+    """Run it in its own process group, which is killed when the time is up; its output goes to the log."""
     with open(log, "ab") as file:
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,

@@ -1,4 +1,4 @@
-"""`python -m tests.gpu`, rehearsed whole on a CPU: a first run on a GPU is not the place to find its mistakes."""
+"""`python -m tests.gpu`, rehearsed completely on a CPU: the first run on a GPU should not be the one to find bugs."""
 
 import json
 import pickle
@@ -18,7 +18,7 @@ from tests.gpu.stages import Stage
 
 
 def checkout(folder):
-    """A copy of the project as git knows it, with what is not committed yet."""
+    """A copy of the project as tracked by git, including uncommitted changes."""
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     files = [name for name in names.stdout.splitlines() if (ROOT / name).is_file()]
     folder.mkdir()

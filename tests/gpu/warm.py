@@ -1,4 +1,4 @@
-"""Compile a reference's training step ahead, beside other work: its own training then finds it in torch's cache."""
+"""Compile a reference's training step in advance, beside other work: its training then finds it in torch's cache."""
 
 import argparse
 import time

@@ -1,4 +1,4 @@
-"""What trained networks are measured by: classifiers, FID and its kin, paired losses, the reference's record."""
+"""Measures of trained networks: classifiers, FID and related metrics, paired losses, the reference's record."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_augmentation_moves_and_mirrors_whole_images():
     assert columns.min() == 1 and columns.max() == 6  # and mirrored: 3 → 4
 
 
-# ---- FID and its kin
+# ---- FID and related metrics
 
 
 def test_real_images_are_near_noise_and_one_class_are_far(digits):
@@ -98,7 +98,7 @@ def test_real_images_are_near_noise_and_one_class_are_far(digits):
 
 
 def test_fid_is_that_of_the_formula(digits):
-    """Of Heusel et al. 2017, computed by scipy instead."""
+    """The formula of Heusel et al. 2017, computed by scipy instead."""
     from scipy.linalg import sqrtm
 
     network = classifier.load("digits").network
@@ -115,7 +115,7 @@ def cov(features):
 
 
 def test_inception_is_an_option(digits, tmp_path, monkeypatch):
-    """With a file of weights, here random ones: the way to the number is real, the number means nothing."""
+    """With a file of weights, here random ones: the computation is real, the number means nothing."""
     from torch_fidelity import feature_extractor_inceptionv3 as inception
 
     with monkeypatch.context() as patch:
@@ -146,7 +146,7 @@ def test_a_respaced_schedule_has_the_same_alpha_bar_where_it_stops():
 
 
 def test_a_perfect_network_samples_its_gaussian_in_few_steps():
-    """Images N(0.4, 0.2²): the exact noise prediction is linear in x_t, so any number of steps has to end there."""
+    """Images from N(0.4, 0.2²): the exact noise prediction is linear in x_t, so any number of steps must end there."""
     diffusion, mean, std = GaussianDiffusion(T), 0.4, 0.2
 
     def predict(x, t):
@@ -185,7 +185,7 @@ def test_triples_cover_images_and_bins_evenly(digits):
 
 
 def test_the_stratified_mean_is_that_of_uniform_t(digits):
-    """Of a loss that depends on t alone the mean is known exactly."""
+    """The mean of a loss that depends on t alone is known exactly."""
     triples = draw_triples(digits.validation, T, 0, part="validation")
     mean = beats_reference.stratified(1 / (1 + triples.t.double()), triples.bins, widths())
     assert mean.value == pytest.approx((1 / (1 + torch.arange(T).double())).mean().item(), rel=0.02)
@@ -198,7 +198,7 @@ def test_losses_are_mean_squared_errors_of_the_noise(digits):
 
 
 def fake(relative: float, scatter: float, n: int = 4096, seed: int = 0):
-    """Losses of a student and of the reference, whose difference is known up to noise of a known size."""
+    """Losses of a student and the reference, whose difference is known up to noise of known size."""
     generator = torch.Generator().manual_seed(seed)
     bins = torch.arange(n) % len(widths())
     reference = 0.1 * (1 + 0.5 * torch.rand(n, generator=generator, dtype=torch.float64))
@@ -230,7 +230,7 @@ def test_the_reference_never_beats_itself():
 
 
 def test_equals_win_seldom():
-    """Two of equal loss, over three looks: at most FALSE_WIN of the decisions, here of 1000 (upper bound 2 %)."""
+    """With equal losses, over three looks, at most FALSE_WIN of the decisions are wins, here of 1000 (bound 2 %)."""
     wins = 0
     for s in range(1000):
         looks = [fake(-beats_reference.MARGIN, 0.1, n=300 * 2**k, seed=1000 * k + s) for k in range(3)]
@@ -290,7 +290,7 @@ def test_a_claim_about_samples_can_fail(claim, arguments):
 
 @pytest.mark.parametrize("config", config_files())
 def test_what_is_recorded_is_what_is_configured(config):
-    """Every shipped configuration has a record, of the classifier, samples and triples that are used now."""
+    """Every shipped configuration has a record, with the classifier, samples and triples in use now."""
     name, settings = Path(config).stem, load_config(config)
     record, wanted = load_record(name), load_grading().samples[settings.data.name]
     assert record is not None, f"make reference CONFIG={config}"
@@ -333,7 +333,7 @@ def test_the_recorded_losses_are_those_of_the_shipped_weights(digits):
 
 @pytest.mark.parametrize("name", ["digits", "fashion_mnist", "cifar10"])
 def test_every_look_is_recorded_at_the_triples_of_today(name, request):
-    """Once a look was recorded at another number of triples, and would have been refused where it was needed."""
+    """A look was once recorded with another number of triples, and would have been rejected when needed."""
     settings, record = load_config(f"configs/{name}.yaml"), load_record(name)
     root = "unused" if name == "digits" else request.getfixturevalue("real_data")
     m = settings.model

@@ -1,4 +1,4 @@
-"""Controls made of real images get the verdict that a person gives them, by the claim that is about them."""
+"""Controls made from real images get the same verdict as from a person, by the claim that covers them."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.proof.sample_limits import Judge, Set
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
-    """Of the digits, which need no download."""
+    """The judge of the digits, which need no download."""
     patch = pytest.MonkeyPatch()
     patch.setattr(sample_limits, "CACHE", tmp_path_factory.mktemp("seen"))
     yield Judge("digits", tmp_path_factory.mktemp("unused"))

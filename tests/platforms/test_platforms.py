@@ -1,4 +1,4 @@
-"""Platforms: a folder as Gradescope lays it out, Classroom 50's runner, GitHub's job; and what each gets to read."""
+"""Platforms: a folder laid out as on Gradescope, Classroom 50's runner, GitHub's job; and the output for each."""
 
 import json
 import os
@@ -31,7 +31,7 @@ NETWORK = (ROOT / "tests" / "support" / "networks.py").read_text()
 SAMPLER = (ROOT / "reference" / "sampler.py").read_text()
 STARTER = (ROOT / "assignment" / "sampler.py").read_text()
 UNTRAINED = {i for i in load_grading().points if not needs_training(i)}
-# setup.sh installs PyTorch for CPUs; a build for CUDA, where the tests have one, needs more, in each process
+# setup.sh installs PyTorch for CPUs; a CUDA build, if the tests run with one, needs more memory in each process
 LIMIT = MEMORY if torch.version.cuda is None else 2 * MEMORY
 KILLS = """import os, signal
 from pathlib import Path
@@ -54,7 +54,7 @@ def valid(name: str, page: dict) -> bool:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where files are that the container is to see."""
+    """A folder for files that the container may see."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         pytest.skip("the container is made by bubblewrap")
     return tmp_path_factory.mktemp("gradescope")
@@ -69,7 +69,7 @@ def test_a_right_submission_gets_all_that_is_judged_there_within_the_limits(plac
     autograder = Autograder(place / "both")
     autograder.submit({"ddpm-alice/assignment/model.py": NETWORK, "ddpm-alice/assignment/sampler.py": SAMPLER})
     with limited(LIMIT) as group:
-        done = autograder.run(group, bubblewrap=False)  # Docker lets nobody make namespaces
+        done = autograder.run(group, bubblewrap=False)  # Docker does not allow namespaces
         assert done.returncode == 0, done.stdout
         assert group is None or group.killed == 0
     page = autograder.results
@@ -144,7 +144,7 @@ def test_a_wrong_call_is_answered_in_one_line(arguments, says, capsys):
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
 
 
-# ---- the process in which is graded
+# ---- the process that grades
 
 
 def results(*verdicts: str, device: str = "cpu") -> Results:
@@ -158,7 +158,7 @@ def results(*verdicts: str, device: str = "cpu") -> Results:
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """Something else in the place of Python: it tells results, then does as it is told."""
+    """A stand-in for Python: it reports results, then does as told."""
 
     def put(then: str, told: Results | None = None) -> None:
         line = json.dumps((told or results("passed", "not_judged")).to_json())
@@ -244,7 +244,7 @@ def test_the_bundle_runs_as_classroom50_runs_it(runner, tmp_path, capsys):
     checkout.mkdir()
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"CLASSROOM50_BUNDLE_DIR": str(bundle)}
     environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    (tmp_path / "sudo").write_text("#!/bin/sh\n")  # the machine's settings stay as they are
+    (tmp_path / "sudo").write_text("#!/bin/sh\n")  # leaves the machine's settings alone
     (tmp_path / "sudo").chmod(0o755)
     command = [sys.executable, bundle / "autograder.py"]
     assert subprocess.run(command, cwd=checkout, env=environment).returncode == 0
@@ -291,7 +291,7 @@ def test_classroom50_notes_an_error_where_the_grader_fails(runner, tmp_path, mon
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    """A job's environment, with a checkout in which the files lie as in the handout."""
+    """A job's environment, with a checkout laid out like the handout."""
     (tmp_path / "student" / "assignment").mkdir(parents=True)
     for name in ("model.py", "sampler.py"):
         (tmp_path / "student" / "assignment" / name).touch()

@@ -1,4 +1,4 @@
-"""Workflow files and shell scripts, as linters see them that others use too; without a network."""
+"""Workflow files and shell scripts pass the usual linters, without a network."""
 
 import subprocess
 import sys

@@ -1,1 +1,1 @@
-"""Is the grader right? Submissions, trainings and images of which the verdict is known, judged by the hundred."""
+"""Is the grader right? Hundreds of submissions, trainings and images with a known verdict are judged."""

@@ -1,8 +1,8 @@
-"""Grade every hostile submission of the bank, with the sandbox and without it, and look at what it leaves behind.
+"""Grade every hostile submission of the bank, with and without the sandbox, and check what it leaves behind.
 
     uv run python -m tests.proof.attacks [NAME …]     both ways at once; writes tests/bench/results/hostile.json
 
-All attacks rest on the same wrong network (submissions/hostile/honest.py): what it gets is what they may get.
+All attacks are built on the same wrong network (submissions/hostile/honest.py): they may gain what it gains, no more.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from tests.conftest import ROOT
 HOSTILE = ROOT / "tests" / "proof" / "submissions" / "hostile"
 NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
 WAYS = ("sandbox", "plain")
-LAST = "kills_its_parent"  # takes the fork server with it that all the others share
+LAST = "kills_its_parent"  # also kills the fork server that all others share
 DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "loops_in_init": 5.0, "sleeps_in_c": 5.0}  # seconds
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -45,11 +45,11 @@ SHARED_MEMORY = Path("/dev/shm")
 @dataclass
 class Outcome:
     name: str
-    results: dict[str, Any]  # as in results.json; empty where the grader failed
+    results: dict[str, Any]  # as in results.json; empty if the grader failed
     fault: str  # of the grader
-    strays: list[str]  # files that were written where nothing should be
-    left: int  # processes that are still there
-    grown: int  # MiB that the judge is larger by than before
+    strays: list[str]  # files written where none should be
+    left: int  # processes still running
+    grown: int  # MiB by which the judge has grown
 
     def verdicts(self) -> dict[str, str]:
         return {check["id"]: check["verdict"] for check in self.results["checks"]}
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def claims(name: str) -> tuple[str, str] | None:
-    """(verdict, check id) of a docstring's `Reported:`; None where it says `Gains: nothing`."""
+    """(verdict, check id) from a docstring's `Reported:`; None if it says `Gains: nothing`."""
     last = (HOSTILE / f"{name}.py").read_text().split('"""')[1].strip().splitlines()[-1]
     found = re.fullmatch(r"Reported: (\w+) at (\S+)|Gains: nothing", last)
     assert found, f"{name}: {last}"
@@ -71,7 +71,7 @@ def is_seen_in_the_source(name: str) -> bool:
 
 
 def lay_out(name: str, folder: Path) -> Path:
-    """The folder as it is handed in; beside some lie files that pytest would read."""
+    """The folder as handed in; some come with files that pytest would read."""
     folder.mkdir(parents=True)
     shutil.copy(HOSTILE / f"{name}.py", folder / "model.py")
     if name == "conftest_beside":
@@ -83,14 +83,14 @@ def lay_out(name: str, folder: Path) -> Path:
 
 
 def quick(path: Path = GRADING) -> Any:
-    """Less of the machine, and overfit runs of 20 steps: the network under all of these learns nothing in 300."""
+    """Fewer resources, and overfit runs of 20 steps: the network under all of these learns nothing in 300."""
     grading = load_grading(path)
     overfit = {k: replace(budget, steps=20) for k, budget in grading.overfit.items()}
     return replace(grading, overfit=overfit, limits=replace(grading.limits, memory_gib=1, processes=64))
 
 
 def sweep() -> None:
-    """Collect what a grading that failed has left open, before something makes an error of it."""
+    """Collect what a failed grading left open, before it turns into an error."""
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
         sys.__dict__.pop(name, None)
     with warnings.catch_warnings():
@@ -99,7 +99,7 @@ def sweep() -> None:
 
 
 def resident() -> int:
-    """MiB of memory that this process has."""
+    """MiB of memory used by this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
@@ -108,7 +108,7 @@ def children(pid: int) -> set[int]:
 
 
 class Attacked:
-    """Gradings in this process, one after another, all of whose files should be below `home`."""
+    """Gradings in this process, one after another; all their files should be inside `home`."""
 
     def __init__(self, home: Path, way: str) -> None:
         import grader.suite.fixtures_network
@@ -126,7 +126,7 @@ class Attacked:
         adopt_orphans()
         self.usual: set[Path] = set()
         self.usual_processes: set[int] = set()
-        self.grade("honest")  # all that is made once is made now
+        self.grade("honest")  # everything that is made once is made now
         self.usual = {file for file in home.rglob("*") if file.is_file()}
         self.usual_processes = descendants(set()) - self._fork_server_processes()
         gc.freeze()  # pytest collects garbage five times at the end of each grading
@@ -156,7 +156,7 @@ class Attacked:
         return Outcome(name, json_, fault, strays, self._left(), resident() - before)
 
     def _strays(self, folder: Path, submission: Path, shared: set[Path]) -> list[str]:
-        """Removes what it finds: it is not to be found again after the next attack."""
+        """Removes what it finds, so that it is not found again after the next attack."""
         ours = {folder / "results.json", *submission.iterdir(), *self.usual}
         found = {file for file in self.home.rglob("*") if file.is_file() and file.name != LOCK} - ours
         found |= set(SHARED_MEMORY.iterdir()) - shared
@@ -166,19 +166,19 @@ class Attacked:
         return sorted(file.name for file in found)
 
     def _fork_server_processes(self) -> set[int]:
-        """The fork server's own: one, or bubblewrap and the one inside."""
+        """The fork server's own processes: one, or bubblewrap and the one inside."""
         if self.fork_server.process is None:
             return set()
         outer = self.fork_server.process.pid
         return {outer, *children(outer)} if self.fork_server.sandbox else {outer}
 
     def _left(self) -> int:
-        """How many processes there are below this one that should not be; those that are about to end may do so."""
+        """How many unexpected child processes there are, after those about to end have ended."""
         deadline = time.monotonic() + 2
         while left := descendants(set()) - self.usual_processes - self._fork_server_processes():
             if time.monotonic() > deadline:
                 break
-            for pid in left:  # an orphan that has ended is ours to bury
+            for pid in left:  # reap orphans that have ended
                 with suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
             time.sleep(0.01)
@@ -186,7 +186,7 @@ class Attacked:
 
 
 def serve(way: str, names: list[str]) -> None:
-    """A line of JSON for each."""
+    """Print a line of JSON for each."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -196,7 +196,7 @@ def serve(way: str, names: list[str]) -> None:
 
 
 def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str, Outcome]]:
-    """(way, outcome) as they come, the ways beside each other. Raises RuntimeError where a process of ours fails."""
+    """(way, outcome) as they come, both ways in parallel. Raises RuntimeError if a process of ours fails."""
     names = ["honest", *sorted(names, key=LAST.__eq__)]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     lines: list[tuple[str, str]] = []
@@ -207,7 +207,7 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
     running = []
     for way in ways:
         command = [sys.executable, "-m", "tests.proof.attacks", "--serve", way, *names]
-        if way == "plain" and len(ways) > 1:  # shared memory of its own: what it leaves there is not the other one's
+        if way == "plain" and len(ways) > 1:  # separate shared memory, so that neither sees what the other leaves there
             command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--die-with-parent", "--", *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
         thread = Thread(target=listen, args=(way, process), daemon=True)
@@ -235,7 +235,7 @@ def ways_here() -> tuple[str, ...]:
 
 
 def judged(outcome: Outcome) -> set[str]:
-    """The checks that were, or that wait, rightly, for one that failed."""
+    """The checks that were judged, or that rightly wait for one that failed."""
     return {
         check["id"] for check in outcome.results.get("checks", ())
         if check["verdict"] != "not_judged" or check["message"].startswith("waits for ")
@@ -243,7 +243,7 @@ def judged(outcome: Outcome) -> set[str]:
 
 
 def summary(found: dict[str, Outcome]) -> dict[str, dict[str, Any]]:
-    """Of one way: for each attack what it got beside what the network under it gets."""
+    """For one way: what each attack gained, compared with the network it is built on."""
     honest = found["honest"].verdicts()
     rows = {}
     for name, outcome in found.items():

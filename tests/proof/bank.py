@@ -1,4 +1,4 @@
-"""The bank of submissions in tests/proof/submissions: what each is, and how it is laid out for the grader."""
+"""The bank of submissions in tests/proof/submissions: what each one is, and its layout for the grader."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ class Entry:
     says: str  # the docstring's first line
     level: int
     target: str  # the file's name in a submission
-    caught_by: str  # the check that bears the fault's name; "" for a right one
+    caught_by: str  # the check that should catch the fault; "" for a right one
     config: str
 
     @property
@@ -24,14 +24,14 @@ class Entry:
         return not self.caught_by
 
     def lay_out(self, folder: Path) -> Path:
-        """A folder as a student hands it in."""
+        """A folder as handed in by a student."""
         folder.mkdir(parents=True)
         shutil.copy(self.file, folder / self.target)
         return folder
 
 
 def read(file: Path) -> Entry:
-    """Raises AssertionError where the docstring does not say what it must."""
+    """The entry of a file. Raises AssertionError if its docstring lacks what is required."""
     right, kind = file.parent.parent.name == "right", file.parent.name
     text = file.read_text()
     docstring = re.match(r'"""(.*?)"""', text, re.DOTALL)

@@ -2,8 +2,8 @@
 
     uv run python -m tests.proof.calibrate [--seeds 60]      (make calibrate-checks)
 
-Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run goes on where it stopped;
-delete the file after a change of a check. The summary goes to calibration-cpu.json beside it.
+Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
+delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json.
 """
 
 import argparse

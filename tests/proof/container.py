@@ -1,8 +1,8 @@
-"""A container as Gradescope's, by bubblewrap: the system's files, Python, and one folder; no network, little memory.
+"""A container like Gradescope's, by bubblewrap: the system's files, Python, and one folder; no network, little memory.
 
     python -m tests.proof.container SUBMISSION [--mib 768]…   how long grading takes there, and whether memory suffices
 
-Writes tests/bench/results/gradescope.json. Meant for an environment with PyTorch for CPUs, as Gradescope's.
+Writes tests/bench/results/gradescope.json. Meant for an environment with PyTorch for CPUs, like Gradescope's.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.bench.results import write
 
 MEMORY = 768 << 20  # bytes; what Gradescope gives
 SHARE = 0.5  # of a processor
-PERIOD = 100_000  # µs, of which a group of processes gets its share
+PERIOD = 100_000  # µs, over which a group of processes gets its share
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc")
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/tmp", "XDG_CACHE_HOME": "/cache"}
 CGROUPS = Path("/sys/fs/cgroup")
@@ -54,7 +54,7 @@ class Group:
 
 @contextmanager
 def limited(memory: int = MEMORY, share: float | None = None) -> Iterator[Group | None]:
-    """A group with these limits; None where this machine lets us make none."""
+    """A group with these limits; None if this machine does not let us make one."""
     own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
     try:
         group = Group(*(CGROUPS / kind / own[kind].strip("/") / f"ncd-{os.getpid()}" for kind in ("memory", "cpu")))
@@ -75,7 +75,7 @@ def limited(memory: int = MEMORY, share: float | None = None) -> Iterator[Group 
 
 
 def _remove(folder: Path) -> None:
-    """A group's folder, once its last process has gone."""
+    """Remove a group's folder, once its last process has ended."""
     for _ in range(100):
         with suppress(OSError):
             return folder.rmdir()
@@ -83,14 +83,14 @@ def _remove(folder: Path) -> None:
 
 
 class Autograder:
-    """Gradescope's folder, with our zip unpacked in it as its harness does."""
+    """Gradescope's folder, with our zip unpacked as by its harness."""
 
     def __init__(self, path: Path, *arguments: str) -> None:
         self.path = path
         for name in ("source", "submission", "results"):
             (path / name).mkdir(parents=True)
         path.chmod(0o755)
-        self.cache = path.parent / "cache"  # of the pace, shared by those beside it: tests take less time
+        self.cache = path.parent / "cache"  # of the pace, shared with its siblings to save time
         self.cache.mkdir(exist_ok=True)
         self.cache.chmod(0o777)
         archive = path.with_suffix(".zip")
@@ -113,12 +113,12 @@ class Autograder:
         }))  # fmt: skip
 
     def run(self, group: Group | None = None, *, bubblewrap: bool = True) -> subprocess.CompletedProcess:
-        """What the harness does; output and exit code come back."""
+        """Run what the harness runs; returns output and exit code."""
         words = ["bwrap", "--unshare-pid", "--unshare-net", "--proc", "/proc", "--dev", "/dev"]
         words += ["--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]
         places = [Path(place) for place in (*SYSTEM, "/sys", sys.base_prefix, sys.prefix) if Path(place).exists()]
         for parent in sorted({parent for place in places for parent in place.parents}):
-            words += ["--dir", str(parent)]  # else for root alone
+            words += ["--dir", str(parent)]  # else accessible to root only
         for place in places:
             words += ["--ro-bind", str(place), str(place)]
         if not bubblewrap:
@@ -138,7 +138,7 @@ class Autograder:
 
 
 def measure(submission: Path, mib: int) -> dict[str, float]:
-    """Seconds, processes killed for memory, and score, with so much memory."""
+    """Seconds, processes killed for memory, and score, with this much memory."""
     with tempfile.TemporaryDirectory() as folder, limited(mib << 20, SHARE) as group:
         if group is None:
             sys.exit("no limits: this machine lets us make no cgroups (v1)")

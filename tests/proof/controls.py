@@ -1,7 +1,7 @@
-"""Controls for the limits of samples: sets made of real images, and whether one can recognise what they show.
+"""Controls for the limits on samples: sets made from real images, and whether their content is recognizable.
 
-"yes" is what nobody minds, "no" what everybody sees, "partly" what lies between; one person's look, not blind. A set of
-copies, of half the classes or of one image in four can be told apart, but is no work of a network's own: "no".
+"yes" is what nobody minds, "no" what everybody notices, "partly" what is in between; one person's judgement, not blind.
+A set of copies, of half the classes or of one image in four is recognizable, but not a network's own work: "no".
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from grader.metrics.damage import Change, blurred, jpeg, mirrored, noisy, plain,
 
 @dataclass(frozen=True)
 class Stock:
-    """The images that controls are made of."""
+    """The images that controls are made from."""
 
     train: Tensor  # (M, C, H, W) uint8
     held_out: Tensor
@@ -32,7 +32,7 @@ class Stock:
         return cls(images[learnt], torch.cat([images[unseen], test]), torch.cat([labels[unseen], test_labels]))
 
     def some(self, count: int, generator: torch.Generator, classes: tuple[int, ...] = tuple(range(10))) -> Tensor:
-        """Of the held-out images, in turn where there are too few."""
+        """This many held-out images, repeated if there are too few."""
         among = torch.isin(self.labels, torch.tensor(classes)).nonzero().flatten()
         return self.held_out[
             among[torch.randperm(len(among), generator=generator)].repeat(-(-count // len(among)))[:count]
@@ -47,7 +47,7 @@ def held_out(change: Change) -> Make:
 
 
 def copied(change: Change) -> Make:
-    """Of training images."""
+    """Made from training images."""
 
     def make(stock: Stock, count: int, generator: torch.Generator) -> Tensor:
         return change(stock.train[torch.randperm(len(stock.train), generator=generator)[:count]], generator)
@@ -56,7 +56,7 @@ def copied(change: Change) -> Make:
 
 
 def share(part: float, first: Make) -> Make:
-    """A part of one kind, the rest real."""
+    """A share of one kind, the rest real."""
 
     def make(stock: Stock, count: int, generator: torch.Generator) -> Tensor:
         few = round(part * count)
@@ -93,7 +93,7 @@ def upside_down(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def moved(right: int, down: int) -> Change:
-    """The edge is black, as after a pad."""
+    """With black edges, as after padding."""
     side = max(abs(right), abs(down))
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -123,7 +123,7 @@ def halves(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def half_noised(images: Tensor, generator: torch.Generator) -> Tensor:
-    """x_t at a fifth of the way: half of the standard deviation is noise."""
+    """x_t at t = T/5: half of the standard deviation is noise."""
     t = torch.full((len(images),), 200)
     x_t = GaussianDiffusion(1000).q_sample(images / 127.5 - 1, t, torch.randn(images.shape, generator=generator))
     return _bytes((x_t + 1) / 2)
@@ -154,7 +154,7 @@ def repeated(distinct: int) -> Make:
     return lambda stock, count, generator: stock.some(distinct, generator)[torch.arange(count) % distinct]
 
 
-# name → (how recognizable, how it is made); where data sets differ: the one for grey clothes, that for photographs
+# name → (how recognizable, how it is made); if data sets differ, first for grey clothes, then for photographs
 CONTROLS: dict[str, tuple[str | tuple[str, str], Make]] = {
     "real": ("yes", held_out(as_it_is)),
     "mirrored": ("yes", held_out(mirrored)),

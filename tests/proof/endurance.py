@@ -1,10 +1,10 @@
-"""Grade again and again, right, wrong and hostile ones mixed, and kill judges and workers at random moments.
+"""Grade right, wrong and hostile submissions again and again, and kill judges and workers at random moments.
 
     uv run python -m tests.proof.endurance 100          writes tests/bench/results/endurance.json
 
-After each: a results file is whole or the one before it, the verdicts are those of a grading that nobody disturbed (a
-check whose worker was killed says so), and no process is left. At the end no folder is left, either, and the last
-gradings took no more memory than the first.
+After each: the results file is complete or the previous one, the verdicts are those of an undisturbed grading (a check
+whose worker was killed says so), and no process is left. At the end no folder is left, either, and the last gradings
+took no more memory than the first.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tests.conftest import ROOT
 from tests.proof.attacks import HOSTILE
 from tests.proof.bank import BANK
 
-# file of the bank → the level that it is for
+# file of the bank → its level
 MIXED = {
     BANK / "right" / "networks" / "residual_convnet.py": 1,
     BANK / "wrong" / "networks" / "time_left_out.py": 1,
@@ -42,17 +42,17 @@ MIXED = {
     HOSTILE / "exit_in_forward.py": 1,
     HOSTILE / "rewrites_results.py": 1,
 }
-KILLED = ("error", "out_of_memory")  # what a check says whose worker was killed by somebody else
+KILLED = ("error", "out_of_memory")  # verdicts of a check whose worker was killed from outside
 
 
 @dataclass
 class Graded:
-    verdicts: dict[str, str]  # empty where the judge was killed before it wrote
+    verdicts: dict[str, str]  # empty if the judge was killed before writing
     seconds: float
 
 
 class Endurance:
-    """One folder, in which every grading writes the same results file."""
+    """One folder, in which all gradings write the same results file."""
 
     def __init__(self, home: Path, chance: random.Random) -> None:
         self.home, self.chance = home, chance
@@ -75,7 +75,7 @@ class Endurance:
         )  # fmt: skip
 
     def grade(self, file: Path, kill: str = "") -> Graded:
-        """With `kill` the judge or the worker is killed at a random moment. Raises AssertionError for what is wrong."""
+        """With `kill`, kill the judge or the worker at a random moment. Raises AssertionError if anything is wrong."""
         results = self.output / "results.json"
         before = results.read_bytes() if results.exists() else b""
         start, judge = time.monotonic(), self._start(file)
@@ -94,7 +94,7 @@ class Endurance:
             assert time.monotonic() < start + seconds + 5, f"{file.stem}: {len(left)} processes are left"
             for pid in left:
                 try:
-                    os.waitpid(pid, os.WNOHANG)  # an orphan of a killed judge is ours to bury
+                    os.waitpid(pid, os.WNOHANG)  # reap the orphans of a killed judge
                 except ChildProcessError:
                     continue
             time.sleep(0.01)
@@ -108,11 +108,11 @@ class Endurance:
 
     def undisturbed_gradings(self) -> None:
         for file in MIXED:
-            self.grade(file)  # what is measured once for a machine is measured now
+            self.grade(file)  # what is measured once per machine is measured now
             self.undisturbed[file] = self.grade(file)
 
     def once(self) -> None:
-        """One grading, as chance has it, and compare it with the undisturbed one."""
+        """One random grading, compared with the undisturbed one."""
         file = self.chance.choice(list(MIXED))
         kill = self.chance.choice(["", "judge", "worker"])
         found, expected = self.grade(file, kill).verdicts, self.undisturbed[file].verdicts
@@ -124,7 +124,7 @@ class Endurance:
         assert kill or found == expected
 
     def folders_left(self) -> list[str]:
-        """After one more grading, which removes what killed judges have left."""
+        """Folders left after one more grading, which removes those of killed judges."""
         self.grade(next(iter(MIXED)))
         return sorted(path.name for path in (self.home / "temporary").glob("grading-*"))
 

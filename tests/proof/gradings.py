@@ -1,6 +1,6 @@
-"""Grade many submissions of the bank, in a process for each core: a small network gains nothing from a second thread.
+"""Grade many submissions of the bank, one process per core: a small network gains nothing from a second thread.
 
-uv run python -m tests.proof.gradings DATA < tasks     a line each: entry's name, seed → a line of JSON each
+uv run python -m tests.proof.gradings DATA < tasks     one line per task: entry's name, seed → one line of JSON each
 """
 
 import json
@@ -23,7 +23,7 @@ Task = tuple[str, int]  # an entry's name, the judge's seed
 
 
 def grade_all(tasks: list[Task], data: str) -> Iterator[dict]:
-    """In this process, one after another."""
+    """Grade in this process, one after another."""
     import torch
 
     from grader.errors import GraderFault
@@ -48,7 +48,7 @@ def grade_all(tasks: list[Task], data: str) -> Iterator[dict]:
 
 
 def in_parallel(tasks: list[Task], data: str) -> Iterator[dict]:
-    """The same in several processes; results as they come. Raises RuntimeError where a process fails."""
+    """The same in several processes; results as they come. Raises RuntimeError if a process fails."""
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tests.proof.gradings", data]
     running = [

@@ -1,9 +1,9 @@
-"""Kill a training at random moments, resume it each time, and compare it with one that nobody killed.
+"""Kill a training at random moments, resume it each time, and compare it with an undisturbed one.
 
     uv run python -m tests.proof.kills 20
 
-Each process is killed with SIGKILL, which nothing can catch. The loss curves must be identical to the last bit, and so
-must the kept weights.
+Each process is killed with SIGKILL, which can't be caught. Loss curves and saved weights must be identical to the last
+bit.
 """
 
 import random
@@ -20,7 +20,7 @@ ARGS = ("training.epochs=25", "data.batch_size=16", "training.checkpoint_minutes
 
 
 def kill_and_compare(folder: Path, kills: int, seed: int) -> int:
-    """Returns how often a kill struck a training under way; raises AssertionError where the curves differ."""
+    """Returns how many kills hit a running training; raises AssertionError if the curves differ."""
     whole, killed = plant(folder / "whole"), plant(folder / "killed")
     code, _, err = whole.run(*ARGS)
     assert code == 0, err
@@ -36,7 +36,7 @@ def kill_and_compare(folder: Path, kills: int, seed: int) -> int:
 
 
 def _kill_once(tree: Tree, chance: random.Random) -> bool:
-    """Start, or resume, and kill within a second of the first step; True if the training was still going on."""
+    """Start or resume, and kill within a second of the first step; True if the training was still running."""
     process = tree.start(*ARGS, "training.resume=true")
     checkpoint = tree.run_dir / "checkpoint.pt"
     before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0

@@ -1,12 +1,12 @@
-"""Do the limits for samples part what one can recognise from what one can't? Judges sets with a person's verdict.
+"""Do the limits on samples separate recognizable from unrecognizable sets? Judges sets with a person's verdict.
 
     uv run python -m tests.proof.sample_limits --grids ../shared/data/sample_grids [--drawn outputs]
 
-Three kinds of sets: controls made of real images (controls.py), public grids of generated images (not in this
+Three kinds of sets: controls made from real images (controls.py), public grids of generated images (not in this
 repository; index.tsv beside them has the verdicts), and samples drawn by the reference and by small networks, as
-`python -m tests.gpu.draw` and `tests.gpu.networks` leave them in outputs/ (`DRAWN` has the verdicts). What is not given
-keeps the rows it has. The result goes to tests/bench/results/sample-limits.json, which docs/evidence.md shows; pictures
-of the controls go beside that.
+`python -m tests.gpu.draw` and `tests.gpu.networks` leave them in outputs/ (`DRAWN` has the verdicts). Kinds not given
+keep their rows. The result goes to tests/bench/results/sample-limits.json, which docs/evidence.md shows; pictures of
+the controls go beside it.
 """
 
 import argparse
@@ -44,15 +44,15 @@ CACHE = Path("outputs/sample_limits")
 PICTURES = ROOT / "docs" / "pictures"
 DATA = ("fashion_mnist", "cifar10")
 MOST = 1024  # images of a control
-DRAWS = 20  # of as many of them as a CPU draws
+DRAWS = 20  # each of as many images as a CPU draws
 FLOOR_DRAWS = 100
-REAL_DRAWS = 300  # of real images, to see how often they fail
-FEW = 100  # images below which missing classes say nothing
-SOME, MANY = 48, LOOKED_UP  # images that are looked up among the training images; many where copies are the point
-WORTH_COPYING = ("real", "half the contrast")  # … or where there must be none
+REAL_DRAWS = 300  # of real images, to measure how often they fail
+FEW = 100  # images below which missing classes mean nothing
+SOME, MANY = 48, LOOKED_UP  # images that are checked for copies; many if copies are the point
+WORTH_COPYING = ("real", "half the contrast")  # … or if there must be none
 SHOWN = 8  # images of a control in the picture
 
-# Samples drawn by ourselves: how recognizable they are, one person's look
+# Our own samples: how recognizable they are, by one person's judgement
 DRAWN = {
     "fashion_mnist": {
         "reference, epoch 1": "partly", "reference, epoch 2": "partly", "reference, epoch 5": "yes",
@@ -77,12 +77,12 @@ class Set:
     looks: str  # yes, partly, no
     images: Tensor  # (N, C, H, W) uint8
     source: str = ""
-    copies: int = SOME  # images that are looked up among the training images
+    copies: int = SOME  # images that are checked for copies
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What is measured of each image of a set."""
+    """What is measured for each image of a set."""
 
     features: Tensor  # (N, FEATURES)
     p: Tensor  # (N, CLASSES)
@@ -94,7 +94,7 @@ class Seen:
 
 
 class Judge:
-    """The limits of one data set, and the real images that they are measured by."""
+    """The limits of one data set, and the real images for comparison."""
 
     def __init__(self, data: str, root: Path) -> None:
         self.data, self.stock, self.network = data, Stock.of(data, root), classifier.load(data).network
@@ -107,7 +107,7 @@ class Judge:
         self.floors: dict[int, float] = {}
 
     def see(self, one: Set) -> Seen:
-        """Kept in outputs/, as a set takes up to a minute."""
+        """Cached in outputs/, as a set takes up to a minute."""
         digest = hashlib.sha256(one.images.contiguous().numpy().tobytes() + f"{one.copies}{self.version}".encode())
         file = CACHE / f"{digest.hexdigest()[:20]}.safetensors"
         if not file.exists():
@@ -123,7 +123,7 @@ class Judge:
         return Seen(**safetensors.torch.load_file(file))
 
     def floor(self, count: int) -> float:
-        """Mean FID of so many real images that no training has seen."""
+        """Mean FID of this many real images never seen in training."""
         if count not in self.floors:
             chosen = subsets(self.real, count, FLOOR_DRAWS)
             self.floors[count] = mean(frechet(self.real.features[one], self.known) for one in chosen)
@@ -152,7 +152,7 @@ class Judge:
         return figures, [name for name, claim in claims.items() if fails(claim)]
 
     def row(self, one: Set) -> dict[str, Any]:
-        """A set as the result file has it: its figures at the number of images that a CPU draws, or at its own."""
+        """A set's row in the result file, with figures for the number of images that a CPU draws, or for its own."""
         seen, count = self.see(one), self.wanted.cpu.images
         whole, failed = self.judge(seen)
         row = {"data": one.data, "kind": one.kind, "name": one.name, "looks": one.looks, "source": one.source}
@@ -168,7 +168,7 @@ class Judge:
         }  # fmt: skip
 
     def false_fails(self, count: int) -> dict[str, Any]:
-        """How often as many real images fail anything."""
+        """How often as many real images fail any check."""
         failed = sum(bool(self.judge(self.real.some(chosen))[1]) for chosen in subsets(self.real, count, REAL_DRAWS))
         return {"n": count, "draws": REAL_DRAWS, "failed": failed, "below": round(upper(failed, REAL_DRAWS), 5)}
 
@@ -204,7 +204,7 @@ def controls(judge: Judge) -> Iterator[Set]:
 
 
 def public(folder: Path, data: str) -> Iterator[Set]:
-    """The tiles of each grid that index.tsv lists: `256 tiles of 32x32, 16 a row, no padding`."""
+    """The tiles of each grid listed in index.tsv: `256 tiles of 32x32, 16 a row, no padding`."""
     for row in csv.DictReader((folder / "index.tsv").open(), delimiter="\t"):
         words = row["tiles"].split()
         count, side = int(words[0]), int(words[3].split("x")[0])
@@ -236,7 +236,7 @@ def drawn(folder: Path, data: str) -> Iterator[Set]:
 
 
 def save_controls(judge: Judge) -> Path:
-    """The first images of every control, its name beside them; in two columns."""
+    """The first images of every control beside its name, in two columns."""
     side, pad, words = judge.stock.train.shape[-1], 2, 190
     cell, rows = side + pad, -(-len(CONTROLS) // 2)
     width = words + SHOWN * cell + 4 * pad

@@ -1,6 +1,6 @@
-"""Trained submissions on the digits, right and wrong, as the grader meets them: a folder and weights.
+"""Trained submissions on the digits, right and wrong, as the grader gets them: a folder and weights.
 
-Most are trained, with the project's own loop; the generators that have learnt nothing get their state written.
+Most are trained with the project's own loop; generators that learn nothing get their state written directly.
 """
 
 import contextlib
@@ -30,18 +30,18 @@ DIGITS = ROOT / "configs" / "digits.yaml"
 
 @dataclass(frozen=True)
 class Kind:
-    """A sort of trained submission, and what it must and must not pass."""
+    """A kind of trained submission, and what it must and must not pass."""
 
     model: str  # a file in tests/proof/submissions
-    samples: bool | None  # level 1's claims about samples, which are level 3's too; None: either will do
+    samples: bool | None  # the claims about samples of levels 1 and 3; None: either will do
     loss: bool  # level 2's
     overrides: tuple[str, ...] = ()
     images: str = ""  # trained on other images: of one class, or those of validation
     stored: str = ""  # instead of training: all training images, or those of one class
-    width: float = 0.0  # of what is stored
+    width: float = 0.0  # of the stored denoiser
 
 
-LONG = ("data.batch_size=32", "training.epochs=70")  # with which a student's U-Net beats the reference
+LONG = ("data.batch_size=32", "training.epochs=70")  # enough for a student's U-Net to beat the reference
 KINDS = {
     "beats": Kind("trained/unet.py", samples=True, loss=True, overrides=LONG),
     "attention": Kind("right/networks/unet_add_attention.py", samples=True, loss=False),
@@ -61,7 +61,7 @@ KINDS = {
 
 
 def make(kind: Kind, folder: Path, seed: int) -> Path:
-    """Train, or write the state; returns the weights. The folder `handed in` beside them is the submission."""
+    """Train, or write the state; returns the weights' path. The folder `handed in` beside it is the submission."""
     handed_in = folder / "handed in"
     handed_in.mkdir(parents=True, exist_ok=True)
     shutil.copy(BANK / kind.model, handed_in / "model.py")
@@ -85,7 +85,7 @@ def network_class(file: Path) -> type[nn.Module]:
     name = f"trained_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, file)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # inspect finds the file by it
+    sys.modules[name] = module  # so that inspect finds the file
     spec.loader.exec_module(module)
     return module.DiffusionModel
 
@@ -109,7 +109,7 @@ def training_images() -> tuple[Tensor, Tensor]:
 
 @contextlib.contextmanager
 def other_images(which: str, seed: int) -> Iterator[None]:
-    """Within it training sees the digits of one class only, or those that are there for validation."""
+    """Within the block, training sees only the digits of one class, or only those for validation."""
     whole, usual = data.DATASETS["digits"], data.split
 
     def part(images: Tensor, labels: Tensor) -> Part:

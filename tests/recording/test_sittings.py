@@ -1,4 +1,4 @@
-"""The reference is trained in sittings: each goes on where the one before it stopped, and is noted."""
+"""The reference is trained in sittings: each resumes where the previous one stopped, and is logged."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def spans(folder):
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
-    """Weights of epoch 3 of 5 and their record, in place of what is shipped."""
+    """Weights of epoch 3 of 5 and their record, in place of the shipped ones."""
     torch.manual_seed(1)
     model = DiffusionModel(configured(tmp_path, 5).model)
     ckpt.save_weights(model, tmp_path / "shipped.safetensors")
@@ -94,7 +94,7 @@ def test_a_sitting_that_is_stopped_is_noted_as_far_as_it_came(tmp_path, monkeypa
 
 @pytest.fixture
 def trained_on(monkeypatch):
-    """Which references were trained and recorded, in place of doing so."""
+    """Lists the references that would be trained and recorded."""
     done = []
     monkeypatch.setattr(Reference, "train", lambda self, seed, *, anew: done.append((self.name, seed)))
     monkeypatch.setattr(Reference, "record", lambda self, seeds, looks: done.append((self.name, "recorded")))
@@ -103,7 +103,7 @@ def trained_on(monkeypatch):
 
 @pytest.fixture
 def with_record(monkeypatch):
-    """The digits' record with other values, the only configuration there is."""
+    """The digits' record with other values, as the only configuration."""
     figures = load_record("digits").figures
 
     def set_record(**values):

@@ -1,7 +1,7 @@
-"""The reference sampler against a world in which the perfect network is known: images are Gaussian pixels.
+"""The reference sampler in a world where the perfect network is known: images are Gaussian pixels.
 
-If x_0 ~ N(m, s²), then E[eps | x_t] is linear in x_t, every reverse step is linear too, and so the mean and variance of
-what the sampler must return follow by a recursion of two numbers.
+If x_0 ~ N(m, s²), then E[eps | x_t] is linear in x_t, every reverse step is linear, too, and so the mean and variance
+of the samples follow from a recursion of two numbers.
 """
 
 import pytest
@@ -30,7 +30,7 @@ class GaussianOracle(torch.nn.Module):
 
 
 def expected_moments(T: int, start: float, end: float) -> tuple[float, float]:
-    """Mean and standard deviation of x_0 that Algorithm 2 with variance beta-tilde gives, step by step."""
+    """Mean and standard deviation of x_0 from Algorithm 2 with variance beta-tilde, step by step."""
     beta = torch.linspace(start, end, T, dtype=torch.float64)
     alpha_bar = (1 - beta).cumprod(0)
     mean, variance = 0.0, 1.0
@@ -52,12 +52,12 @@ def measured_moments(sampler_class: type, schedule: tuple) -> tuple[float, float
 
 
 def agrees(measured: tuple[float, float], expected: tuple[float, float]) -> bool:
-    """Within 5 standard errors of N pixels; with the seed fixed it passes or fails for ever."""
+    """Within 5 standard errors of N pixels; with a fixed seed it always passes or always fails."""
     (mean, std), (true_mean, true_std) = measured, expected
     return abs(mean - true_mean) < 5 * true_std / N**0.5 and abs(std / true_std - 1) < 5 / (2 * N) ** 0.5
 
 
-STEEP = (20, 0.01, 0.4)  # few and large steps, where a wrong formula cannot hide
+STEEP = (20, 0.01, 0.4)  # few and large steps, where wrong formulas show
 
 
 def test_end_to_end_on_a_steep_schedule():

@@ -1,4 +1,4 @@
-"""The page of HTML: sound, harmless whatever a submission says, readable: measured in a real browser."""
+"""The HTML page: valid, harmless whatever a submission contains, and readable, as measured in a real browser."""
 
 import re
 import struct
@@ -17,7 +17,7 @@ from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, co
 
 
 def results(said: str = HARMLESS, **more: Any) -> dict[str, Any]:
-    """A results.json with each verdict, on a known level and another; `said` stands wherever a submission speaks."""
+    """A results.json with each verdict, on a known level and another; `said` is in every text of a submission."""
     about = {
         "message": said,
         "hint": said,
@@ -82,13 +82,13 @@ def test_all_that_was_found_is_on_the_page():
 
 
 def everywhere(said: str, folder: Path) -> str:
-    """A page on which this is said in every place, that of a picture's caption included."""
+    """A page with this text in every place, including a picture's caption."""
     (folder / "wide.png").write_bytes(png(2000, 300))
     return render(results(said, figures=[{"file": "wide.png", "title": said, "alt": said}]), folder)
 
 
 def test_what_a_submission_says_stays_text(tmp_path):
-    """Wherever it is said, it adds no element and no attribute, and is there to be read."""
+    """In every place it adds no element and no attribute, and is readable."""
     page, plain = (Page(everywhere(said, tmp_path)) for said in (HOSTILE, HARMLESS))
     assert page.structure == plain.structure
     shown = "".join(page.texts)
@@ -135,7 +135,7 @@ def test_every_colour_of_text_has_contrast_in_both_schemes():
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A page, written out, on which everything is said by a hostile submission."""
+    """A written page on which every text is from a hostile submission."""
     (tmp_path / "page.html").write_text(everywhere(HOSTILE, tmp_path), encoding="utf-8")
     return tmp_path / "page.html"
 
@@ -160,7 +160,7 @@ def test_in_a_browser_nothing_runs_and_nothing_is_fetched(browser, hostile):
 
 
 def test_even_unescaped_nothing_would_run(browser, hostile):
-    """The page's policy holds by itself."""
+    """The page's policy suffices by itself."""
     attack = "<script>document.title = 'ran'</script><img src=x onerror=\"document.title = 'ran'\"><img src='wide.png'>"
     attack += "<style>h1 { display: none }</style><iframe src='page.html'></iframe>"
     source = hostile.read_text(encoding="utf-8").replace("</body>", attack + "</body>")

@@ -1,4 +1,4 @@
-"""Reports: every platform gets the same points, a valid file, and nothing of what a student's text would like to do."""
+"""Reports: every platform gets the same points and a valid file, in which a student's text can do no harm."""
 
 import base64
 import csv
@@ -71,7 +71,7 @@ def sample() -> dict[str, Any]:
 
 @pytest.fixture
 def hostile() -> dict[str, Any]:
-    """The same text wherever a student's text can get to; and once two megabytes of it."""
+    """The same text in every place that a student's text can reach; and once, two megabytes of it."""
     texts = dict.fromkeys(("message", "hint", "trace", "output"), HOSTILE)
     checks = [checked(f"level1.part.{verdict}", verdict, **texts) for verdict in VERDICTS]
     endless = HOSTILE * (2_000_000 // len(HOSTILE))
@@ -85,7 +85,7 @@ def runner(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-# Every format, read back as its platform does: for each check what it got and the most that it could get.
+# Every format, read back as by its platform: for each check its points and its maximum.
 
 
 def read_gradescope(page: str) -> list[tuple[float, float]]:
@@ -287,7 +287,7 @@ def test_an_annotation_says_exactly_what_was_said():
 
 
 def parsed(page: str) -> list[tuple[str, dict[str, str], str]]:
-    """Commands as GitHub's runner reads them."""
+    """Commands as parsed by GitHub's runner."""
     commands = []
     for line in page.removesuffix("\n").split("\n"):
         kind, listed, message = re.fullmatch(r"::(\w+) (.*?)::(.*)", line).groups()
@@ -339,14 +339,14 @@ def test_a_row_of_the_table_is_a_check(sample):
     assert rows[1]["hint"] == "Look at the skips." and rows[1]["location"] == "model.py:41"
 
 
-# What a student's text would like to do
+# Attacks in a student's text
 
 
 @pytest.mark.parametrize("name", command.FORMATS)
 def test_two_megabytes_of_output_are_cut_and_control_characters_are_gone(name, hostile):
     page = command.FORMATS[name](hostile)
     page = base64.b64decode(page).decode() if name == "github-classroom" else page
-    page.encode()  # no halves of characters
+    page.encode()  # no lone surrogates
     assert len(page) < 1_000_000 or name in ("gradescope", "classroom50", "html")
     shown = page.replace("\r\n", "\n") if name == "csv" else page
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", shown)

@@ -1,4 +1,4 @@
-"""Whatever lies in a file, damaged, foreign or forged: it is read, or refused in the way that its reader documents."""
+"""Whatever a file contains, damaged, foreign or forged: it is read, or rejected as its reader documents."""
 
 import json
 import math
@@ -94,7 +94,7 @@ def test_any_file_grades_by_numbers_or_is_refused(file, content):
 
 
 def headed(header: Any, body: bytes) -> bytes:
-    """A file of safetensors with a header that says so."""
+    """A safetensors file with this header."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + body
 

@@ -1,4 +1,4 @@
-"""Whatever a submission says, in messages, in source or in print: no crash, no hang, no half of a character."""
+"""Whatever a submission sends, contains or prints: no crash, no hang, no lone surrogate."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_message_of_any_bytes_is_read_or_refused(head, blob):
     except wire.WireError:
         return
     assert isinstance(values, dict) and all(isinstance(v, Tensor) for v in back.values())
-    json.dumps(values, ensure_ascii=False).encode()  # no half of a character is left
+    json.dumps(values, ensure_ascii=False).encode()  # no lone surrogate is left
 
 
 RIGHT: dict[str, Any] = {
@@ -132,7 +132,7 @@ def test_the_hint_for_a_long_message_comes_at_once():
 
 
 class Tape:
-    """In a fork server's place: its worker says what is on the tape, and then hangs up or, `mute`, says no more."""
+    """A fork server whose worker sends what is on the tape, and then closes the connection or, if `mute`, is silent."""
 
     trusted = False
 
@@ -158,7 +158,7 @@ class Tape:
 
 @pytest.fixture(scope="module")
 def listen(tmp_path_factory):
-    """Asks for a forward pass, and hears a tape."""
+    """Requests a forward pass, and gets a tape."""
     path = tmp_path_factory.mktemp("tape")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "token_hex", lambda size: "ab")
@@ -198,11 +198,11 @@ def test_a_worker_that_asks_on_and_on_has_no_longer_either(listen):
     assert time.monotonic() - start < 1.5
 
 
-# ---- what is written
+# ---- writing
 
 
 def strict(results: Results) -> dict[str, Any]:
-    """The saved file, read by a reader that knows JSON and nothing else."""
+    """The saved file, read by a strict JSON reader."""
 
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
@@ -245,7 +245,7 @@ def test_nothing_that_a_submission_says_makes_a_line_of_its_own(said, end, verdi
     assert [line for line in page.splitlines() if line.startswith("✓") and "planted" in line] == []
 
 
-# ---- what is read
+# ---- reading
 
 
 PIECES = st.sampled_from([

@@ -1,4 +1,4 @@
-"""Submissions in whatever form a platform exports them, and what a class as a whole shows."""
+"""Submissions as platforms export them, and statistics of a class."""
 
 import zipfile
 from pathlib import Path
@@ -19,7 +19,7 @@ def zipped(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
 
 
 def taken(place: Path, tmp_path: Path) -> dict[str, bytes] | str:
-    """What is unpacked, or why nothing is."""
+    """The files unpacked, or the reason why there are none."""
     target = tmp_path / "taken"
     why = unpack(HandedIn("ann", place), target)
     return why or {file.name: file.read_bytes() for file in target.iterdir()}
@@ -160,7 +160,7 @@ def test_difficulty_and_discrimination():
     easy, hard, broken = by_check(CLASS)
     assert (easy.difficulty, easy.discrimination) == (1.0, None)
     assert (hard.judged, hard.passed, hard.not_judged) == (3, 2, 1) and hard.difficulty == pytest.approx(2 / 3)
-    assert broken.discrimination == pytest.approx(-1.0)  # who passes it has fewer points elsewhere
+    assert broken.discrimination == pytest.approx(-1.0)  # those who pass it have fewer points elsewhere
     assert scores(CLASS) == {"mean": 2.0, "median": 2.0, "least": 2.0, "most": 2.0} and scores({}) == {}
 
 

@@ -1,6 +1,6 @@
-"""Submissions that attack the grader: none gains a point by its trick, none stops the grading, none leaves a trace.
+"""Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
-Each is graded with the sandbox and without it (attacks.py), beside the wrong network that all of them rest on.
+Each is graded with and without the sandbox (attacks.py), beside the wrong network that they are all built on.
 """
 
 import os
@@ -30,10 +30,10 @@ from tests.proof.attacks import HOSTILE, NAMES, WAYS, Outcome, attack, claims, i
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))
-WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks that ask about 5 images in eval mode
+WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks with 5 images in eval mode
 WITH_THREE_CHANNELS = {"level1.contract.builds", "level1.contract.other_shapes", "level1.training.all_parameters"}
 
-# What nothing but a sandbox prevents; strict, so that the one who closes it hears of it. The README says so.
+# What only a sandbox prevents, as the README says; strict, so that whoever closes a gap learns of it.
 OPEN = {
     "reads_reference": "nothing hides the rest of the file system",
     "remembers_in_dev_shm": "nothing hides the machine's shared memory",
@@ -44,12 +44,12 @@ OPEN = {
 
 if os.getuid() == 0:
     OPEN["reads_parents_memory"] = "nothing hides the fork server's memory from root"
-BOMBS = {"fork_bomb", "thread_bomb"}  # may leave themselves no thread to answer with
+BOMBS = {"fork_bomb", "thread_bomb"}  # may have no thread left to answer with
 
 
 @pytest.fixture(scope="module")
 def attacked() -> Callable[[str, str], Outcome]:
-    """(way, name) → outcome; all are graded at the first call."""
+    """(way, name) → outcome; all are graded on first use."""
 
     @cache
     def outcomes() -> dict[tuple[str, str], Outcome]:
@@ -64,7 +64,7 @@ def attacked() -> Callable[[str, str], Outcome]:
 
 
 def expected_changes(name: str) -> tuple[set[str], set[str]]:
-    """Of the verdicts of the network underneath: which must change, and which may."""
+    """Which verdicts of the underlying network must change, and which may."""
     seen = {"level1.own_work"} if is_seen_in_the_source(name) else set()
     if (reported := claims(name)) is None:
         return seen, set(PLANNED) if name in BOMBS else seen
@@ -115,7 +115,7 @@ def test_gains_nothing(way, name, attacked):
 
     changed = {k for k, verdict in verdicts.items() if verdict != honest[k]}
     must, may = expected_changes(name)
-    assert must <= changed <= may  # what has nothing to do with the trick is judged as ever
+    assert must <= changed <= may  # everything unrelated to the trick is judged as usual
     if reported := claims(name):
         assert verdicts[reported[1]] == reported[0]
 
@@ -150,7 +150,7 @@ def test_report_has_no_codes_for_the_terminal(attacked):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", render(Results(Path(), {}, [shown])))
 
 
-# ---- what is handed in is no Python file at all
+# ---- files that are not Python at all
 
 BROKEN = {
     "empty": (lambda file: file.write_bytes(b""), "error", "defines no class DiffusionModel"),
@@ -181,7 +181,7 @@ def test_what_is_no_source_fails_in_one_line(make, verdict, says, tmp_path):
     assert says in check.message and "\n" not in check.message
 
 
-# ---- a judge that is killed
+# ---- a killed judge
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> bool:
@@ -192,7 +192,7 @@ def wait_for(condition: Callable[[], object], seconds: float) -> bool:
 
 
 def alive(pids: set[int]) -> list[int]:
-    """Those that are there and no zombies."""
+    """Those that exist and are not zombies."""
     stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
     return [
         pid for pid, stat in stats.items() if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -1,4 +1,4 @@
-"""What a submission meets inside: the sandbox, the limits, the seed, and what happens where there is no sandbox."""
+"""A submission's environment: the sandbox, the limits, the seed, and what happens without a sandbox."""
 
 import json
 import os
@@ -36,7 +36,7 @@ with_sandbox = pytest.mark.skipif(not find_sandbox("auto"), reason=str(find_sand
 
 
 def asked(tmp_path: Path, code: str, fork_server: ForkServer | None = None) -> object:
-    """What `found` is after code has run in a worker, at the import of model.py."""
+    """The value of `found` after code has run in a worker, at the import of model.py."""
     folder = tmp_path / "handed in"
     folder.mkdir(exist_ok=True)
     (folder / "model.py").write_text(f"import json\n{code}\nraise ValueError(json.dumps(found))\n")
@@ -127,7 +127,7 @@ def test_the_listing_would_show_more(tmp_path):
 
 @with_sandbox
 def test_inside_the_user_has_a_name(tmp_path):
-    """The compiler asks for it; training with runtime.compile=true once ended there."""
+    """The compiler asks for it; training with runtime.compile=true once failed there."""
     command = find_sandbox("auto").wrap(
         [sys.executable, "-c", "import getpass; print(getpass.getuser())"], at=tmp_path, readable=[tmp_path],
         scratch_mib=1,
@@ -167,7 +167,7 @@ def test_a_sandbox_that_nothing_was_left_in_is_used_again(tmp_path):
     fork_server = shared_fork_server(fork=True, sandbox="required")
     asked(tmp_path, "found = 1")
     before = fork_server.process.pid
-    time.sleep(5)  # in which it imports more of torch, for later
+    time.sleep(5)  # meanwhile it imports more of torch, for later
     asked(tmp_path, "found = 1")
     assert fork_server.process.pid == before
     asked(tmp_path, "open('left', 'w').close()\nfound = 1")
@@ -255,7 +255,7 @@ def test_limits_hold(kind, tmp_path):
             asked(tmp_path, "kept = [bytearray(1 << 28) for _ in range(8)]\nfound = 1", fork_server)
         write = "try:\n    open('large', 'wb').write(bytes(2 << 20))\n    found = 1\nexcept OSError as error:\n"
         assert "File too large" in asked(tmp_path, f"{write}    found = str(error)", fork_server)
-        if kind == "required" or os.getuid() != 0:  # nothing but another user's number limits root
+        if kind == "required" or os.getuid() != 0:  # root is limited only by becoming another user
             count = """
 import threading, time
 found = 0
@@ -279,10 +279,10 @@ except RuntimeError:
 
 @pytest.mark.parametrize(("device", "index"), [("cuda", 0), ("cuda:1", 1)])
 def test_the_memory_of_a_gpu_is_limited_by_its_number(device, index, monkeypatch):
-    """torch takes no device without a number here; on the first real GPU no worker started."""
+    """torch accepts no device without a number here; on the first real GPU no worker started."""
     limited = {}
     monkeypatch.setattr(limits, "_set", lambda what, most: None)
-    monkeypatch.setattr(limits.Path, "write_text", lambda *args: None)  # this process is not to be killed first
+    monkeypatch.setattr(limits.Path, "write_text", lambda *args: None)  # this process must not be killed first
     monkeypatch.setattr(
         torch.cuda, "set_per_process_memory_fraction", lambda share, which: limited.update({which: share})
     )

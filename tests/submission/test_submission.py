@@ -1,4 +1,4 @@
-"""The process boundary: whatever a submission does, the judge gets an answer or a known failure, and goes on."""
+"""The process boundary: whatever a submission does, the judge gets an answer or a known failure, and continues."""
 
 import os
 import time
@@ -19,7 +19,7 @@ RIGHT = (ROOT / "tests" / "support" / "networks.py").read_text()
 
 @pytest.fixture
 def submit(tmp_path):
-    """Makes a submission of the source of model.py; its worker is gone at the end."""
+    """Makes a submission from the source of model.py; its worker ends with the test."""
     made = []
 
     def submit(source: str | bytes, fork_server: ForkServer | None = None) -> Submission:
@@ -94,7 +94,7 @@ if not Path({str(mark)!r}).exists():
     while True:
         time.sleep(1)
 {RIGHT}"""
-    # without a sandbox, in which the child would be hidden from us
+    # without a sandbox, which would hide the child from us
     submission = submit(source, shared_fork_server(fork=os.uname().sysname == "Linux", sandbox="none"))
     start = time.monotonic()
     with pytest.raises(TimedOut, match="no answer within 1 s"):

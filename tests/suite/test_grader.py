@@ -1,4 +1,4 @@
-"""The grader's fronts: command line, results.json, pytest, and that rubric and points agree."""
+"""The grader's interfaces: command line, results.json, pytest; and rubric and points agree."""
 
 import json
 import os

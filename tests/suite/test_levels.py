@@ -1,4 +1,4 @@
-"""Levels 1 to 4 from end to end on the digits: real trainings, and generators that have learnt nothing."""
+"""Levels 1 to 4 end to end on the digits: real trainings, and generators that have learnt nothing."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def verdicts(results: Results) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory) -> Path:
-    """A folder as a student hands it in: a U-Net and a sampler."""
+    """A folder as handed in by a student: a U-Net and a sampler."""
     folder = tmp_path_factory.mktemp("student")
     shutil.copy(BANK / "trained" / "unet.py", folder / "model.py")
     shutil.copy(BANK / "right" / "samplers" / "eps_beta_tilde.py", folder / "sampler.py")
@@ -67,7 +67,7 @@ def test_the_comparison_is_sharp(graded):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """Judgements of submissions that need no or next to no training."""
+    """Judgements of submissions that need little or no training."""
     folder, done = tmp_path_factory.mktemp("stored"), {}
 
     def judged(name: str) -> Results:
@@ -83,7 +83,7 @@ def stored(tmp_path_factory):
 def test_what_must_not_pass_does_not(stored, name):
     results = stored(name)
     assert not any(passed(results, level) for level in (1, 2, 3)), verdicts(results)
-    assert verdicts(results)["level1.trained.weights"] == "passed"  # judged, not merely refused
+    assert verdicts(results)["level1.trained.weights"] == "passed"  # judged, not just rejected
     for check in results.checks:
         assert check.verdict == "passed" or check.message
 
@@ -105,7 +105,7 @@ def test_each_fails_the_claim_that_it_breaks(stored, name, check):
 
 
 def test_who_knows_only_the_training_images_does_not_beat_the_reference(stored):
-    """The exact denoiser of the training images is hopeless on others."""
+    """The exact denoiser of the training images fails on other images."""
     check = next(c for c in stored("replay").checks if c.id == "level2.loss.beats_reference")
     assert check.verdict == "failed" and check.measurements["relative_difference"] > 0.05
 
@@ -188,7 +188,7 @@ def test_the_reference_draws_recognizable_digits(reference):
 def test_the_reference_does_not_beat_itself(reference):
     check = next(c for c in reference.checks if c.id == "level2.loss.beats_reference")
     assert check.verdict == "failed" and abs(check.measurements["relative_difference"]) < 1e-4
-    assert verdicts(reference)["level2.loss.generalises"] == "not_judged"  # no lead, no points for one
+    assert verdicts(reference)["level2.loss.generalises"] == "not_judged"  # no lead, so no points for it
 
 
 # ---- training before grading
@@ -224,7 +224,7 @@ def test_ctrl_c_while_training_leaves_a_checkpoint_and_no_process(student, tmp_p
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("trainings/*/digits-student/log.csv")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    judge.send_signal(signal.SIGINT)  # to the judge alone: it has to pass it on
+    judge.send_signal(signal.SIGINT)  # to the judge only: it has to pass it on
     _, err = judge.communicate(timeout=60)
     assert judge.returncode == 130 and "interrupted; no results were written" in err
     assert list(tmp_path.glob("trainings/*/digits-student/checkpoint.pt"))

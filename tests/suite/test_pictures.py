@@ -1,4 +1,4 @@
-"""What the pictures of a report show: the losses of a training, which may say anything, and the errors of a sampler."""
+"""The pictures in a report: losses of a training, from an untrusted file, and errors of a sampler."""
 
 import math
 import os
@@ -50,7 +50,7 @@ def test_no_log_is_no_picture(tmp_path):
     assert read_log(tmp_path / "log.csv") == []
     (tmp_path / "log.csv").mkdir()
     assert read_log(tmp_path / "log.csv") == []
-    os.mkfifo(tmp_path / "pipe")  # would be waited for
+    os.mkfifo(tmp_path / "pipe")  # opening it would block
     assert read_log(tmp_path / "pipe") == []
 
 
@@ -142,7 +142,7 @@ def test_the_curve_is_told_in_words():
 
 
 def sampling(mean: Mean, sigma: Sigma) -> list[StepError]:
-    """The errors of a sampler with this mean and this sigma, as the judge sees them."""
+    """The errors that the judge measures for a sampler with this mean and this sigma."""
     n, g = 1 << 17, torch.Generator().manual_seed(5)
     oracle, ts = GaussianOracle(STEEP), list(reversed(range(STEEP.T)))
     x, xs, answers = torch.randn(n, generator=g), [], []
@@ -154,7 +154,7 @@ def sampling(mean: Mean, sigma: Sigma) -> list[StepError]:
 
 
 def beyond(found: list[StepError]) -> tuple[list[int], list[int]]:
-    """At which t the mean is, and at which sigma."""
+    """The t at which the mean is beyond its limit, and those at which sigma is."""
     return [e.t for e in found if e.mean > e.mean_limit], [e.t for e in found if e.sigma > e.sigma_limit]
 
 
@@ -208,7 +208,7 @@ def test_only_what_makes_a_step_is_measured():
     x = torch.zeros(8)
     out = {"xs": [x] * 4, "eps": [x] * 4, "result": x}
     assert [step.t for step in steps_of(STEEP, [3, 2, 1, 0], **out)] == [0, 1, 2, 3]
-    assert [step.t for step in steps_of(STEEP, [3, 2, 2, 1], **out)] == [2, 3]  # asked twice, and stopped at 1
+    assert [step.t for step in steps_of(STEEP, [3, 2, 2, 1], **out)] == [2, 3]  # called twice at 2, and stopped at 1
     assert [step.t for step in steps_of(STEEP, [0, 1, 2, 3], **out)] == []  # upwards
     assert [step.t for step in steps_of(STEEP, [20, 19, -1, 0], **out)] == [0]  # the paper's numbering; no tensor
     for bad in (None, torch.zeros(7), torch.zeros(8, dtype=torch.bool), torch.full((8,), math.nan), x + math.inf):
@@ -219,7 +219,7 @@ def test_only_what_makes_a_step_is_measured():
 @hypothesis.settings(max_examples=30, deadline=None)
 @hypothesis.given(st.data())
 def test_whatever_a_sampler_answers_can_be_drawn(tmp_path_factory, data):
-    """No warning either, as that would stop the grader."""
+    """Without a warning, which would stop the grader."""
     scales = st.sampled_from([0.0, 1e-30, 1e-3, 1.0, 1e3, 1e30, math.inf, math.nan])
     ts = [*data.draw(st.lists(st.integers(-1, STEEP.T), max_size=8)), 2, 1, 0]
     xs, eps = ([data.draw(scales) * torch.randn(16) for _ in ts] for _ in range(2))
@@ -249,7 +249,7 @@ class DDPMSampler:
 
 
 def graded(sampler: str, folder: Path) -> Results:
-    """By its end-to-end check, of a sampler of the bank, or one with this for `sample`."""
+    """The end-to-end check of a sampler from the bank, or of one with this for `sample`."""
     (folder / "handed in").mkdir()
     source = (BANK / f"{sampler}.py").read_text() if "/" in sampler else SAMPLE.format(sampler)
     (folder / "handed in" / "sampler.py").write_text(source)
@@ -302,7 +302,7 @@ def weights(tmp_path_factory) -> Path:
 
 
 def with_log(weights: Path, log: str | None, figures: Path) -> Results:
-    """The checks that look whether there are weights, on three levels, with this log beside them."""
+    """The checks for weights, on three levels, with this log beside them."""
     weights.with_name("log.csv").unlink(missing_ok=True)
     if log is not None:
         weights.with_name("log.csv").write_text(log)

@@ -1,4 +1,4 @@
-"""Does a verdict stand? Graded again with what results.json records, it does; where it does not, both are told."""
+"""Does a verdict stand? Graded again as results.json records, it does; if not, both verdicts are reported."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tests.proof.bank import BANK
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory) -> Path:
-    """A folder with a wrong sampler and its results, of two checks."""
+    """A folder with a wrong sampler and its results for two checks."""
     folder = tmp_path_factory.mktemp("graded")
     shutil.copy(BANK / "wrong" / "samplers" / "adds_predicted_noise.py", folder / "sampler.py")
     results = grade(

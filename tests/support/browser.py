@@ -1,4 +1,4 @@
-"""A page as it is written, and as a real browser shows it."""
+"""A page as written, and as shown by a real browser."""
 
 import json
 import os
@@ -20,7 +20,7 @@ HARMLESS = "expected 3, got 4"
 VOID = {"meta", "img", "rect", "wbr"}
 
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 120  # seconds; a browser starts slowly on a machine that trains
+PATIENCE = 120  # seconds; a browser starts slowly on a busy machine
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
@@ -40,7 +40,7 @@ COLOURS = """[...document.body.querySelectorAll('*')]
 
 
 class Page(HTMLParser):
-    """What a page consists of. Raises AssertionError where an element is left open or closed twice."""
+    """The parts of a page. Raises AssertionError if an element is left open or closed twice."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Page(HTMLParser):
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG 2's ratio of two colours, #rrggbb."""
+    """WCAG 2's contrast ratio of two colours, #rrggbb."""
 
     def luminance(colour: str) -> float:
         channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -89,12 +89,12 @@ def contrast(one: str, other: str) -> float:
 
 
 def coded(colour: str) -> str:
-    """A browser's rgb(1, 2, 3) as #010203."""
+    """A browser's rgb(1, 2, 3) → #010203."""
     return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", colour))
 
 
 class Browser:
-    """A tab of Chromium, spoken to in its DevTools protocol: JSON, each message ended by a zero byte."""
+    """A Chromium tab, controlled by the DevTools protocol: JSON, each message ending with a zero byte."""
 
     def __init__(self, profile: Path) -> None:
         theirs, self.to = os.pipe()
@@ -120,7 +120,7 @@ class Browser:
         return answer["result"]
 
     def wait_for(self, key: str, value: Any) -> dict[str, Any]:
-        """The next message in which this key has this value; notes on the way what was requested."""
+        """The next message in which this key has this value; records requests on the way."""
         until = time.monotonic() + PATIENCE
         while True:
             while b"\0" not in self.said:

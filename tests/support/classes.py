@@ -1,4 +1,4 @@
-"""Classes of students out of the banks, and what runs while one is graded."""
+"""Classes of students from the banks, and the processes that grade one."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 from grader.classroom.jobs import RESULTS
 from tests.proof.bank import BANK, entries
 
-# quick to grade: those that wait for a deadline have a test of their own
+# quick to grade: those that run into a deadline have their own test
 HOSTILE = (
     "atexit_exit", "calls_home", "daemon", "deletes_files", "equal_to_everything", "exit_at_import", "exit_in_forward",
     "finds_tensors_by_gc", "forged_types", "keyboard_interrupt", "patched_report", "prints_100_mb", "pytest_skip",
@@ -18,9 +18,9 @@ HOSTILE = (
 
 
 def lay_out(folder: Path, count: int, seed: int = 0) -> dict[str, dict[str, str]]:
-    """`count` students, a third of whom hand in a zip file; returns student → check → the verdict it must get.
+    """`count` students, a third of them with a zip file; returns student → check → the verdict it must get.
 
-    A right or wrong network and sampler each, by chance; every sixth network is hostile.
+    Each has a random right or wrong network and sampler; every sixth network is hostile.
     """
     chance, bank = random.Random(seed), [entry for entry in entries() if entry.config == "digits"]
     expected = {}
@@ -47,7 +47,7 @@ def lay_out(folder: Path, count: int, seed: int = 0) -> dict[str, dict[str, str]
 
 
 def misjudged(output: Path, expected: dict[str, dict[str, str]]) -> list[str]:
-    """Where a verdict is not what the bank says; of what was not judged, such as for want of a training, nothing."""
+    """Verdicts that differ from the bank's; checks not judged, such as for lack of a training, are ignored."""
     wrong = []
     for student, verdicts in expected.items():
         file = output / student / RESULTS
@@ -61,7 +61,7 @@ def misjudged(output: Path, expected: dict[str, dict[str, str]]) -> list[str]:
 
 
 def processes(output: Path, *words: str) -> list[int]:
-    """Pids of those that have these words and something of the folder in their command line (Linux)."""
+    """Pids of processes with these words and the folder's path in their command line (Linux)."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -72,5 +72,5 @@ def processes(output: Path, *words: str) -> list[int]:
 
 
 def gradings(output: Path) -> list[int]:
-    """Pids of the gradings of a class that are under way."""
+    """Pids of a class's running gradings."""
     return sorted(set(processes(output, "grader")) - set(processes(output, "grader", "class")))

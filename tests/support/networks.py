@@ -19,7 +19,7 @@ class DiffusionModel(nn.Module):
 
 
 class Dropout(DiffusionModel):
-    """Draws random numbers of its own, and keeps running statistics."""
+    """Draws random numbers, and keeps running statistics."""
 
     def __init__(self, config):
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Run the exercise on digits with a small network, and read what it leaves."""
+"""Run the exercise on digits with a small network, and read its log."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from assignment.ddpm.config import load_config
 from reference.sampler import DDPMSampler
 from tests.support.networks import DiffusionModel
 
-# nothing to measure: every run is the same
+# nothing is measured, so every run is the same
 PLAIN = ("runtime.precision=float32", "runtime.channels_last=false", "runtime.attention=fused", "runtime.compile=false",
          "runtime.threads=1")  # fmt: skip
 QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "training.epochs=3", "runtime.device=cpu",
@@ -19,14 +19,14 @@ QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "t
 
 
 def run(folder: Path, *overrides: str, network=DiffusionModel) -> Path:
-    """The exercise on digits with a small network, in `folder`; returns the run's own folder."""
+    """Run the exercise on digits with a small network, in `folder`; returns the run's own folder."""
     config = load_config("configs/digits.yaml", [*QUICK, f"output_dir={folder}", *overrides])
     exercise.run(config, network, DDPMSampler, folder / "run")
     return folder / "run"
 
 
 def read_log(run_dir: Path) -> list[dict[str, str]]:
-    """Everything in log.csv but the time that it took."""
+    """Everything in log.csv except the times."""
     with open(run_dir / "log.csv", newline="") as file:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 

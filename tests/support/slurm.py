@@ -1,4 +1,4 @@
-"""A real Slurm of one node on this machine, for as long as a test wants it: Debian's slurm-wlm and munge, as root."""
+"""A real Slurm with one node on this machine, for the duration of a test: Debian's slurm-wlm and munge, as root."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ PartitionName=all Nodes={host} Default=YES MaxTime=60 State=UP
 
 
 def why_not() -> str:
-    """Why there can be no Slurm here; empty if there can."""
+    """Why Slurm can't run here; empty if it can."""
     if os.uname().sysname != "Linux" or os.getuid() != 0:
         return "a Slurm for tests needs Linux and root"
     missing = [name for name in DAEMONS if shutil.which(name) is None]
@@ -50,7 +50,7 @@ def why_not() -> str:
 
 @contextmanager
 def slurm(home: Path) -> Iterator[dict[str, str]]:
-    """Yields the environment variables by which its commands find it."""
+    """Yields the environment variables with which its commands find it."""
     host = socket.gethostname().split(".")[0]
     for name in ("state", "spool"):
         (home / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Classroom 50 starts this beside the grader, in the student's checkout; it needs no package but what it installs."""
+"""Classroom 50 starts this beside the grader, in the student's checkout; it needs only packages that it installs."""
 
 import subprocess
 import sys

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
 
 def run(argv: list[str]) -> None:
     parser = Parser(prog="python -m grader classroom50", description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one: CLASSROOM/autograders/ASSIGNMENT")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder: CLASSROOM/autograders/ASSIGNMENT")
     args, bundle = parser.parse_args(argv), contents()
     packing.write(args.folder, bundle)
     print(f"{args.folder}: {len(bundle)} files, {sum(map(len, bundle.values())) / 1e6:.1f} MB")

@@ -1,6 +1,6 @@
-"""On Classroom 50, once for each submission: python -m grader.platforms.classroom50.run CHECKOUT
+"""On Classroom 50, run once per submission: python -m grader.platforms.classroom50.run CHECKOUT
 
-Leaves result.json there, and release-body.md for the student. Where it fails, Classroom 50 notes an error.
+Writes result.json there, and release-body.md for the student. If it fails, Classroom 50 records an error.
 """
 
 import json
@@ -20,15 +20,15 @@ from grader.results import level_of
 from grader.submission.handed_in import take
 from grader.submission.seed import DRAW, choose_seed
 
-MINUTES = 10  # the job stops after 15, and installs PyTorch in these
+MINUTES = 10  # the job is stopped after 15, which include installing PyTorch
 SANDBOX = "required"  # without one, a student's code could write its own result.json
-LONGEST = 120_000  # characters; GitHub takes 125,000 for a release
+LONGEST = 120_000  # characters; GitHub accepts 125,000 for a release
 
 
 def grade(checkout: Path) -> tuple[str, str]:
     """result.json and release-body.md."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # for the user who grades
+        Path(folder).chmod(0o755)  # so that the user who grades can enter
         submission = Path(folder) / "submission"
         if problem := take(checkout, submission):
             return nothing_handed_in(problem), f"## Nothing could be graded\n\n{inline(problem)}\n"

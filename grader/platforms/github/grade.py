@@ -1,4 +1,4 @@
-"""In a workflow of GitHub Actions: grade a student's checkout; the summary page and the student's lines tell the rest.
+"""In a GitHub Actions workflow: grade a student's checkout, and report in the summary and at the student's lines.
 
 python -m grader.platforms.github.grade CHECKOUT OUTPUT: the workflow's inputs are in the environment
 """
@@ -25,7 +25,7 @@ NO_GPU = (
 
 
 def arguments(inputs: Mapping[str, str]) -> list[str]:
-    """What `python -m grader` is given."""
+    """The arguments of `python -m grader`."""
     words = [word for level in inputs["LEVELS"].split() for word in ("--level", level)]
     words += ["--sandbox", inputs["SANDBOX"]]
     if inputs["CONFIG"]:
@@ -40,7 +40,7 @@ def run_grader(submission: Path, output: Path, words: list[str]) -> int:
 
 
 def remarks(results: dict[str, Any]) -> list[str]:
-    """What could not be judged here, or less sharply."""
+    """What could not be judged here, or only less strictly."""
     said = [NO_GPU] if results["environment"].get("device") == "cpu" else []
     missing = [c for c in results["checks"] if c["verdict"] == "not_judged" and needs_training(c["id"])]
     if missing:
@@ -53,7 +53,7 @@ def remarks(results: dict[str, Any]) -> list[str]:
 
 
 def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ) -> int:
-    """Exit codes: 0 graded, 1 nothing to grade or below the pass score, else the grader's own."""
+    """Exit codes: 0 graded; 1 nothing to grade, or below the pass score; otherwise the grader's own."""
     summary = Path(environment["GITHUB_STEP_SUMMARY"])
 
     def tell(*paragraphs: str) -> None:

@@ -20,12 +20,12 @@ SCRIPTS = ("setup.sh", "run_autograder")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Raises UserError for anything that does not fit."""
+    """The arguments. Raises UserError for anything invalid."""
     parser = Parser(prog="python -m grader gradescope", description=__doc__.splitlines()[0], allow_abbrev=False)
     add = parser.add_argument
     add("--output", type=Path, default=Path("outputs/gradescope.zip"), metavar="FILE", help="default: %(default)s")
-    add("--level", type=int, choices=LEVELS, action="append", help="may be given twice; default: both")
-    add("--secret-seed", type=Path, metavar="FILE", help="a secret that the judge's inputs follow from; else drawn")
+    add("--level", type=int, choices=LEVELS, action="append", help="may be repeated; default: both")
+    add("--secret-seed", type=Path, metavar="FILE", help="a secret that determines the judge's inputs; default: drawn")
     add("--visibility", choices=VISIBILITIES, default="visible", help="when students see the tests")
     args = parser.parse_args(argv)
     if args.output.suffix != ".zip":
@@ -39,7 +39,7 @@ def contents(args: argparse.Namespace) -> dict[str, bytes]:
     settings = {"levels": sorted(set(args.level or LEVELS)), "visibility": args.visibility}
     found[SETTINGS] = (json.dumps(settings) + "\n").encode()
     if args.secret_seed:
-        choose_seed(ROOT / "assignment", None, str(args.secret_seed))  # is it one?
+        choose_seed(ROOT / "assignment", None, str(args.secret_seed))  # raises UserError if it is not a secret
         found[SECRET] = args.secret_seed.read_bytes()
     return found
 

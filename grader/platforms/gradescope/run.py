@@ -1,6 +1,6 @@
-"""On Gradescope, once for each submission: python -m grader.platforms.gradescope.run
+"""On Gradescope, run once per submission: python -m grader.platforms.gradescope.run
 
-Where it fails, it leaves no results.json: Gradescope then says that the autograder has failed, and gives no score.
+If it fails, it writes no results.json: Gradescope then reports that the autograder failed, and gives no score.
 """
 
 import json
@@ -25,7 +25,7 @@ MINUTES = 9  # Gradescope stops after 10
 
 def grade(settings: dict[str, Any]) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # for the user who grades
+        Path(folder).chmod(0o755)  # so that the user who grades can enter
         submission = Path(folder) / "submission"
         if problem := take(AUTOGRADER / "submission", submission):
             page = {"score": 0, "output": f"Nothing could be graded: {problem}", "output_format": "text", "tests": []}
@@ -46,7 +46,7 @@ def main() -> int:
     def command() -> None:
         try:
             page = grade(json.loads((ROOT / SETTINGS).read_text()))
-        except UserError as error:  # the course's own settings or secret: no student's doing
+        except UserError as error:  # the course's own settings or secret are wrong, not the student's work
             raise GraderFault(str(error)) from error
         with replacing(target) as temporary:
             temporary.write_bytes(page.encode("utf-8", "replace"))
