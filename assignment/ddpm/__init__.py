@@ -2,6 +2,9 @@
 
 import os
 
-# Read once, when torch is imported, so it has to be set before. Threads that wait by spinning take the cores from those
-# that work: beside other programs, training is then several times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read once, when torch is imported, so this comes before. A thread that waits by spinning takes a core from one that
+# works: beside other programs, training is then several times slower. It sleeps here, but not at once (libgomp's 1000
+# turns are some microseconds): between the short kernels of small images, falling asleep costs half of the speed.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+for name, value in WAITING.items():
+    os.environ.setdefault(name, value)

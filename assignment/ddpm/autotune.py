@@ -27,6 +27,7 @@ LONG = 300.0  # seconds: compiling, which takes most of a minute, is tried only 
 @dataclass(frozen=True)
 class Tuned:
     setting: Setting
+    sampling: Setting  # without gradients, when samples are drawn
     reason: str  # printed with it
     step_seconds: float | None  # of a training step in this setting; None if none was timed
     measured: dict[str, str]  # every setting tried: its speed, as a multiple of the plain one, or why it was left out
@@ -52,15 +53,22 @@ def tune(
     plain, choices = _configured(runtime, device), _choices(runtime, device)
     # First, whether to measure at all: it costs seconds, and saves a share of the time ahead.
     if not any(choices.values()):
-        return Tuned(plain, "as configured", None, {})
+        return Tuned(plain, replace(plain, compile=False), "as configured", None, {})
 
     race = Race(model, plain, shape, device)
     plain_step = race.seconds * shape[0] / race.images  # seconds for a whole batch, from one of race.images
-    ahead = min(plain_step * steps, seconds or float("inf"))
+    ahead = min(plain_step * steps, float("inf") if seconds is None else seconds)
     if ahead < SHORT:
-        return Tuned(plain, "the plain way: the run is too short to measure others", plain_step, {})
+        too_short = "the plain way: the run is too short to measure others"
+        return Tuned(plain, replace(plain, compile=False), too_short, plain_step, {})
     if ahead < LONG:
         choices["compile"] = []
+
+    def for_sampling(best: Setting) -> Setting:
+        """What pays in training need not pay without gradients: raced anew, against the plain way."""
+        simple = replace(plain, compile=False)
+        others = (replace(a, threads=b.threads) for a in (best, simple) for b in (best, simple))
+        return Race(model, simple, shape, device, training=False).of(dict.fromkeys([simple, *others]))
 
     def measure() -> dict[str, Any]:
         # One part of the setting after the other, each starting from the best so far: of all combinations there are up
@@ -74,19 +82,23 @@ def tune(
         kernels = [best.attention, *(choices["attention"] if race.attends else [])]
         layouts = product([best.channels_last, *choices["channels_last"]], kernels)
         best = race.of([replace(best, channels_last=c, attention=a) for c, a in layouts])
+        uncompiled = best
         best = race.of([best, *(replace(best, compile=c) for c in choices["compile"])])
         return {
-            "setting": _to_json(best), "speed": race.speed[best], "images": race.images,
+            "setting": _to_json(best), "sampling": _to_json(for_sampling(uncompiled)),
+            "speed": race.speed[best], "images": race.images,
             "took": time.monotonic() - started, "measured": {str(s): says for s, says in race.says.items()},
         }  # fmt: skip
 
     # a busy machine is another machine, and a long run may choose what a short one may not
     key = (about, vars(runtime), shape, str(device), ahead < LONG, machine_is_busy())
-    found = measure() if about is None else measured_once("speed", key, measure, lambda kept: bool(_from_json(kept)))
-    best = _from_json(found)
+    found = measure() if about is None else measured_once("speed", key, measure, _is_whole)
+    best = _from_json(found["setting"])
     beside = "the plain way, as nothing was faster" if best == plain else f"{found['speed']:.2f} × the plain way"
     how = f"measured on {found['images']} images in {found['took']:.0f} s"
-    return Tuned(best, f"{beside}, {how}", plain_step / found["speed"], found["measured"])
+    return Tuned(
+        best, _from_json(found["sampling"]), f"{beside}, {how}", plain_step / found["speed"], found["measured"]
+    )  # fmt: skip
 
 
 def machine_is_busy() -> bool:
@@ -131,7 +143,11 @@ def _to_json(setting: Setting) -> dict[str, Any]:
     return vars(setting) | {"precision": str(setting.precision).removeprefix("torch.")}
 
 
-def _from_json(found: dict[str, Any]) -> Setting:
+def _from_json(values: dict[str, Any]) -> Setting:
     """Raises KeyError, TypeError or AttributeError if it is not a setting."""
-    values = found["setting"]
     return Setting(**values | {"precision": getattr(torch, values["precision"])})
+
+
+def _is_whole(kept: dict[str, Any]) -> bool:
+    """Raises as _from_json does."""
+    return all(_from_json(kept[key]) for key in ("setting", "sampling"))

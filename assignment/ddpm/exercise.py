@@ -23,7 +23,7 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import replacing
-from assignment.ddpm.runner import Runner
+from assignment.ddpm.runner import Runner, threads
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import Start, fit, resume
@@ -70,11 +70,13 @@ def run(
     print(f"data: {config.data.name}, {images}")
     print(f"samples: {num_images}")
 
-    def draw(runner: nn.Module, num_images: int) -> Tensor:
-        return draw_samples(
-            sampler, runner, num_images, shape, num_timesteps=diffusion.num_timesteps, device=device.value,
-            seed=config.sampling.seed, batch_size=config.sampling.batch_size,
-        )  # fmt: skip
+    def draw(runner: Runner, num_images: int) -> Tensor:
+        runner = runner.for_sampling()
+        with threads(runner.setting.threads):
+            return draw_samples(
+                sampler, runner, num_images, shape, num_timesteps=diffusion.num_timesteps, device=device.value,
+                seed=config.sampling.seed, batch_size=config.sampling.batch_size,
+            )  # fmt: skip
 
     code = {"code": code_hash(network)}
     train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
@@ -82,7 +84,7 @@ def run(
     about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
-    save_grid(draw(runner.uncompiled(), num_images.value), samples)
+    save_grid(draw(runner, num_images.value), samples)
     print(f"samples: {samples}\nrun: {run_dir}")
 
 
@@ -92,7 +94,7 @@ def train(
     diffusion: GaussianDiffusion,
     config: Config,
     run_dir: Path,
-    draw: Callable[[nn.Module, int], Tensor],
+    draw: Callable[[Runner, int], Tensor],
     *,
     about: dict[str, str],
     start: Start | None,
@@ -185,12 +187,12 @@ def make_runner(
         model, config.runtime, shape, device, steps=steps, seconds=None if minutes is None else 60 * minutes,
         about=(code, vars(config.model)) if code else None,
     )  # fmt: skip
-    print(f"speed: {tuned}")
+    print(f"speed: {tuned}; samples: {tuned.sampling}")
     for setting, says in tuned.measured.items():
         print(f"  {setting}: {says}")
     if tuned.setting.threads:  # set here, not in the runner, as it applies to the whole process
         torch.set_num_threads(tuned.setting.threads)
-    return Runner(model, tuned.setting)
+    return Runner(model, tuned.setting, tuned.sampling)
 
 
 def code_hash(network: Callable) -> str:

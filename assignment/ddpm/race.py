@@ -1,13 +1,12 @@
 """Settings raced against each other: which one gives the network's plain answer fastest?
 
-Training steps on copies of the network, in turn: a machine that slows down meanwhile slows all of them.
+Steps on copies of the network, in turn: a machine that slows down meanwhile slows all of them.
 """
 
 import copy
 import statistics
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cached_property
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from assignment.ddpm.device import is_out_of_memory
-from assignment.ddpm.runner import Runner, Setting
+from assignment.ddpm.runner import Runner, Setting, threads
 
 STEP_SECONDS = 0.3  # of a timed step in the plain setting on a CPU, about; a GPU is measured on whole batches
 ROUNDS = 5  # of all settings; the median ignores up to two that were disturbed
@@ -29,9 +28,11 @@ class Race:
     """Settings against each other, on copies of one network."""
 
     def __init__(
-        self, model: nn.Module, plain: Setting, shape: tuple[int, int, int, int], device: torch.device
-    ) -> None:
-        self.device, self.plain = device, plain
+        self, model: nn.Module, plain: Setting, shape: tuple[int, int, int, int], device: torch.device,
+        *, training: bool = True,
+    ) -> None:  # fmt: skip
+        """Of training steps, or without `training` of answers alone, as when samples are drawn."""
+        self.device, self.plain, self.training = device, plain, training
         self.model = copy.deepcopy(model)  # the run itself has to start from unchanged weights and buffers
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():  # else changing a leaf that requires a gradient in place is an error
@@ -75,7 +76,7 @@ class Race:
         return self._answer(self.runner(self.plain), train=not self.random)
 
     def runner(self, setting: Setting) -> Runner:
-        return Runner(copy.deepcopy(self.model), setting).train()
+        return Runner(copy.deepcopy(self.model), setting).train(self.training)
 
     def of(self, settings: Iterable[Setting]) -> Setting:
         """The fastest of them; the first, whose speed is known, if none is clearly faster."""
@@ -105,7 +106,7 @@ class Race:
             runner = self.runner(setting)
             # in eval mode where dropout draws: how it draws depends on the memory layout
             error = self._difference(self._answer(runner, train=not self.random), self.expected)
-            self._timed(runner.train())  # in train mode, too, as it will be used; compiles if necessary
+            self._timed(runner.train(self.training))  # in the mode it will be used in; compiles if necessary
         except Exception as error:  # almost anything: a setting that does not suit the network is not used
             why = "out of memory" if is_out_of_memory(error) else (str(error) or repr(error)).splitlines()[0]
             raise Refused(f"does not run: {why}") from error
@@ -118,23 +119,25 @@ class Race:
         return x, torch.zeros(len(x), dtype=torch.long, device=self.device)  # t (B,): 0 is valid for every T
 
     def _step(self, runner: Runner) -> Tensor:
-        y = runner(*self._inputs())  # (B, C, H, W)
-        # weighted by noise: the gradient of a plain sum would be 0 below a final norm, and show no errors
-        (y * self.batch[1][: self.images]).sum().backward()
+        with torch.set_grad_enabled(self.training):
+            y = runner(*self._inputs())  # (B, C, H, W)
+        if self.training:
+            # weighted by noise: the gradient of a plain sum would be 0 below a final norm, and show no errors
+            (y * self.batch[1][: self.images]).sum().backward()
         return y.detach()
 
     def _answer(self, runner: Runner, *, seed: int = 0, train: bool = True) -> tuple[Tensor, Tensor]:
         """Predicted noise, and the gradients of all parameters in one vector."""
         torch.manual_seed(seed)  # for dropout
-        with _threads(runner.setting.threads):
-            y = self._step(runner.train(train))
+        with threads(runner.setting.threads):
+            y = self._step(runner.train(train and self.training))
         gradients = [p.grad.flatten() for p in runner.parameters() if p.grad is not None]
         runner.zero_grad(set_to_none=True)
-        return y, torch.cat(gradients)
+        return y, torch.cat(gradients) if gradients else y
 
     def _timed(self, runner: Runner) -> float:
-        """Seconds of a training step."""
-        with _threads(runner.setting.threads):
+        """Seconds of a step."""
+        with threads(runner.setting.threads):
             self._synchronize()  # calls to a GPU return at once: without waiting, only the launch would be timed
             start = time.perf_counter()
             self._step(runner)
@@ -155,17 +158,6 @@ class Race:
 
 class Refused(Exception):
     """Why a setting is left out."""
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Within the block, torch uses this many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Watched(TorchFunctionMode):

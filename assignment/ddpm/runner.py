@@ -1,6 +1,8 @@
 """How a network is run: precision, memory layout, attention kernel, compilation. What it computes stays the same."""
 
-from contextlib import nullcontext
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,6 +32,17 @@ class Setting:
 PLAIN = Setting()
 
 
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Within it torch computes with so many threads; None: as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Runner(nn.Module):
     """Runs a network in a setting, and always answers in float32.
 
@@ -37,9 +50,10 @@ class Runner(nn.Module):
     threads belongs to the whole process: whoever chooses it sets it.
     """
 
-    def __init__(self, model: nn.Module, setting: Setting = PLAIN) -> None:
+    def __init__(self, model: nn.Module, setting: Setting = PLAIN, sampling: Setting | None = None) -> None:
+        """`sampling` is the setting for drawing samples; by default the same, without compilation."""
         super().__init__()
-        self.setting = setting
+        self.setting, self.sampling = setting, sampling or replace(setting, compile=False)
         # Channels last keeps the shape (B, C, H, W) and stores the channels of a pixel side by side, as fast
         # convolutions want them. The trap: .view(B, -1) then raises an error; .reshape and .flatten work.
         self.memory_format = torch.channels_last if setting.channels_last else torch.contiguous_format
@@ -49,7 +63,14 @@ class Runner(nn.Module):
 
     def uncompiled(self, model: nn.Module | None = None) -> "Runner":
         """The same setting without compilation, for runs too short to compile for; of another model, if given."""
-        return Runner(model or self.model, replace(self.setting, compile=False))
+        return Runner(model or self.model, replace(self.setting, compile=False), self.sampling)
+
+    def for_sampling(self) -> "Runner":
+        """The same network in the setting for drawing samples."""
+        model = self.model
+        if self.setting.channels_last and not self.sampling.channels_last:
+            model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)  # this one may still be in training
+        return Runner(model, self.sampling)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""

@@ -1,8 +1,8 @@
 """Train the reference, and record the results that the grader compares with.
 
-    uv run python -m grader.recording --config configs/X.yaml [--seeds N] [key.path=value …]  (make reference)
-    uv run python -m grader.recording --all                                               (make reference-all)
-    uv run python -m grader.recording --status                                            (make reference-status)
+    uv run python -m grader.recording --config configs/X.yaml [--seeds N] [key.path=value …]     (make reference)
+    uv run python -m grader.recording --all                                                      (make reference-all)
+    uv run python -m grader.recording --status                                                   (make reference-status)
 
 Trainings resume where they stopped (outputs/reference/), or from the shipped weights; with training.max_minutes a
 sitting ends early, and the record says so until another sitting has finished the training.

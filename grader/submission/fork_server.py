@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assignment.ddpm import WAITING
 from grader import ROOT
 from grader.errors import GraderFault
 from grader.submission.sandbox import Sandbox, clean_environment, our_code, ready_made, user_for
@@ -68,8 +69,7 @@ class ForkServer:
         theirs.close()
 
     def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen:
-        # threads that spin while waiting slow each other down a hundredfold when other programs use the cores
-        env = {"OMP_WAIT_POLICY": "PASSIVE"} | clean_environment()
+        env = WAITING | clean_environment()
         env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch creates this folder when imported: name one that exists
         command = self.sandbox.wrap(
             [sys.executable, "-m", "grader.worker", *arguments], at=ROOT, readable=[*our_code(), self.home.path],

@@ -28,6 +28,7 @@ from assignment.ddpm.device import choose_device
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.exercise import code_hash, make_runner
+from assignment.ddpm.runner import threads
 from assignment.ddpm.sampling import draw_samples
 from assignment.ddpm.trainer import Trainer
 from reference.model import DiffusionModel
@@ -74,15 +75,17 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
     choices = {}
     if variant == "ours":
         runner = make_runner(model, config, (batch, *shape), device, steps=LONG_RUN, code=code_hash(DiffusionModel))
-        choices = {"setting": str(runner.setting)}
+        choices = {"setting": f"{runner.setting}; samples: {runner.sampling}"}
         trainer = Trainer(runner, diffusion, learning_rate=1e-3, ema_decay=0.999, fused=config.training.fused_optimizer)
         training = our_training_steps(trainer, images, batch, device)
 
         def sample() -> None:
-            sampler = DDPMSampler(short, device)
-            draw_samples(
-                sampler, runner.uncompiled(), NUM_IMAGES, shape, num_timesteps=sampling_steps, device=device, seed=0
-            )
+            drawing = runner.for_sampling()
+            with threads(drawing.setting.threads):
+                draw_samples(
+                    DDPMSampler(short, device), drawing, NUM_IMAGES, shape,
+                    num_timesteps=sampling_steps, device=device, seed=0,
+                )  # fmt: skip
     else:
         training = baseline.training_steps(model, images, batch, device)
 
@@ -178,7 +181,7 @@ def main() -> None:
         for variant, results in rounds.items()
     }
     chosen = {result["setting"] for result in rounds["ours"]}
-    precision = next(iter(chosen)).split(",")[0]
+    precision = next(iter(chosen)).split(",")[0].split(";")[0]
     ceiling, flops = matmul_rate(device, getattr(torch, precision)), forward_flops(config)
     for variant in middle.values():
         # a backward pass costs two forward passes

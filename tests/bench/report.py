@@ -53,10 +53,9 @@ def speed() -> str:
     parts = []
     for _, result in each("") + each("busy-"):
         busy = f"beside {result['beside']} busy processes; " if result["beside"] else ""
-        about = (
-            f"{' or '.join(result['setting'])}; median of {result['rounds']} rounds of {result['steps']} training steps"
-        )
-        parts.append(f"{table(result)}\n\n{busy}{where(result)}; {about}")
+        rounds = f"{result['rounds']} rounds of {result['steps']} training steps"
+        chosen = " or ".join(result["setting"])
+        parts.append(f"{table(result)}\n\n{busy}{where(result)}; {chosen}; median of {rounds}")
     if not any(result["machine"]["type"] == "cuda" for _, result in each("")):
         parts.append("GPU: not yet measured.")
     return "\n\n".join(parts)

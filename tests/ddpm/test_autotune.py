@@ -74,6 +74,32 @@ def test_the_faster_setting_is_taken_and_says_how_much_faster(network, fixed, ex
     assert "× the plain way, measured on " in found.reason or found.setting == Setting(threads=1)
 
 
+class SlowWithoutGradients(Slow):
+    """Fast in bfloat16, but only in training."""
+
+    def slow_if(self, x):
+        return x.dtype == (torch.float32 if torch.is_grad_enabled() else torch.bfloat16)
+
+
+def test_samples_are_drawn_in_what_is_fastest_without_gradients():
+    torch.manual_seed(0)
+    found = tuned(SlowWithoutGradients(CONFIG), channels_last=False)
+    assert (found.setting, found.sampling) == (Setting(torch.bfloat16, threads=1), Setting(threads=1))
+    model = SlowWithoutGradients(CONFIG)
+    runner = Runner(model, found.setting, found.sampling)
+    assert runner.for_sampling().setting == found.sampling and runner.for_sampling().model is model
+    assert runner.uncompiled().for_sampling().setting == found.sampling
+
+
+def test_a_network_in_training_keeps_its_memory_layout_while_samples_are_drawn():
+    model = DiffusionModel(CONFIG)
+    runner = Runner(model, Setting(channels_last=True), Setting())
+    drawing = runner.for_sampling()
+    assert model.first.weight.is_contiguous(memory_format=torch.channels_last)
+    x, t = torch.randn(SHAPE), torch.zeros(8, dtype=torch.long)
+    assert torch.allclose(drawing(x, t), runner(x, t), atol=1e-5)
+
+
 class Wrong(SlowInFloat32):
     """Fast but wrong in bfloat16."""
 
