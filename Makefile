@@ -1,4 +1,4 @@
-# The verbs of the project. `make` alone lists them; uv is used where it is, else fetched into .tools/.
+# The verbs of the project. `make` alone lists them; uv is used if it is there, else fetched into .tools/.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 PYTHON := $(UV) run --quiet python
 ARGS ?=
@@ -8,22 +8,26 @@ GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--c
 .DEFAULT_GOAL := help
 .PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade clean
 
+##@ Students
+
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments,"
-	@echo "  SUBMISSION=folder what is graded (else assignment/), K=shapes only the checks with that in their name"
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments,"
+	@echo "SUBMISSION=folder is graded instead of assignment/, K=shapes runs only the checks with that in their name"
 
 demo: env  ## train the reference on small digits, draw samples, grade it: minutes on a CPU
 	$(PYTHON) main.py --config configs/digits.yaml --solution
 	$(PYTHON) -m grader reference --config configs/digits.yaml --trusted
 
-train: env  ## train assignment/model.py, then sample: CONFIG=…, ARGS=…
+train: env  ## train assignment/model.py, then draw samples: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
 
 sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS) training.resume=true training.max_minutes=0
 
-test-level1: env  ## grade your network, and the samples of what you trained: SUBMISSION=…, CONFIG=…, K=…
+test-level1: env  ## grade your network, and samples of what you trained: SUBMISSION=…, CONFIG=…, K=…
 	$(GRADE) -m level1
 
 test-level2: env  ## grade the loss of what you trained, against the reference's: SUBMISSION=…, CONFIG=…, K=…
@@ -35,64 +39,68 @@ test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=�
 test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 	$(GRADE) -m level4
 
-grade: env  ## all levels: the contract, then training, then everything else: SUBMISSION=…, CONFIG=…, ARGS=…
+grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-# instructors: from here on not in what students receive
-.PHONY: handout gradescope classroom50 test test-class prove calibrate-checks calibrate-quality reference reference-all \
-        reference-status features lint bench
-
-handout: env  ## what students receive, as a zip file: TARGET=outputs/handout.zip, or a folder
-	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
-
-gradescope: env  ## the zip to upload to Gradescope, which judges levels 1 and 4 without training: ARGS=…
-	$(PYTHON) -m grader gradescope $(ARGS)
-
-classroom50: env  ## the same for Classroom 50, as a folder: TARGET=CLASSROOM/autograders/ASSIGNMENT
-	$(PYTHON) -m grader classroom50 $(or $(TARGET),outputs/classroom50)
-
-test: env  ## the project's own tests, on all cores
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
-
-test-class: env  ## … and a class of 33 on a real Slurm: five minutes
-	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
-
-prove: env  ## is the grader right? the whole bank of right and wrong submissions
-	$(PYTHON) -m tests.proof.prove
-
-calibrate-checks: env  ## how often does a right submission fail by chance? an hour; goes on where it was stopped
-	$(PYTHON) -m tests.proof.calibrate
-
-calibrate-quality: env  ## the same for trained networks on digits; half an hour; goes on where it was stopped
-	$(PYTHON) -m tests.proof.calibrate_quality
-
-reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
-	$(PYTHON) -m grader.recording --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
-
-reference-all: env  ## finish every reference that is provisional, on this machine; says beforehand how long it takes
-	$(PYTHON) -m grader.recording --all $(ARGS)
-
-reference-status: env  ## what is recorded of the reference, and what of it is provisional
-	$(PYTHON) -m grader.recording --status
-
-features: env  ## train what samples are judged by, classifiers and what tells damaged images: ARGS=digits
-	$(PYTHON) -m grader.metrics.train_classifier $(ARGS)
-	$(PYTHON) -m grader.metrics.train_damage $(ARGS)
-
-lint: env  ## style and formatting
-	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
-
-bench: env  ## speed beside a plain baseline: CONFIG=…, ARGS='--beside 4'
-	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
-
-# /instructors
+env: $(UV)  ## set up the environment, as every other verb does by itself
+	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .ruff_cache
 
-env: $(UV)  ## set up the environment, as every other verb does by itself
-	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
+# instructors: what follows, up to the closing mark, is not in what students receive
+.PHONY: handout gradescope classroom50 reference reference-all reference-status features \
+        test test-class prove calibrate-checks calibrate-quality lint bench
+
+##@ Instructors
+
+handout: env  ## write what students receive, as a zip file or a folder: TARGET=outputs/handout.zip
+	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
+
+gradescope: env  ## write the zip to upload to Gradescope, which judges levels 1 and 4 without training: ARGS=…
+	$(PYTHON) -m grader gradescope $(ARGS)
+
+classroom50: env  ## write the same for Classroom 50, as a folder: TARGET=CLASSROOM/autograders/ASSIGNMENT
+	$(PYTHON) -m grader classroom50 $(or $(TARGET),outputs/classroom50)
+
+reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
+	$(PYTHON) -m grader.recording --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
+
+reference-all: env  ## finish every provisional reference on this machine; says beforehand how long it takes
+	$(PYTHON) -m grader.recording --all $(ARGS)
+
+reference-status: env  ## list what is recorded of the reference, and what of it is provisional
+	$(PYTHON) -m grader.recording --status
+
+features: env  ## train what samples are judged by, classifiers and the detector of damaged images: ARGS=digits
+	$(PYTHON) -m grader.metrics.train_classifier $(ARGS)
+	$(PYTHON) -m grader.metrics.train_damage $(ARGS)
+
+##@ Developers of this project
+
+test: env  ## run the project's own tests, on all cores
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n auto --dist loadfile --no-loadscope-reorder
+
+test-class: env  ## grade a class of 33 on a real Slurm: five minutes
+	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
+
+prove: env  ## is the grader right? grade the whole bank of right and wrong submissions
+	$(PYTHON) -m tests.proof.prove
+
+calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
+	$(PYTHON) -m tests.proof.calibrate
+
+calibrate-quality: env  ## how often are trained networks misjudged? half an hour, on digits; resumes where it stopped
+	$(PYTHON) -m tests.proof.calibrate_quality
+
+lint: env  ## check style and formatting
+	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
+
+bench: env  ## measure speed beside a plain baseline: CONFIG=…, ARGS='--beside 4'
+	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
+
+# /instructors
 
 .tools/bin/uv:
 	@echo "uv is not installed: fetching a copy of our own into .tools/"

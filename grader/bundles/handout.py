@@ -11,6 +11,7 @@ from grader.submission.sources import FILES
 
 NAMES = (
     "README.md",
+    "docs/students.md",
     "LICENSE",
     "Makefile",
     "pyproject.toml",
@@ -27,7 +28,8 @@ LEFT_OUT = (
     "grader/recording/",
     "reference/weights/",
 )
-CUT = ("README.md", "Makefile", "pyproject.toml")  # from these the parts for instructors are removed
+# from these the parts for instructors are removed
+CUT = ("README.md", "docs/students.md", "Makefile", "pyproject.toml")
 IGNORED = b".venv/\n.tools/\nuv.lock\n__pycache__/\n.pytest_cache/\n/outputs\n/data\n"
 STUDENTS_SAMPLER = Path(__file__).with_name("students_reference_sampler.py")  # in place of reference/sampler.py
 STUB = b"raise NotImplementedError("

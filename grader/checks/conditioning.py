@@ -2,7 +2,7 @@
 
 All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of
 another batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more.
-The limits lie in the gap between the two, which `make calibrate-checks` measures: the figures are in DECISIONS.md.
+The limits lie in the gap between the two, which `make calibrate-checks` measures: the figures are in docs/evidence.md.
 Nothing here tests a random sample, so a false failure takes rounding errors a thousand times the usual ones.
 """
 

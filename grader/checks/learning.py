@@ -95,7 +95,7 @@ def check_overfits(loss: float, baseline: float, share: float, steps: int) -> di
     """The batch is learnt: the loss falls below a share of that of the best scaling of x_t.
 
     The loss is a mean over 64 triples, t stratified. How close right networks came to the limit by chance, over how
-    many seeds, is recorded in DECISIONS.md by `make calibrate-checks`.
+    many seeds, is recorded in docs/evidence.md by `make calibrate-checks`.
     """
     limit = share * baseline
     measured = {

@@ -1,6 +1,7 @@
-"""The figures in README and DECISIONS, generated from the result files: `python -m tests.bench.report` inserts them.
+"""The figures in the pages, made from the result files: `python -m tests.bench.report` writes them in.
 
-A test compares both with what this would insert, so no figure in them can go stale.
+They stand between the markers <!-- name --> and <!-- /name -->. A test compares every page with what this would write,
+so no figure in them can go stale.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.bench.evidence import cifar_sets, exceptions, false_fails, fashion_se
 from tests.bench.results import load, where
 from tests.bench.runs import LARGE, T4
 
-PAGES = (Path("README.md"), Path("DECISIONS.md"), Path("docs/evidence.md"))
+PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 CONFIGS = ("digits", "fashion_mnist", "cifar10")
 DEVICES = ("cpu", "cuda")
 MIB_OF_NOISE = 8  # how much a judge may grow in one grading without a submission causing it
@@ -62,7 +63,7 @@ def speed() -> str:
 
 
 def settings() -> str:
-    lines = ["| configuration | machine | `auto` chose | what it measured, beside the plain way |", "|---|---|---|---|"]
+    lines = ["| configuration | machine | `auto` chose | measured, relative to the plain way |", "|---|---|---|---|"]
     for config, result in each("settings-"):
         tried = "; ".join(f"{setting}: {says}" for setting, says in result["measured"].items())
         lines.append(f"| {config} | {where(result)} | {result['chosen']} ({result['reason']}) | {tried} |")
@@ -101,18 +102,19 @@ def proof() -> str:
     if result is None:
         return "Not yet measured."
     wrong = result["wrong_networks"] + result["wrong_samplers"]
+    right = result["right_networks"] + result["right_samplers"]
     return (
-        f"{result['right_networks']} networks and {result['right_samplers']} samplers are right: "
-        f"{result['right_ones_failed']} of them failed anything. {result['wrong_networks']} networks and "
-        f"{result['wrong_samplers']} samplers are wrong: {result['survivors']} of {wrong} survived. All of it took "
-        f"{result['seconds'] / 60:.1f} minutes ({where(result)})."
+        f"Of {right} right submissions ({result['right_networks']} networks and {result['right_samplers']} samplers), "
+        f"{result['right_ones_failed']} failed a check. Of {wrong} wrong ones ({result['wrong_networks']} networks and "
+        f"{result['wrong_samplers']} samplers), {result['survivors']} escaped the check named after their fault. "
+        f"Grading all of them took {result['seconds'] / 60:.1f} minutes ({where(result)})."
     )
 
 
 def kills() -> str:
     result = load("prove-cpu.json") or {"checks": {}}
     lines = [
-        "| check | wrong ones that bear its name | that it caught | that it alone caught |",
+        "| check | wrong submissions named after it | caught by it | caught by it alone |",
         "|---|---:|---:|---:|",
     ]
     for name, row in result["checks"].items():
@@ -126,18 +128,18 @@ def calibration() -> str:
         return "Not yet measured."
     low, high = result["seeds_each"]
     each = f"{low}" if low == high else f"{low} to {high}"
-    lines = [f"{result['submissions']} right submissions, {each} seeds of the judge each ({where(result)}).", ""]
+    lines = [f"{result['submissions']} right submissions, each graded with {each} judge seeds ({where(result)}).", ""]
     for level, row in result["suites"].items():
         lines.append(
-            f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed "
-            f"anything; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do."
+            f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed a "
+            f"check; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do."
         )
     return "\n".join(lines)
 
 
 def margins() -> str:
     result = load("calibration-cpu.json") or {"checks": {}}
-    lines = ["| check | nearest to a failure | of | failures |", "|---|---:|---|---:|"]
+    lines = ["| check | closest to failing | submission | failures |", "|---|---:|---|---:|"]
     for name, row in result["checks"].items():
         if "worst" in row:
             nearest = f"{row['measurement'].replace('_', ' ')} {row['worst']:.3g}"
@@ -193,7 +195,7 @@ def interval(values: list[float], digits: int = 1) -> str:
 
 
 def classifiers() -> str:
-    lines = ["| classifier of | right on test images | parameters | trained in |", "|---|---:|---:|---|"]
+    lines = ["| classifier of | accuracy on test images | parameters | trained in |", "|---|---:|---:|---|"]
     for config in CONFIGS:
         shipped = classifier.load(config)
         about, parameters = shipped.about, sum(p.numel() for p in shipped.network.parameters())
@@ -254,7 +256,7 @@ def paired() -> str:
             f"| {config} | {plain['standard_error_of_a_pass']:.2%} | {plain['seconds']:.1f} s | "
             f"{pair['standard_error']:.2%} | {pair['seconds']:.1f} s | {pair['triples']:,} |"
         )
-        machine = f"\n\nOf a student's loss less the reference's, in parts of it; {where(result)}"
+        machine = f"\n\nStandard error of (student − reference), relative to the loss; {where(result)}"
     return "\n".join(lines) + machine if machine else "Not yet measured."
 
 
@@ -289,21 +291,21 @@ def held() -> str:
             gained, lost = (sum(bool(row[what]) for row in rows) for what in ("gained", "lost"))
             left = sum(bool(row["processes"] or row["files"]) for row in rows)
             said.append(
-                f"{title} {gained} of {len(rows)} gained a check, {lost} cost another check its verdict, {left} left a "
-                "file or a process"
+                f"{title}, {gained} of {len(rows)} gained a check, {lost} kept a check from being "
+                f"judged, and {left} left a file or a process behind"
             )
     text = f"Of the hostile submissions, {'; '.join(said)} ({where(result)})."
     if cost := load("sandbox.json"):
         text += (
-            f" The sandbox costs {1000 * cost['first_worker']['extra']:.0f} ms a submission (median of "
+            f" The sandbox costs {1000 * cost['first_worker']['extra']:.0f} ms per submission (median of "
             f"{cost['rounds']} rounds)."
         )
     if endured := load("endurance.json"):
         killed = endured.get("judge killed", 0), endured.get("worker killed", 0)
         text += (
-            f" {endured['graded']} gradings in a row, {killed[0]} of whose judges and {killed[1]} of whose workers "
-            "were killed with kill -9 at random moments: no wrong or broken result, no process and "
-            f"{len(endured['folders_left'])} folders left."
+            f" In {endured['graded']} gradings in a row, {killed[0]} judges and {killed[1]} workers were killed with "
+            "kill -9 at random moments: no result was wrong or broken, and no process and "
+            f"{len(endured['folders_left'])} folders were left behind."
         )
     return text
 
@@ -311,8 +313,8 @@ def held() -> str:
 def wanted() -> str:
     """The requirements on samples in configs/grading.yaml."""
     lines = [
-        "| samples of | drawn on a CPU | on a GPU | FID above real images' at most | classifier's confidence at least "
-        "| in each class at least | in one class at most | damaged at most | copies at most |",
+        "| samples of | drawn on a CPU | on a GPU | FID at most this much above real images' | confidence at least "
+        "| each class at least | any class at most | damaged at most | copies at most |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, of in load_grading().samples.items():
@@ -331,8 +333,8 @@ def classes() -> str:
     if result is None:
         return "Not yet measured."
     lines = [
-        "| a class of | by | slots | whole class | slots busy | a job | of it the checks "
-        "| killed: controller, graders, jobs | lost | graded twice | misjudged |",
+        "| class of | executor | slots | whole class | slots busy | one job | its checks "
+        "| killed: controllers, graders, jobs | lost | graded twice | misjudged |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in result.items():
@@ -346,8 +348,8 @@ def classes() -> str:
             f"| {lost} | {len(row['graded_twice'])} | {len(row['misjudged'])} |"
         )
     about = (
-        "Right, wrong and hostile submissions mixed, digits, untrained (`python -m tests.bench.classroom`). Busy slots "
-        "and the medians of a job are from the first half of the class; the kills took place in the second. "
+        "A mix of right, wrong and hostile submissions, on the digits, untrained. Busy slots and the medians of a job "
+        "are from the first half of the class; the kills took place in the second. "
     )
     return "\n".join([*lines, "", about + where(result)])
 
@@ -360,26 +362,28 @@ def container() -> str:
     most = max(run["score"] or 0 for run in result["runs"])
     said = []
     for run in result["runs"]:
-        within = f"with {run['mib']} MiB"
+        within = f"{run['mib']} MiB"
         if run["killed"]:
-            said.append(f"{within} it does not fit: {run['killed']} killed for memory")
+            said.append(f"{within}: out of memory ({run['killed']} killed)")
         else:
-            said.append(f"{within} {run['seconds']:.0f} s and {run['score']:g} of {most:g} points")
+            said.append(f"{within}: {run['seconds']:.0f} s, {run['score']:g} of {most:g} points")
     kind = "CUDA" if result["cuda_build"] else "CPUs"
     return (
-        f"On {result['processor_share']:g} of a processor, for a U-Net of the bank and PyTorch for {kind}: "
+        f"On {result['processor_share']:g} of a processor, with a U-Net of the bank and PyTorch for {kind}: "
         f"{'; '.join(said)} (`python -m tests.proof.container`; {where(result)})."
     )
 
 
+MAKERS = (
+    runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
+    kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
+    classes, container,
+)  # fmt: skip
+
+
 def fill(text: str) -> str:
     """Replace the text between the markers <!-- name --> and <!-- /name -->."""
-    makers = (
-        runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
-        kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
-        classes, container,
-    )  # fmt: skip
-    for make in makers:
+    for make in MAKERS:
         start, end = f"<!-- {make.__name__} -->", f"<!-- /{make.__name__} -->"
         if start in text:
             before, _, rest = text.partition(start)

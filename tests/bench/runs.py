@@ -2,7 +2,7 @@
 
 On a CPU the short ones, to the end; on a GPU the long ones, for a few minutes each, from which the total is
 extrapolated. Leaves pictures and weights in outputs/documented-<config>, and writes
-tests/bench/results/runs-<device>.json, from which the README's table is generated.
+tests/bench/results/runs-<device>.json, from which the table in docs/students.md is generated.
 """
 
 import argparse

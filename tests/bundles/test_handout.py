@@ -19,6 +19,7 @@ from grader.bundles import packing
 from grader.bundles.students_reference_sampler import DDPMSampler as Library
 from grader.check_ids import needs_training
 from reference.sampler import DDPMSampler as Reference
+from tests.support.pages import commands, dead_links, tree_of
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,20 @@ def test_it_holds_what_students_need_and_nothing_of_the_instructors(handout):
         assert "instructors" not in (handout / name).read_text()
 
 
-def test_every_verb_and_every_link_of_its_readme_is_there(handout):
-    readme, makefile = ((handout / name).read_text() for name in ("README.md", "Makefile"))
-    verbs = set(re.findall(r"^([a-z0-9-]+):.*##", makefile, re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z0-9-]+)", readme, re.MULTILINE))
-    assert {"demo", "test-level1"} <= named <= verbs
-    for link in re.findall(r"\]\(([^)#]+)\)", readme):
-        assert link.startswith("https://") or (handout / link).exists(), link
+def test_every_verb_and_every_link_of_its_pages_is_there(handout):
+    verbs = set(re.findall(r"^([a-z0-9-]+):.*##", (handout / "Makefile").read_text(), re.MULTILINE))
+    pages = [str(file.relative_to(handout)) for file in handout.rglob("*.md")]
+    assert sorted(pages) == ["README.md", "docs/students.md"]
+    named = {command.split()[0] for page in pages for command in commands((handout / page).read_text(), "make ")}
+    assert {"demo", "test-level1", "sample"} <= named <= verbs
+    assert [link for page in pages for link in dead_links(handout, page)] == []
+
+
+def test_everything_in_its_tree_is_there(handout):
+    named = tree_of((handout / "README.md").read_text())
+    assert [path for path in sorted(named) if not (handout / path).exists()] == []
+    rooms = {f"grader/{file.parent.name}/" for file in (handout / "grader").glob("*/__init__.py")}
+    assert rooms <= named
 
 
 def test_its_two_commands_work(handout):
@@ -69,10 +77,10 @@ def test_its_two_commands_work(handout):
     grading = handout / "configs" / "grading.yaml"
     grading.write_text(grading.read_text().replace("cpu: {images: 256, steps: 50}", "cpu: {images: 40, steps: 10}"))
     (handout / ".venv").mkdir()
-    commands = re.findall(r"^(make .*?) *#", (handout / "README.md").read_text(), re.MULTILINE)[:2]
+    shown = re.findall(r"^(make .*?) *#", (handout / "README.md").read_text(), re.MULTILINE)[:2]
     first, second = (
         subprocess.run([*words.split(), f"PYTHON={sys.executable}", f"UV={shutil.which('true')}"],
-                       cwd=handout, capture_output=True, text=True) for words in commands
+                       cwd=handout, capture_output=True, text=True) for words in shown
     )  # fmt: skip
     assert first.returncode == 0, first.stdout + first.stderr
     assert (handout / "outputs" / "samples.png").is_file()

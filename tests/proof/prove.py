@@ -52,7 +52,7 @@ def matrix(found: list[Entry], graded: dict[str, dict]) -> str:
 
 
 def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry], seconds: float) -> dict:
-    """What the README quotes: how many there are, and for each check what it caught."""
+    """What docs/evidence.md quotes: how many there are, and for each check what it caught."""
     wrong = [entry for entry in found if not entry.right]
     caught = {
         entry.name: [n for n, check in graded[entry.name]["checks"].items() if check["verdict"] not in UNHARMED]

@@ -33,7 +33,7 @@ PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks with 5 images in eval mode
 WITH_THREE_CHANNELS = {"level1.contract.builds", "level1.contract.other_shapes", "level1.training.all_parameters"}
 
-# What only a sandbox prevents, as the README says; strict, so that whoever closes a gap learns of it.
+# What only a sandbox prevents, as docs/security.md says; strict, so that whoever closes a gap learns of it.
 OPEN = {
     "reads_reference": "nothing hides the rest of the file system",
     "remembers_in_dev_shm": "nothing hides the machine's shared memory",
