@@ -67,7 +67,7 @@ def unpack(folder: Path) -> None:
 
 
 def _wheels(target: Path) -> None:
-    pins = dict(text.split("==") for text in _constraints() if "python_version" not in text)
+    pins = dict(text.split("==") for text in _constraints() if ";" not in text)
     wanted = [f"{name}=={pins[name]}" if name in pins else name for name in WHEELS]
     download = [
         "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", PYTHON,
