@@ -95,7 +95,7 @@ calibrate-quality: env  ## how often are trained networks misjudged? half an hou
 	$(PYTHON) -m tests.proof.calibrate_quality
 
 lint: env  ## check style and formatting
-	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check .
+	$(UV) run --quiet ruff check . && $(UV) run --quiet ruff format --check . && $(UV) run --quiet mypy
 
 bench: env  ## measure speed beside a plain baseline: CONFIG=…, ARGS='--beside 4'
 	$(PYTHON) -m tests.bench --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)

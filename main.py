@@ -41,24 +41,37 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
     return args, load_config(args.config, overrides)
 
 
+def network_class(*, solution: bool) -> type:
+    """The one that is asked for; the other one need not even be importable."""
+    if solution:
+        from reference.model import DiffusionModel as Reference
+
+        return Reference
+    from assignment.model import DiffusionModel
+
+    return DiffusionModel
+
+
+def sampler_class(*, custom: bool) -> type:
+    if custom:
+        from assignment.sampler import DDPMSampler
+
+        return DDPMSampler
+    from reference.sampler import DDPMSampler as Reference
+
+    return Reference
+
+
 def run(args: argparse.Namespace, config: Config) -> None:
     from assignment.ddpm import exercise
 
-    if args.solution:
-        from reference.model import DiffusionModel
-    else:
-        from assignment.model import DiffusionModel
-    if args.custom_sampler:
-        from assignment.sampler import DDPMSampler
-    else:
-        from reference.sampler import DDPMSampler
-
+    network, sampler = network_class(solution=args.solution), sampler_class(custom=args.custom_sampler)
     name = f"{Path(args.config).stem}-{'solution' if args.solution else 'student'}"
     try:
-        exercise.run(config, DiffusionModel, DDPMSampler, Path(config.output_dir) / name)
+        exercise.run(config, network, sampler, Path(config.output_dir) / name)
     except NotImplementedError as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        if not where.line.startswith("raise NotImplementedError"):
+        if not (where.line or "").startswith("raise NotImplementedError"):
             raise  # an operation missing on some device, not a stub
         file = Path(where.filename).relative_to(Path(__file__).parent)
         raise RunError(f"{file}:{where.lineno}: not implemented yet: {error}") from error

@@ -7,6 +7,7 @@ python -m grader COMMAND --help     a command's options
 import difflib
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
@@ -35,7 +36,7 @@ def overview() -> str:
     return parser.format_help()
 
 
-def find_main(name: str) -> object:
+def find_main(name: str) -> Callable[[list[str]], int]:
     """A command's `main`. Raises UserError if this copy of the project does not have the command."""
     try:
         return importlib.import_module(COMMANDS[name][0]).main

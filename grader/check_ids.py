@@ -13,6 +13,13 @@ LEVEL_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashi
 check = pytest.mark.check  # @check("level1.timestep.uses_every_t"): the id of the claim that a test judges
 
 
+def id_of(test: pytest.Item) -> str:
+    """The id of the claim that a test judges."""
+    marker = test.get_closest_marker("check")
+    assert marker is not None, f"{test.nodeid} has no @check(id)"
+    return marker.args[0]
+
+
 @cache
 def check_ids() -> tuple[str, ...]:
     """Of all levels, in file order."""

@@ -6,7 +6,7 @@ configs/grading.yaml.
 
 import pytest
 
-from grader.check_ids import needs_training
+from grader.check_ids import id_of, needs_training
 from grader.suite.judge import Judge
 
 FIXTURES = ("fixtures", "fixtures_network", "fixtures_sampler", "fixtures_trained")
@@ -26,9 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Make checks selectable: -m by level and `trained`, -k by the parts of the id."""
     if wanted := config.option.check:
-        items[:] = [item for item in items if item.get_closest_marker("check").args[0] in wanted]
+        items[:] = [item for item in items if id_of(item) in wanted]
     for item in items:
-        check_id = item.get_closest_marker("check").args[0]
+        check_id = id_of(item)
         level, *names = check_id.split(".")
         item.add_marker(level)
         if needs_training(check_id):

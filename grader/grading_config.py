@@ -4,6 +4,7 @@ import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -63,7 +64,7 @@ class Grading:
 def load_grading(path: Path = GRADING) -> Grading:
     """Read and check the file. Raises UserError for an invalid value."""
     try:
-        values = OmegaConf.to_container(OmegaConf.load(path))
+        values: Any = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}
         overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
         samples = {
@@ -71,8 +72,9 @@ def load_grading(path: Path = GRADING) -> Grading:
             for k, v in values["samples"].items()
         }
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
-        counts = [n for of in (*overfit.values(), *(s.setting(k) for s in samples.values() for k in ("cpu", "gpu")))
-                  for n in (of.images, of.steps)]  # fmt: skip
+        sized: list[Budget | Drawing] = [*overfit.values()]
+        sized += [s.setting(k) for s in samples.values() for k in ("cpu", "gpu")]
+        counts = [n for of in sized for n in (of.images, of.steps)]
         if not all(isinstance(n, int) and n > 0 for n in counts):
             raise ValueError("images and steps are whole numbers above 0")
         if not all(s.missing_classes in range(10) for s in samples.values()):

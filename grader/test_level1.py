@@ -1,6 +1,5 @@
 """Level 1, the network: model.py's DiffusionModel. A test is a claim; its points are in configs/grading.yaml."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,9 +15,10 @@ from grader.student import overfit
 from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.trained_samples import TrainedSamples
-from grader.submission.process import Submission
+from grader.submission.process import AnySubmission
 from grader.suite.fixtures import Training, unless_a_stub
-from grader.suite.fixtures_trained import check_uses_t
+from grader.suite.fixtures_network import Build
+from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 from grader.suite.judge import Judge
 
 BATCHES = (1, 2, 3, 5)
@@ -30,7 +30,7 @@ Measured = dict[str, Any]
 
 
 @check("level1.own_work")
-def test_own_work(model_file: bytes, contract_kept: Once, submission: Submission) -> None:
+def test_own_work(model_file: bytes, contract_kept: Once[None], submission: AnySubmission) -> None:
     """The network is your own work: no ready-made networks, no weights from elsewhere."""
     unless_a_stub(contract_kept)
     if submission.trusted:
@@ -43,7 +43,7 @@ def test_own_work(model_file: bytes, contract_kept: Once, submission: Submission
 
 
 @check("level1.contract.builds")
-def test_builds(build: Any, config: ModelConfig, other_config: ModelConfig, judge: Judge) -> None:
+def test_builds(build: Build, config: ModelConfig, other_config: ModelConfig, judge: Judge) -> None:
     """DiffusionModel(config) builds, for this configuration and for another one."""
     built = build(config).built.values
     build(other_config)
@@ -57,7 +57,7 @@ def test_builds(build: Any, config: ModelConfig, other_config: ModelConfig, judg
 
 
 @check("level1.contract.shapes")
-def test_shapes(build: Any, config: ModelConfig) -> None:
+def test_shapes(build: Build, config: ModelConfig) -> None:
     """The predicted noise has the shape of x, for batches of 1, 2, 3 and 5 images."""
     network = build(config)
     for batch in BATCHES:
@@ -67,7 +67,7 @@ def test_shapes(build: Any, config: ModelConfig) -> None:
 
 
 @check("level1.contract.other_shapes")
-def test_shapes_of_another_configuration(build: Any, other_config: ModelConfig) -> None:
+def test_shapes_of_another_configuration(build: Build, other_config: ModelConfig) -> None:
     """The same with 3 channels, 32×32 pixels and 50 timesteps: nothing is hard-coded."""
     network = build(other_config)
     for batch in BATCHES:
@@ -77,7 +77,7 @@ def test_shapes_of_another_configuration(build: Any, other_config: ModelConfig) 
 
 
 @check("level1.contract.output")
-def test_output_is_a_plain_tensor(build: Any, config: ModelConfig) -> None:
+def test_output_is_a_plain_tensor(build: Build, config: ModelConfig) -> None:
     """The predicted noise is a plain tensor of x's dtype, on x's device."""
     network = build(config)
     network(*network.noise(2, "output"))
@@ -160,7 +160,7 @@ def test_deterministic(perturbed: Network, device: str, measured: Measured) -> N
 
 @check("level1.behaviour.no_hidden_state")
 def test_no_hidden_state(
-    perturbed: Network, build: Any, config: ModelConfig, submission: Submission, device: str, measured: Measured
+    perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, device: str, measured: Measured
 ) -> None:
     """In eval mode no call leaves a trace in the next one."""
     x, t = perturbed.noise(2, "state")
@@ -186,22 +186,24 @@ def test_inputs_unchanged(network: Network) -> None:
 
 
 @check("level1.behaviour.no_side_effects")
-def test_no_side_effects(build: Any, config: ModelConfig, submission: Submission, seed: int) -> None:
+def test_no_side_effects(build: Build, config: ModelConfig, submission: AnySubmission, seed: int) -> None:
     """Importing, building and calling the network leave global settings and the random generator alone."""
     ends = []
     for s in (seed, seed + 1):
         submission.stop()  # a new process, so that the import, too, happens after seeding
         network = build(config, seed=s)
-        behaviour.check_defaults(*network.built.values["defaults"], "building the network")
+        before, after = network.built.values["defaults"]
+        behaviour.check_defaults(before, after, "building the network")
         ends.append(network.built.tensors["rng"])
     behaviour.check_not_reseeded(*ends)
     reply = network.reply(*network.noise(2, "side effects"), seed=seed, grad=True)
-    behaviour.check_defaults(*reply.values["defaults"], "a forward pass")
+    before, after = reply.values["defaults"]
+    behaviour.check_defaults(before, after, "a forward pass")
     behaviour.check_rng_untouched(reply.tensors["rng_before"], reply.tensors["rng_after"])
 
 
 @check("level1.contract.device")
-def test_device(network: Network, config: ModelConfig, submission: Submission) -> None:
+def test_device(network: Network, config: ModelConfig, submission: AnySubmission) -> None:
     """No tensor is pinned to the CPU: the network can move to a GPU."""
     x, t = network.noise(2, "device")
     submission.request("meta", seconds=network.pace.for_forward(2), tensors={"x": x, "t": t}, config=vars(config))
@@ -209,7 +211,7 @@ def test_device(network: Network, config: ModelConfig, submission: Submission) -
 
 @check("level1.training.registered")
 def test_all_layers_are_registered(
-    perturbed: Network, build: Any, config: ModelConfig, submission: Submission, measured: Measured
+    perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, measured: Measured
 ) -> None:
     """The state dict holds all that the answer needs: saved and loaded, the network answers the same."""
     x, t = perturbed.noise(3, "registered")
@@ -222,7 +224,7 @@ def test_all_layers_are_registered(
 
 @check("level1.training.all_parameters")
 def test_all_parameters_get_gradients(
-    network: Network, build: Any, other_config: ModelConfig, measured: Measured
+    network: Network, build: Build, other_config: ModelConfig, measured: Measured
 ) -> None:
     """Every trainable parameter gets a finite, non-zero gradient within a few training steps."""
     parameters = network.built.values["parameters"]
@@ -261,7 +263,9 @@ def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) ->
 
 
 @check("level1.training.overfits")
-def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge, measured: Measured) -> None:
+def test_overfits(
+    network: Network, overfit_run: Once[overfit.Trained], device: str, judge: Judge, measured: Measured
+) -> None:
     """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
     trained = overfit_run()
     ratio = trained.seconds_per_image / network.pace.step
@@ -271,7 +275,7 @@ def test_overfits(network: Network, overfit_run: Once, device: str, judge: Judge
 
 
 @check("level1.trained.weights")
-def test_weights(training: Training, check_weights: Callable) -> None:
+def test_weights(training: Training, check_weights: CheckWeights) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     check_weights(training.network)
 
@@ -283,7 +287,7 @@ def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
 
 
 @check("level1.samples.sound")
-def test_samples_are_sound(loaded: Training, check_sound: Callable, measured: Measured) -> None:
+def test_samples_are_sound(loaded: Training, check_sound: CheckSound, measured: Measured) -> None:
     """From the trained network samples can be drawn: finite images, not all alike."""
     measured.update(check_sound(loaded.samples))
 
@@ -307,7 +311,7 @@ def test_samples_are_clean(sampled: TrainedSamples, measured: Measured) -> None:
 
 
 @check("level1.samples.fid")
-def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: Callable, measured: Measured) -> None:
+def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: SayFid, measured: Measured) -> None:
     """As a crowd the samples look like the data: their Fréchet distance to it is small."""
     say_fid(sampled)
     measured.update(sampled.quality.to_json())

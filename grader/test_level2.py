@@ -1,6 +1,5 @@
 """Level 2, the loss: lower than the reference's, on frozen (image, t, noise) triples. Points: configs/grading.yaml."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ from grader.check_ids import check
 from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
 from grader.student.trained_losses import TrainedLosses
-from grader.suite.fixtures import Training
-from grader.suite.fixtures_trained import check_uses_t
+from grader.suite.fixtures import Training, WithProgress
+from grader.suite.fixtures_trained import CheckWeights, check_uses_t
 from grader.suite.judge import Judge
 from grader.suite.pictures import save_loss_by_t
 
@@ -17,7 +16,7 @@ Measured = dict[str, Any]
 
 
 @check("level2.trained.weights")
-def test_weights(training: Training, check_weights: Callable) -> None:
+def test_weights(training: Training, check_weights: CheckWeights) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     check_weights(training.network)
 
@@ -30,7 +29,7 @@ def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
 
 @check("level2.loss.beats_reference")
 def test_beats_the_reference(
-    losses: TrainedLosses, with_progress: Callable, figures: Path, judge: Judge, measured: Measured
+    losses: TrainedLosses, with_progress: WithProgress, figures: Path, judge: Judge, measured: Measured
 ) -> None:
     """The loss on the validation images is lower than the reference's, beyond what chance can do."""
     with with_progress():
@@ -48,7 +47,7 @@ def test_beats_the_reference(
 
 
 @check("level2.loss.generalises")
-def test_generalises(losses: TrainedLosses, with_progress: Callable, measured: Measured) -> None:
+def test_generalises(losses: TrainedLosses, with_progress: WithProgress, measured: Measured) -> None:
     """The lead is there on the test images, too, which no training may see."""
     with with_progress():
         found = losses.on_validation

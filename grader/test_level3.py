@@ -1,18 +1,17 @@
 """Level 3, samples of CIFAR-10: the same claims about the network trained on it. Points are in configs/grading.yaml."""
 
-from collections.abc import Callable
 from typing import Any
 
 from grader.check_ids import check
 from grader.student.trained_samples import TrainedSamples
 from grader.suite.fixtures import Training
-from grader.suite.fixtures_trained import check_uses_t
+from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 
 Measured = dict[str, Any]
 
 
 @check("level3.trained.weights")
-def test_weights(training: Training, check_weights: Callable) -> None:
+def test_weights(training: Training, check_weights: CheckWeights) -> None:
     """The trained weights are there, belong to this model.py, and load into it."""
     check_weights(training.network)
 
@@ -24,7 +23,7 @@ def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
 
 
 @check("level3.samples.sound")
-def test_samples_are_sound(loaded: Training, check_sound: Callable, measured: Measured) -> None:
+def test_samples_are_sound(loaded: Training, check_sound: CheckSound, measured: Measured) -> None:
     """From the trained network samples can be drawn: finite images, not all alike."""
     measured.update(check_sound(loaded.samples))
 
@@ -48,7 +47,7 @@ def test_samples_are_clean(sampled: TrainedSamples, measured: Measured) -> None:
 
 
 @check("level3.samples.fid")
-def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: Callable, measured: Measured) -> None:
+def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: SayFid, measured: Measured) -> None:
     """As a crowd the samples look like the data: their Fréchet distance to it is small."""
     say_fid(sampled)
     measured.update(sampled.quality.to_json())

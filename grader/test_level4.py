@@ -3,7 +3,6 @@
 The judge answers in place of the network: it sees each call, and knows the noise that it answered.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,16 +13,16 @@ from grader.check_ids import check
 from grader.checks import end_to_end, output_contract, reverse_step
 from grader.checks import sampler_calls as traces
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.measure_step import Step, inside_inputs
+from grader.checks.measure_step import inside_inputs
 from grader.checks.own_work import check_own_work, scan
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.schedule import Schedule
 from grader.checks.step_errors import in_words, step_errors, steps_of
 from grader.student.once import Once
-from grader.student.sampler import Trace
-from grader.submission.process import Submission
-from grader.suite.fixtures import unless_a_stub
-from grader.suite.fixtures_sampler import TRACE_SHAPE, silence
+from grader.student.sampler import Model, Trace
+from grader.submission.process import AnySubmission
+from grader.suite.fixtures import Draw, unless_a_stub
+from grader.suite.fixtures_sampler import TRACE_SHAPE, BuildSampler, Steps, silence
 from grader.suite.pictures import save_step_errors
 
 STEEP = end_to_end.STEEP
@@ -36,7 +35,7 @@ Measured = dict[str, Any]
 
 
 @check("level4.own_work")
-def test_own_work(sampler_file: bytes, step_kept: Once, submission: Submission) -> None:
+def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySubmission) -> None:
     """The sampler is your own work: no ready-made schedulers."""
     unless_a_stub(step_kept)
     try:
@@ -49,7 +48,7 @@ def test_own_work(sampler_file: bytes, step_kept: Once, submission: Submission) 
 
 
 @check("level4.contract.builds")
-def test_builds(build_sampler: Any, long: Schedule, step_kept: Once) -> None:
+def test_builds(build_sampler: BuildSampler, long: Schedule, step_kept: Once[None]) -> None:
     """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
     unless_a_stub(step_kept)
     build_sampler(long)
@@ -57,7 +56,7 @@ def test_builds(build_sampler: Any, long: Schedule, step_kept: Once) -> None:
 
 
 @check("level4.contract.shapes")
-def test_shapes(build_sampler: Any, submission: Submission) -> None:
+def test_shapes(build_sampler: BuildSampler, submission: AnySubmission) -> None:
     """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
     sampler = build_sampler(STEEP)
     x = torch.linspace(-1, 1, 2 * 8 * 8).view(2, 1, 8, 8)
@@ -68,17 +67,19 @@ def test_shapes(build_sampler: Any, submission: Submission) -> None:
 
 
 @check("level4.contract.range")
-def test_range(whole: Any, measured: Measured) -> None:
+def test_range(whole: BuildSampler, measured: Measured) -> None:
     """Samples lie in [−1, 1], also where the network drives them far out, and use both halves of it."""
     sampler = whole(STEEP)
-    driven = [
-        sampler.sample(lambda x, t, push=push: torch.full_like(x, push), (2, 1, 8, 8), seed=2) for push in (-30, 30)
-    ]
+
+    def pushing(push: float) -> Model:
+        return lambda x, t: torch.full_like(x, push)
+
+    driven = [sampler.sample(pushing(push), (2, 1, 8, 8), seed=2) for push in (-30, 30)]
     measured.update(check_range(torch.cat(driven)))
 
 
 @check("level4.contract.other_sizes")
-def test_other_sizes(build_sampler: Any, submission: Submission) -> None:
+def test_other_sizes(build_sampler: BuildSampler, submission: AnySubmission) -> None:
     """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
     for T, shape in OTHER_SIZES:
         sampler = build_sampler(Schedule(T, 0.01, 0.4))
@@ -101,8 +102,8 @@ def test_visits_every_step_once(long_trace: Trace, long: Schedule, measured: Mea
 @check("level4.trace.timesteps")
 def test_timesteps_are_integers(long_trace: Trace, device: str, measured: Measured) -> None:
     """The network gets t as integers, one for each image, on the device."""
-    kinds = (long_trace.of_t(key) for key in ("dtype", "shape", "device"))
-    measured.update(traces.check_timestep_tensors(*kinds, TRACE_SHAPE[0], device))
+    dtypes, shapes, devices = (long_trace.of_t(key) for key in ("dtype", "shape", "device"))
+    measured.update(traces.check_timestep_tensors(dtypes, shapes, devices, TRACE_SHAPE[0], device))
 
 
 @check("level4.trace.starts_from_noise")
@@ -127,25 +128,27 @@ def test_no_grad(long_trace: Trace, measured: Measured) -> None:
 
 
 @check("level4.step.mean")
-def test_step_mean(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+def test_step_mean(steps: Steps, measured: Measured) -> None:
     """One reverse step has the mean of Eq. 11, or the one with the clipped x_0."""
     measured.update(reverse_step.check_mean(*steps))
 
 
 @check("level4.step.variance")
-def test_step_variance(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+def test_step_variance(steps: Steps, measured: Measured) -> None:
     """The noise of a reverse step has variance beta or beta-tilde, at every t."""
     measured.update(reverse_step.check_variance(steps[0]))
 
 
 @check("level4.step.gaussian")
-def test_step_noise_is_gaussian(steps: tuple[list[Step], list[Step]], measured: Measured) -> None:
+def test_step_noise_is_gaussian(steps: Steps, measured: Measured) -> None:
     """The noise of a reverse step is normally distributed."""
     measured.update(reverse_step.check_gaussian(steps[0]))
 
 
 @check("level4.step.fresh_noise")
-def test_step_noise_is_fresh(single: Any, whole: Any, measured_steps: Once, seed: int, measured: Measured) -> None:
+def test_step_noise_is_fresh(
+    single: BuildSampler, whole: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured
+) -> None:
     """The noise is drawn anew for each step, image, channel and pixel."""
     sampler = single(STEEP)
     generator = torch.Generator().manual_seed(derive_seed("fresh", seed))
@@ -172,7 +175,7 @@ def test_step_noise_is_fresh(single: Any, whole: Any, measured_steps: Once, seed
 
 
 @check("level4.step.last_step")
-def test_last_step_adds_no_noise(single: Any, long: Schedule, seed: int, measured: Measured) -> None:
+def test_last_step_adds_no_noise(single: BuildSampler, long: Schedule, seed: int, measured: Measured) -> None:
     """At t = 0 no noise is added."""
     for schedule in (long, STEEP):
         generator = torch.Generator().manual_seed(derive_seed("last", seed, schedule.T))
@@ -183,7 +186,7 @@ def test_last_step_adds_no_noise(single: Any, long: Schedule, seed: int, measure
 
 
 @check("level4.step.mixed_t")
-def test_mixed_timesteps_in_one_batch(single: Any, seed: int, measured: Measured) -> None:
+def test_mixed_timesteps_in_one_batch(single: BuildSampler, seed: int, measured: Measured) -> None:
     """In a batch with different t each image is stepped by its own."""
     t = [0, 5, STEEP.T - 1, 0, 1]
     generator = torch.Generator().manual_seed(derive_seed("mixed", seed))
@@ -194,7 +197,7 @@ def test_mixed_timesteps_in_one_batch(single: Any, seed: int, measured: Measured
 
 
 @check("level4.behaviour.leaves_alone")
-def test_leaves_everything_alone(single: Any, whole: Any) -> None:
+def test_leaves_everything_alone(single: BuildSampler, whole: BuildSampler) -> None:
     """Schedule, model, x_t and t are as they were afterwards."""
     x_t = torch.linspace(-2, 2, 3 * 2 * 6 * 6).view(3, 2, 6, 6)
     t = torch.tensor([0, 7, 19])
@@ -205,7 +208,7 @@ def test_leaves_everything_alone(single: Any, whole: Any) -> None:
 
 
 @check("level4.behaviour.reproducible")
-def test_reproducible(whole: Any, seed: int, measured: Measured) -> None:
+def test_reproducible(whole: BuildSampler, seed: int, measured: Measured) -> None:
     """torch.manual_seed before sampling reproduces the samples, and another seed gives others."""
     sampler, shape = whole(STEEP), (4, 1, 8, 8)
     first, again, other = (
@@ -217,7 +220,7 @@ def test_reproducible(whole: Any, seed: int, measured: Measured) -> None:
 
 
 @check("level4.end_to_end")
-def test_end_to_end(whole: Any, seed: int, draw: Callable, measured: Measured) -> None:
+def test_end_to_end(whole: BuildSampler, seed: int, draw: Draw, measured: Measured) -> None:
     """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
     sampler = whole(STEEP)
     trace = sampler.trace(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))

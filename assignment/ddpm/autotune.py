@@ -117,7 +117,7 @@ def _configured(runtime: RuntimeConfig, device: torch.device) -> Setting:
     return replace(PLAIN, **given)
 
 
-def _choices(runtime: RuntimeConfig, device: torch.device) -> dict[str, list]:
+def _choices(runtime: RuntimeConfig, device: torch.device) -> dict[str, list[Any]]:
     """For each part of a setting, the values that could pay off on the device; none if it is configured.
 
     Not measured on MPS yet, where a missing kernel can end the process.
@@ -125,15 +125,16 @@ def _choices(runtime: RuntimeConfig, device: torch.device) -> dict[str, list]:
     half = half_precision(device)
     threads = torch.get_num_threads()
     # No compiling on a CPU: it would take most of a minute before it could even be measured.
-    could_pay = {
+    could_pay: dict[str, dict[str, list[Any]]] = {
         "cpu": {
             "precision": [half.value] if half.value else [], "channels_last": [True], "attention": ["math"],
             "threads": sorted({max(1, threads // 4), 1} - {threads}),  # fewer than now, never more
         },
         "cuda": {"precision": [half.value], "channels_last": [True], "compile": [True]},
-    }.get(device.type, {})  # fmt: skip
+    }  # fmt: skip
+    here = could_pay.get(device.type, {})
     return {
-        key: could_pay.get(key, []) if getattr(runtime, key) == "auto" else []
+        key: here.get(key, []) if getattr(runtime, key) == "auto" else []
         for key in ("precision", "channels_last", "attention", "threads", "compile")
     }
 

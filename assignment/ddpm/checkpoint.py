@@ -50,7 +50,7 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
         raise UserError(f"{path}: not readable as a checkpoint; move it away to start anew") from error
 
 
-def save_log(rows: list[dict], path: Path) -> None:
+def save_log(rows: list[dict[str, float]], path: Path) -> None:
     # rewritten completely, as a resumed run drops rows that its checkpoint does not have
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))

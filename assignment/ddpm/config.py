@@ -5,6 +5,7 @@ A key that is not in the schema is an error, as is a value of the wrong type or 
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ UNREADABLE = (
 )  # fmt: skip
 
 
-def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file, apply `key.path=value` overrides, and check everything.
 
     Raises:
@@ -185,6 +186,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
         config = OmegaConf.to_object(merged)
     except UNREADABLE as error:  # a missing value without a default, or a broken ${…}
         raise UserError(f"{path}: {_explain(error)}") from error
+    assert isinstance(config, Config), "which is what it was merged into"
     # OmegaConf has checked types; ranges, and values that have to suit each other, are checked here
     for section in (config.data, config.model, config.diffusion, config.training, config.sampling, config.runtime):
         section.check()
@@ -207,7 +209,7 @@ def identity(config: Config) -> dict[str, Any]:
 
 def _flat(config: Config | type[Config]) -> dict[str, Any]:
     """Every setting by its `key.path`."""
-    tree = OmegaConf.to_container(OmegaConf.structured(config))
+    tree: Any = OmegaConf.to_container(OmegaConf.structured(config))
     # output_dir belongs to no section: it becomes one with a nameless key, whose dot is stripped again
     sections = {name: values if isinstance(values, dict) else {"": values} for name, values in tree.items()}
     return {f"{name}.{key}".rstrip("."): value for name, values in sections.items() for key, value in values.items()}
@@ -226,7 +228,7 @@ def _read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: no such configuration file; {hint}")
     try:
         values = OmegaConf.load(path)
-        sections = OmegaConf.to_container(values)  # not resolved: a ${…} may refer to what another source gives
+        sections: Any = OmegaConf.to_container(values)  # not resolved: a ${…} may refer to what another source gives
     except (*UNREADABLE, OSError) as error:
         raise UserError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
     if not OmegaConf.is_dict(values):

@@ -80,7 +80,7 @@ def cifar10(root: Path) -> tuple[Part, Part]:
     return part(train), part(test)
 
 
-def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
+def _torchvision(kind: Any, root: Path, *, train: bool) -> Any:
     """torchvision's data set, downloaded with progress if the files are missing."""
     try:
         with warnings.catch_warnings():  # numpy's, about how torchvision unpickles CIFAR-10
@@ -90,7 +90,7 @@ def _torchvision(kind: type, root: Path, *, train: bool) -> Any:
         raise UserError(f"{_unusable_file(kind, root)}: {shorten(str(error), 100, placeholder=' …')}") from error
 
 
-def _unusable_file(kind: type, root: Path) -> str:
+def _unusable_file(kind: Any, root: Path) -> str:
     """Name the first file that is missing or broken, and the way out."""
     from torchvision.datasets.utils import check_integrity
 

@@ -2,23 +2,25 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 
 from assignment.ddpm.errors import UserError
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Choice:
-    value: Any
+class Choice(Generic[T]):
+    value: T
     reason: str  # printed beside the value, so that people can follow what the machine decided
 
     def __str__(self) -> str:
         return f"{str(self.value).removeprefix('torch.')} ({self.reason})"
 
 
-def choose_device(wanted: str) -> Choice:
+def choose_device(wanted: str) -> Choice[torch.device]:
     """`auto` prefers cuda, then mps, then cpu. Raises UserError if the requested device is not available."""
     # in order of preference
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -34,7 +36,7 @@ def choose_device(wanted: str) -> Choice:
     return Choice(device, "as configured")
 
 
-def half_precision(device: torch.device) -> Choice:
+def half_precision(device: torch.device) -> Choice[torch.dtype | None]:
     """The half precision that the device has instructions for; None if there is none, or none was tried."""
     # Without instructions for it, half precision is emulated: right, and far slower than float32.
     if device.type == "cuda":
@@ -49,7 +51,7 @@ def half_precision(device: torch.device) -> Choice:
     return Choice(None, "half precision is not measured here yet")
 
 
-def choose_num_images(wanted: int | None, device: torch.device) -> Choice:
+def choose_num_images(wanted: int | None, device: torch.device) -> Choice[int]:
     """How many samples to draw: on a CPU, 1000 steps of a U-Net on 64 images can take longer than a short training."""
     if wanted is not None:
         return Choice(wanted, "as configured")

@@ -21,6 +21,8 @@ class SinusoidalTimestepEmbedding(nn.Module):
         ValueError: dim is odd or smaller than 2
     """
 
+    frequencies: Tensor
+
     def __init__(self, dim: int, max_period: float = 10_000.0) -> None:
         super().__init__()
         if dim < 2 or dim % 2:

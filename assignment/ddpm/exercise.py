@@ -39,7 +39,7 @@ def run(
     run_dir: Path,
     *,
     start: Start | None = None,
-    on_epoch: Callable[[int, nn.Module], None] = lambda epoch, averaged: None,
+    on_epoch: Callable[[int, Runner], None] = lambda epoch, averaged: None,
 ) -> None:
     """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
 
@@ -98,7 +98,7 @@ def train(
     *,
     about: dict[str, str],
     start: Start | None,
-    on_epoch: Callable[[int, nn.Module], None],
+    on_epoch: Callable[[int, Runner], None],
 ) -> None:
     """Start or resume the run, and leave its best weights in `run_dir`, with the facts of `about`."""
     trainer = Trainer(
@@ -123,7 +123,7 @@ def train(
             temporary.write_text(to_yaml(config))
     save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
 
-    def preview(epoch: int, averaged: nn.Module) -> None:
+    def preview(epoch: int, averaged: Runner) -> None:
         every = config.sampling.every_epochs  # but not after the last epoch, which samples.png shows
         if every and epoch % every == 0 and epoch < config.training.epochs:
             save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
@@ -195,7 +195,7 @@ def make_runner(
     return Runner(model, tuned.setting, tuned.sampling)
 
 
-def code_hash(network: Callable) -> str:
+def code_hash(network: Callable[..., object]) -> str:
     """SHA-256 of the network's source file, stored with the weights to say which code they belong to."""
     try:
         source = inspect.getsourcefile(network)

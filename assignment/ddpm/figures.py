@@ -33,7 +33,7 @@ def save_grid(images: Tensor, path: Path, *, columns: int | None = None) -> None
         Image.fromarray(canvas.permute(1, 2, 0).numpy()).save(temporary)  # (3, H, W) → Pillow's (H, W, 3)
 
 
-def save_loss_curve(log: list[dict], path: Path, *, title: str) -> None:
+def save_loss_curve(log: list[dict[str, float]], path: Path, *, title: str) -> None:
     """Draw training and validation loss by epoch from the rows of log.csv."""
     from matplotlib.figure import Figure  # slow to import, and not pyplot: no window, no global state
 

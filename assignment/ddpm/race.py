@@ -6,8 +6,9 @@ Steps on copies of the network, in turn: a machine that slows down meanwhile slo
 import copy
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -105,13 +106,13 @@ class Race:
         try:
             runner = self.runner(setting)
             # in eval mode where dropout draws: how it draws depends on the memory layout
-            error = self._difference(self._answer(runner, train=not self.random), self.expected)
+            off = self._difference(self._answer(runner, train=not self.random), self.expected)
             self._timed(runner.train(self.training))  # in the mode it will be used in; compiles if necessary
         except Exception as error:  # almost anything: a setting that does not suit the network is not used
             why = "out of memory" if is_out_of_memory(error) else (str(error) or repr(error)).splitlines()[0]
             raise Refused(f"does not run: {why}") from error
-        if not error <= ROUNDING * _epsilon(setting.precision):  # not a number either
-            raise Refused(f"left out, as its answer differs by {error:.1%}")
+        if not off <= ROUNDING * _epsilon(setting.precision):  # not a number either
+            raise Refused(f"left out, as its answer differs by {off:.1%}")
         return runner
 
     def _inputs(self) -> tuple[Tensor, Tensor]:
@@ -165,7 +166,9 @@ class _Watched(TorchFunctionMode):
 
     attention = False
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # called in place of every function of torch
+    def __torch_function__(  # called in place of every function of torch
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         self.attention |= func in (F.scaled_dot_product_attention, F.multi_head_attention_forward)
         return func(*args, **(kwargs or {}))
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -78,10 +78,10 @@ class Runner(nn.Module):
         with self._attention(), self._autocast(x.device.type):
             return self._call(x, t).float()  # loss and sampler compute in float32
 
-    def _attention(self):
+    def _attention(self) -> AbstractContextManager[object]:
         return sdpa_kernel(SDPBackend.MATH) if self.setting.attention == "math" else nullcontext()
 
-    def _autocast(self, device_type: str):
+    def _autocast(self, device_type: str) -> AbstractContextManager[object]:
         # Autocast rounds the inputs of matrix products and convolutions only; norms and softmax stay in float32. Under
         # float32 a GPU's convolutions may still round to TF32, with 10 bits like float16: torch's default.
         half = self.setting.precision != torch.float32

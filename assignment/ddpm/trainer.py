@@ -5,6 +5,7 @@ Step k draws its timesteps and noise from a generator seeded by k, so a checkpoi
 
 import copy
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class Trainer:
         self.step_count = 0
         self.seconds = 0.0  # spent training, over all sittings
         self.best = math.inf  # lowest validation loss so far
-        self.log: list[dict] = []  # a row per epoch
+        self.log: list[dict[str, float]] = []  # a row per epoch
         self.epoch_losses: list[Tensor] = []  # of the epoch under way, still on the device
 
     def step(self, x_0: Tensor, seed: int) -> None:
@@ -79,7 +80,7 @@ class Trainer:
         """Mean over the epoch so far; waits for the device."""
         return torch.stack(self.epoch_losses).cpu().double().mean().item() if self.epoch_losses else 0.0
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         # With the optimiser's moments: without them Adam would start over, and a resumed run would be another run.
         return {
             "model": self.runner.model.state_dict(), "average": self.average.model.state_dict(),
@@ -88,7 +89,7 @@ class Trainer:
             "epoch_losses": [loss.item() for loss in self.epoch_losses],
         }  # fmt: skip
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises RuntimeError or ValueError if the checkpoint is of another network."""
         self.runner.model.load_state_dict(state["model"])
         self.average.model.load_state_dict(state["average"])

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.data import Images, num_batches, place, shuffled_batches
@@ -18,6 +17,7 @@ from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.figures import save_loss_curve
 from assignment.ddpm.interrupts import StopRequest, stop_requests
 from assignment.ddpm.progress import progress_bar
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.seeds import derive_seed
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
@@ -35,7 +35,7 @@ class _Sitting:
         images: Images,
         *,
         run_dir: Path,
-        identity: dict,
+        identity: dict[str, Any],
         about: dict[str, str],
         epochs: int,
         batch_size: int,
@@ -108,7 +108,7 @@ class _Sitting:
         self.looked = time.monotonic()
         self.trainer.seconds = self.seconds_before + self.looked - self.started
 
-    def judge(self) -> dict:
+    def judge(self) -> dict[str, float]:
         """Measure the validation loss now; returns a row of the log, and saves the weights if they are the best."""
         self.look()
         trainer = self.trainer
@@ -139,7 +139,7 @@ class _Sitting:
         )
         return row
 
-    def draw_curve(self, rows: list[dict], *, at_once: bool) -> None:
+    def draw_curve(self, rows: list[dict[str, float]], *, at_once: bool) -> None:
         """Redraw after each epoch, unless epochs are faster than drawing."""
         # matplotlib takes longer than an epoch of the digits
         if rows and (at_once or time.monotonic() - self.drawn > CURVE_SECONDS):
@@ -172,14 +172,14 @@ def fit(
     images: Images,
     *,
     run_dir: Path,
-    identity: dict,
+    identity: dict[str, Any],
     about: dict[str, str],
     epochs: int,
     batch_size: int,
     seed: int,
     max_minutes: float | None,
     checkpoint_minutes: float,
-    on_epoch: Callable[[int, nn.Module], None],
+    on_epoch: Callable[[int, Runner], None],
 ) -> None:
     """Train until `epochs` are done or `max_minutes` are over; leave weights, checkpoint, log and curve in `run_dir`.
 
@@ -234,7 +234,7 @@ class Start:
         trainer.step_count = self.epochs * steps_per_epoch
 
 
-def resume(trainer: Trainer, path: Path, identity: dict) -> None:
+def resume(trainer: Trainer, path: Path, identity: dict[str, Any]) -> None:
     """Set a trainer to the state of a checkpoint.
 
     Raises:

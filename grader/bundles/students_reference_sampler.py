@@ -13,7 +13,7 @@ class DDPMSampler:
     """Variance beta-tilde (Eq. 7), one clamp at the very end."""
 
     def __init__(self, diffusion: GaussianDiffusion, device: torch.device | str) -> None:
-        from diffusers import DDPMScheduler  # takes a second
+        from diffusers.schedulers.scheduling_ddpm import DDPMScheduler  # takes a second
 
         betas = diffusion.betas.cpu().numpy()  # (T,)
         self.scheduler = DDPMScheduler(len(betas), trained_betas=betas, variance_type="fixed_small", clip_sample=False)

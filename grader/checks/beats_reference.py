@@ -1,6 +1,7 @@
 """Level 2: is a network's loss really below the reference's? Decided on triples that both were measured on."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,7 +91,9 @@ def decide(comparison: Comparison, looks: int) -> str:
     return "loses" if lower > -MARGIN else "open"
 
 
-def check_beats(found: Comparison, looks: int, edges: list[int], along: list[dict], provisional: str) -> dict:
+def check_beats(
+    found: Comparison, looks: int, edges: list[int], along: list[dict[str, Any]], provisional: str
+) -> dict[str, Any]:
     """The student's loss is below the reference's, by more than chance explains: equals pass in at most FALSE_WIN.
 
     Args:

@@ -9,6 +9,7 @@ With T = 20 and beta 0.01 → 0.4 wrong formulas show; at T = 1000 they hide.
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +89,7 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
     run = functools.partial(simulate, s, GaussianOracle(s, mean, std))
     T, made = s.T, []
 
-    def add(name: str, hint: str, **parts) -> None:
+    def add(name: str, hint: str, **parts: Any) -> None:
         """With either variance, as both are right; only once where the mistake is in sigma itself."""
         for sigma in [parts["sigma"]] if "sigma" in parts else RIGHT_SIGMAS.values():
             made.append((name, hint, run(**parts | {"sigma": sigma})))
@@ -109,14 +110,14 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
             # these two add no noise of their own
             quiet = {"sigma": lambda s, t: 0.0} if mistake.name in ("a DDIM step", EPS_AS_NOISE) else {}
             add(mistake.name, mistake.hint, mean=formula, **quiet)
-    for mistake in WRONG_SIGMAS:
-        for formula in mistake.formulas:
-            add(mistake.name, mistake.hint, sigma=formula)
+    for wrong in WRONG_SIGMAS:
+        for sigma in wrong.formulas:
+            add(wrong.name, wrong.hint, sigma=sigma)
     return made
 
 
 def distances(
-    measured: tuple[float, float], expected: tuple[float, float], n: int
+    measured: tuple[float, float], expected: tuple[float, float], n: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """For mean and standard deviation: (how far off, how far off allowed), the latter Z standard errors of n pixels."""
     (m, d), (right_m, right_d) = measured, expected
@@ -126,7 +127,7 @@ def distances(
     )
 
 
-def agrees(measured: tuple[float, float], expected: tuple[float, float], n: int) -> bool:
+def agrees(measured: tuple[float, float], expected: tuple[float, float], n: float) -> bool:
     return all(off < allowed for off, allowed in distances(measured, expected, n))
 
 

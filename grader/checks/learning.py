@@ -11,7 +11,7 @@ CORRELATED = 0.5  # correlation with a target from which an output counts as pre
 BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
 
 
-def check_trainable(parameters: list, *seen: Gradients) -> dict[str, int]:
+def check_trainable(parameters: list[tuple[str, int, bool]], *seen: Gradients) -> dict[str, int]:
     """Every trainable parameter got a finite, non-zero gradient, in at least one of the settings `seen`.
 
     Args:

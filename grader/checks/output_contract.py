@@ -10,16 +10,18 @@ from grader.checks.finding import CheckFailed
 
 
 def check_output(
-    facts: dict[str, Any], y: Tensor | None, shape: Sequence[int], dtype: torch.dtype, device: str
-) -> None:
+    facts: dict[str, Any], came: Tensor | None, shape: Sequence[int], dtype: torch.dtype, device: str
+) -> Tensor:
     """Type, shape, dtype and device of the answer are right, both as the worker describes it and as it arrived.
 
     Args:
         facts: the worker's description
-        y: the answer, (B, C, H, W) if right; None where it could not be sent
+        came: the answer, (B, C, H, W) if right; None where it could not be sent
         shape: expected
+    Returns:
+        the answer
     """
-    check_shape(facts, y, shape)
+    y = check_shape(facts, came, shape)
     kind = facts["type"]
     if kind != "Tensor":
         raise CheckFailed(f"expected a plain torch.Tensor, got {kind}", "Return the tensor itself from forward.")
@@ -30,10 +32,11 @@ def check_output(
         )
     if facts["device"] != device.split(":")[0]:
         raise CheckFailed(f"expected an answer on {device}, got one on {facts['device']}", "Don't move the output.")
+    return y
 
 
-def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -> None:
-    """The noise has x's shape (B, C, H, W); y is None where the answer could not be sent."""
+def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -> Tensor:
+    """The noise has x's shape (B, C, H, W); y is None where the answer could not be sent. Returns it."""
     if facts.get("shape") is None:
         raise CheckFailed(
             f"expected a tensor of shape {tuple(shape)}, got {facts['type']}",
@@ -43,7 +46,7 @@ def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -
     if got == tuple(shape):
         if y is None:
             raise CheckFailed("expected a dense tensor, got a sparse, complex or meta one", "Return a plain tensor.")
-        return
+        return y
     hint = "Print x.shape after each layer: the last one has to bring back x's own shape."
     if len(got) == 4 and got[2:] != tuple(shape[2:]):
         hint = (

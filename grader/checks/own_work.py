@@ -43,7 +43,8 @@ def scan(source: str | bytes) -> list[tuple[int, str]]:
             warnings.simplefilter("ignore")  # a \e in a docstring is not our concern
             tree = ast.parse(source.encode() if isinstance(source, str) else source)
         names = dict(_aliases(tree))
-        return sorted({(node.lineno, what) for node in ast.walk(tree) for what in _offences(node, names)})
+        nodes = (node for node in ast.walk(tree) if isinstance(node, (ast.stmt, ast.expr)))  # which have a line
+        return sorted({(node.lineno, what) for node in nodes for what in _offences(node, names)})
     except (RecursionError, MemoryError) as error:
         raise SyntaxError("nested too deeply") from error
 

@@ -38,7 +38,7 @@ from grader.checks.schedule import Schedule
 # ---- naming
 
 
-def mean_mistake(steps: list[Step]) -> Mistake | None:
+def mean_mistake(steps: list[Step]) -> Mistake[Mean] | None:
     """The wrong mean that fits every step, if no right one does."""
 
     def fits(mean: Mean) -> bool:
@@ -49,7 +49,7 @@ def mean_mistake(steps: list[Step]) -> Mistake | None:
     return next((mistake for mistake in WRONG_MEANS if any(map(fits, mistake.formulas))), None)
 
 
-def sigma_mistake(steps: list[Step]) -> Mistake | None:
+def sigma_mistake(steps: list[Step]) -> Mistake[Sigma] | None:
     """The wrong sigma that fits every step, if no right one does."""
     measured = [(step, spread(step)) for step in steps]
 
@@ -79,7 +79,7 @@ def check_mean(inside: list[Step], outside: list[Step]) -> dict[str, float]:
     """
     steps = inside + outside
     worst = {name: max(excess(step, mean) for step in steps) for name, mean in RIGHT_MEANS.items()}
-    form = min(worst, key=worst.get)
+    form = min(worst, key=worst.__getitem__)
     measured = {"worst_of_allowed": worst[form]} | at_most(worst[form], 1)
     if worst[form] <= 1:
         return {"steps": len(steps), "n": steps[0].x_t.numel(), **measured}

@@ -1,5 +1,7 @@
 """Level 4, the contract and behaviour of a sampler: range, what is left alone, seeds."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,13 @@ def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
     return measured
 
 
-def check_not_repeated(other: object, following: object, first: object) -> None:
+class Sampling(Protocol):
+    """One on record, as far as it is looked at here."""
+
+    x: list[Tensor]  # that the model was called with
+
+
+def check_not_repeated(other: Sampling, following: Sampling, first: Sampling) -> None:
     """Another seed starts from other noise, and a second call from different noise again: nothing seeds inside.
 
     Args:

@@ -6,7 +6,7 @@ A mean is a function (schedule, t, x_t, eps) → mean of x_{t-1}, tensors of any
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
@@ -14,16 +14,17 @@ from grader.checks.schedule import Schedule, ScheduleAt
 
 Mean = Callable[[Schedule, int, Tensor, Tensor], Tensor]
 Sigma = Callable[[Schedule, int], float]
+Formula = TypeVar("Formula", Mean, Sigma)
 
 TINY = 1e-20  # in place of 1 - alpha_bar before the first step, which is 0: a wrong formula divides by it
 
 
-class Mistake(NamedTuple):
+class Mistake(NamedTuple, Generic[Formula]):
     """A wrong formula and its hint; several formulas where either variance is possible, or x_0 may be clipped."""
 
     name: str
     hint: str
-    formulas: tuple[Callable, ...]
+    formulas: tuple[Formula, ...]
 
 
 # ---- right
@@ -62,8 +63,8 @@ def sigma_beta_tilde(s: Schedule, t: int) -> float:
     return math.sqrt(s.at(t).beta_tilde)
 
 
-RIGHT_MEANS = {"eps form": eps_form, "clipped x_0": clipped_form}
-RIGHT_SIGMAS = {"beta-tilde": sigma_beta_tilde, "beta": sigma_beta}
+RIGHT_MEANS: dict[str, Mean] = {"eps form": eps_form, "clipped x_0": clipped_form}
+RIGHT_SIGMAS: dict[str, Sigma] = {"beta-tilde": sigma_beta_tilde, "beta": sigma_beta}
 
 
 # ---- wrong means: patterns that many of them share
@@ -136,7 +137,7 @@ _INDEX = "In diffusion.py t = 0 is the least noisy step: index with t as it come
 _CLAMP = "is noisy and rightly leaves [-1, 1]: only the finished image, or the x_0 estimate, may be clamped."
 _FORWARD = "Algorithm 2 goes the other way: Eq. 11."
 
-WRONG_MEANS = [
+WRONG_MEANS: list[Mistake[Mean]] = [
     Mistake("alpha in place of alpha_bar under the root",
             "The root in Eq. 11 holds 1 − alpha_bar_t, the product of all alphas so far; yours holds 1 − alpha_t.",
             (_scaled(_front, lambda h: math.sqrt(h.beta)),)),
@@ -234,7 +235,7 @@ def _either(change: Callable[[float, ScheduleAt], float], shift: int = 0) -> tup
 _ROOT = "beta and beta-tilde are variances, and z is multiplied by a standard deviation: "
 _ALL = "That is the noise of all steps together (Eq. 4). One step adds beta_t or beta-tilde_t (Eq. 7) of variance."
 
-WRONG_SIGMAS = [
+WRONG_SIGMAS: list[Mistake[Sigma]] = [
     Mistake("no noise", "Algorithm 2 adds sigma_t z in every step but the last (t = 0 here); no noise came.",
             (_of(lambda h: 0.0),)),
     Mistake("a missing root", _ROOT + "take the root.", _either(lambda v, h: v)),

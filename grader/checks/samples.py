@@ -78,7 +78,7 @@ DAMAGE_HINTS = {
 }
 
 
-def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict[str, float]:
+def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict[str, object]:
     """Few samples look damaged: noisy, blurred, blocky, two images in one, parts that don't belong together.
 
     Args:

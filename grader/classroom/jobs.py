@@ -45,7 +45,9 @@ class Resources:
 class Task(Protocol):
     """What to do with each folder; sent to the job."""
 
-    name: str  # of folder/NAME.log, which gets the output
+    @property
+    def name(self) -> str:
+        """Of folder/NAME.log, which gets the output."""
 
     def words(self, folder: Path) -> list[str]:
         """Those that follow `python -m grader`."""
@@ -168,7 +170,8 @@ class Jobs:
         while waiting or self.running:
             ready = [folder for folder in waiting if self.not_before.get(folder, 0) <= time.monotonic()]
             for folder in [folder for folder in ready if self.task.done(folder)]:
-                waiting.remove(folder), ready.remove(folder)
+                waiting.remove(folder)
+                ready.remove(folder)
                 yield Outcome(folder, again=True)
             free = len(ready) if self.resources.executor == "slurm" else self.resources.slots - len(self.running)
             for folder in ready[:free]:

@@ -47,7 +47,7 @@ class Classifier(nn.Module):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         channels, stem, *rest = widths
-        layers = [_conv(channels, stem)]
+        layers: list[nn.Module] = [_conv(channels, stem)]
         for before, after in zip([stem, *rest], rest, strict=False):
             layers += [_conv(before, after, stride=2), _Residual(after)]
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], FEATURES))

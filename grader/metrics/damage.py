@@ -107,10 +107,10 @@ def blurred(*sigmas: float) -> Change:
 
 def noisy(low: float, high: float) -> Change:
     """Add Gaussian noise whose standard deviation is log-uniform between these, for pixels in [0, 1]."""
-    span = torch.tensor([low, high]).log().tolist()
+    lowest, highest = torch.tensor([low, high]).log().tolist()
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
-        sigma = _uniform(len(images), *span, generator).exp()
+        sigma = _uniform(len(images), lowest, highest, generator).exp()
         return _bytes(_pixels(images) + sigma * torch.randn(images.shape, generator=generator))
 
     return change

@@ -4,6 +4,7 @@ Averaged over many draws, as a single one varies: the FID of 128 photographs by 
 """
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def frechet(first: Tensor, second: Tensor) -> float:
     return found[KEY_METRIC_FID]
 
 
-def real_images(data: str, held_out: Tensor, train: Tensor, counts: list[int]) -> list[dict]:
+def real_images(data: str, held_out: Tensor, train: Tensor, counts: list[int]) -> list[dict[str, Any]]:
     """For each count: mean and standard deviation over DRAWS draws of so many of `held_out` (N, C, H, W), uint8."""
     network = classifier.load(data).network
     known, found = features(network, train[:REAL]), features(network, held_out)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 
-def machine(device: torch.device) -> dict[str, str | int]:
+def machine(device: torch.device) -> dict[str, str | int | None]:
     import diffusers
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()

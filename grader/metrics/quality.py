@@ -7,6 +7,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from functools import cache
 from statistics import mode
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,11 +37,11 @@ class Quality:
     damage: str  # the most frequent kind among those
     copies: float  # share that reproduces a training image
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-class _Bytes(Dataset):
+class _Bytes(Dataset[Tensor]):
     """torch-fidelity expects bare uint8 tensors, not a TensorDataset's tuples."""
 
     def __init__(self, images: Tensor) -> None:
@@ -62,7 +63,7 @@ def register(data: str) -> str:
 
     shipped = classifier.load(data)
 
-    class Extractor(FeatureExtractorBase):
+    class Extractor(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidelity has no types
         def __init__(self, name: str, features_list: list[str], **options: object) -> None:
             super().__init__(name, features_list)
             self.network = shipped.network

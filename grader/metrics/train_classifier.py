@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -55,17 +56,19 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     return padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def train(data: str, root: Path, folder: Path, seed: int) -> dict:
+def train(data: str, root: Path, folder: Path, seed: int) -> dict[str, Any]:
     """Train one classifier, write its weights, and return what is known about it."""
     recipe = RECIPES[data]
     device = choose_device("auto").value
     precision = half_precision(device).value or torch.float32
     (images, labels), (test_images, test_labels) = DATASETS[data](root)
+    if labels is None or test_labels is None:
+        raise UserError(f"{data}: its images have no labels, which a classifier is to learn")
     chosen, _ = split(len(images))
     images, labels = images[chosen].to(device), labels[chosen].to(device)
 
     torch.manual_seed(seed)
-    network = Classifier(WIDTHS[data]).to(device, memory_format=torch.channels_last)
+    network = Classifier(WIDTHS[data]).to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=recipe.learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True
     )

@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -26,7 +27,7 @@ PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images: unchanged, harmlessly ch
 PENALTY = 0.01  # scikit-learn's C: small, as the outputs of the layers are much alike
 
 
-def train(data: str, root: Path) -> dict:
+def train(data: str, root: Path) -> dict[str, Any]:
     """Train one readout, write its weights, and return what is known about it."""
     start = time.monotonic()
     (images, _), (test, _) = DATASETS[data](root)

@@ -8,9 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
@@ -25,10 +25,10 @@ class Teller:
         self.channel = channel
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         done = yield
-        results = item.config.pluginmanager.get_plugin("judge").results
-        print(json.dumps(results.to_json()), file=self.channel, flush=True)
+        judge: Any = item.config.pluginmanager.get_plugin("judge")  # a Judge
+        print(json.dumps(judge.results.to_json()), file=self.channel, flush=True)
         return done
 
 

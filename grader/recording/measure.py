@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -40,7 +40,7 @@ BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}
 class Training(NamedTuple):
     """One training, measured."""
 
-    figures: dict
+    figures: dict[str, Any]
     runner: Runner
     losses: torch.Tensor  # of the first look
 
@@ -99,7 +99,7 @@ class Reference:
                 batch_size=BATCH[self.device.type], progress=bar.update,
             )  # fmt: skip
 
-    def summary(self, values: torch.Tensor, part: str, look: int) -> dict:
+    def summary(self, values: torch.Tensor, part: str, look: int) -> dict[str, Any]:
         """The loss of a look with its standard error, and the loss by bins of t."""
         triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
         mean = stratified(values, triples.bins, widths())
@@ -119,7 +119,7 @@ class Reference:
         }  # fmt: skip
         return Training(figures, runner, values)
 
-    def milestones(self, seed: int) -> list[dict]:
+    def milestones(self, seed: int) -> list[dict[str, Any]]:
         """The losses during training, measured once and stored: a large network's early weights may be gone later."""
         file = self.folder(seed) / "milestones.json"
         found = json.loads(file.read_text()) if file.exists() else self.earlier_milestones(seed)
@@ -132,7 +132,7 @@ class Reference:
                     temporary.write_text(json.dumps(found, indent=1) + "\n")
         return found
 
-    def earlier_milestones(self, seed: int) -> list[dict]:
+    def earlier_milestones(self, seed: int) -> list[dict[str, Any]]:
         """Those of the recorded training, if this one continued from its shipped weights."""
         record = load_record(self.name)
         if record is None or record.chosen["sittings"][0] not in read_sittings(self.folder(seed)):
@@ -185,8 +185,8 @@ class Reference:
             kept[f"validation.{look}"] = self.losses(best.runner, "validation", look, f"look {look + 1}")
         fingerprints = {}
         for name in kept:
-            part, look = name.split(".")
-            triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, int(look), part=part)
+            part, _, number = name.partition(".")
+            triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, int(number), part=part)
             fingerprints[name] = triples.fingerprint()
 
         drawn = {kind: [self.samples(seed, self.drawing(kind)) for seed in seeds] for kind in self.kinds(seeds)}
@@ -200,7 +200,7 @@ class Reference:
         }  # fmt: skip
         return save_record(self.name, Record(figures, kept))
 
-    def assess(self, drawn: dict[str, list[torch.Tensor]]) -> dict:
+    def assess(self, drawn: dict[str, list[torch.Tensor]]) -> dict[str, Any]:
         """Metrics of samples, by the setting they were drawn in, and of as many real images."""
         data, train = self.config.data.name, self.images.train
         held_out = torch.cat([self.images.validation, self.images.test])
@@ -242,7 +242,7 @@ class Reference:
             safetensors.torch.save_file(state, temporary)
         return str(file.resolve().relative_to(ROOT)) if file.is_absolute() else str(file)
 
-    def why_provisional(self, seeds: list[dict]) -> str:
+    def why_provisional(self, seeds: list[dict[str, Any]]) -> str:
         """The reason in a few words; empty if the figures are final."""
         done, wanted = min(s["epochs"] for s in seeds), self.epochs_wanted
         trained_on = seeds[0]["sittings"][-1]["machine"]["type"]

@@ -3,8 +3,7 @@
 import json
 import time
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm import exercise
@@ -12,6 +11,7 @@ from assignment.ddpm.autotune import tune
 from assignment.ddpm.config import Config
 from assignment.ddpm.device import choose_device
 from assignment.ddpm.files import replacing
+from assignment.ddpm.runner import Runner
 from assignment.ddpm.training import Start
 from grader import ROOT
 from grader.metrics.machine import machine
@@ -37,7 +37,7 @@ def sit(name: str, config: Config, folder: Path, *, anew: bool) -> None:
     done = earlier[-1]["to_epoch"] if earlier else 0
     started, about = time.monotonic(), machine(choose_device(config.runtime.device).value)
 
-    def after(epoch: int, averaged: nn.Module) -> None:
+    def after(epoch: int, averaged: Runner) -> None:
         if epoch in MILESTONES:
             ckpt.save_weights(averaged.model, folder / f"epoch-{epoch:04d}.safetensors", epoch=epoch)
         sitting = {
@@ -69,13 +69,13 @@ def estimate(name: str, config: Config, folder: Path, images: int) -> str:
     return f"{epochs} epochs to train, about {max(1, epochs * steps * tuned.step_seconds / 60):.0f} min on this machine"
 
 
-def read_sittings(folder: Path) -> list[dict]:
+def read_sittings(folder: Path) -> list[dict[str, Any]]:
     """The sittings so far, from first to last; empty if none was logged."""
     file = folder / SITTINGS
     return json.loads(file.read_text()) if file.exists() else []
 
 
-def _shipped(name: str, config: Config) -> tuple[Start | None, list[dict]]:
+def _shipped(name: str, config: Config) -> tuple[Start | None, list[dict[str, Any]]]:
     """The shipped weights of an unfinished training with this seed, and its sittings; otherwise nothing."""
     record = load_record(name)
     if record is None or record.chosen["seed"] != config.training.seed:

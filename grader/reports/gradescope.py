@@ -50,7 +50,8 @@ def _summary(results: dict[str, Any], longest: int) -> str:
 
 
 def _tests(checks: list[dict[str, Any]], longest: int) -> list[dict[str, Any]]:
-    tests, number = [], {}
+    tests: list[dict[str, Any]] = []
+    number: dict[int, int] = {}
     for check in checks:
         level = check["level"]
         number[level] = number.get(level, 0) + 1

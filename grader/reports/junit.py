@@ -14,10 +14,10 @@ HEADLINE = 300  # characters
 
 def render(results: dict[str, Any]) -> str:
     checks = results["checks"]
-    root = ET.Element("testsuites", name="No-Confusion Diffusion", **_counts(checks))
+    root = ET.Element("testsuites", {"name": "No-Confusion Diffusion", **_counts(checks)})
     for level in sorted({check["level"] for check in checks}):
         of_level = [check for check in checks if check["level"] == level]
-        suite = ET.SubElement(root, "testsuite", name=f"level{level}", **_counts(of_level))
+        suite = ET.SubElement(root, "testsuite", {"name": f"level{level}", **_counts(of_level)})
         _properties(suite, of_level)
         for check in of_level:
             _case(suite, check)

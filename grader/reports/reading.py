@@ -3,7 +3,7 @@
 import json
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,10 @@ def load(path: Path) -> dict[str, Any]:
 
 def from_json(results: dict[str, Any]) -> Results:
     """The result model from which `results` was written."""
-    checks = []
-    for values in results["checks"]:
-        checks.append(_Recorded(**{field.name: values[field.name] for field in fields(Check)}))
-        checks[-1].points = values["points"]
+    checks: list[Check] = [
+        _Recorded(values["points"], **{field.name: values[field.name] for field in fields(Check)})
+        for values in results["checks"]
+    ]
     submission = results["submission"]
     return Results(
         submission=Path(submission["path"]), environment=results["environment"], checks=checks,
@@ -54,7 +54,15 @@ def from_json(results: dict[str, Any]) -> Results:
 
 
 class _Recorded(Check):
-    points = 0.0  # those of the file, whatever the verdict
+    """With the points of the file, whatever the verdict."""
+
+    def __init__(self, points: float, **values: Any) -> None:
+        super().__init__(**values)
+        self.recorded = points
+
+    @property
+    def points(self) -> float:
+        return self.recorded
 
 
 def problems(results: Any) -> Iterator[str]:
@@ -72,7 +80,7 @@ def problems(results: Any) -> Iterator[str]:
     yield from wrong or _contradictions(results)
 
 
-def _all_kinds(values: list[Any], where: str, wanted: dict[str, type]) -> Iterator[str]:
+def _all_kinds(values: list[Any], where: str, wanted: Mapping[str, type]) -> Iterator[str]:
     for place, value in enumerate(values):
         if isinstance(value, dict):
             yield from _kinds(value, f"{where}[{place}].", wanted)
@@ -80,7 +88,7 @@ def _all_kinds(values: list[Any], where: str, wanted: dict[str, type]) -> Iterat
             yield f"{where}[{place}]: expected an object, got {reprlib.repr(value)}"
 
 
-def _kinds(value: dict[str, Any], where: str, wanted: dict[str, type]) -> Iterator[str]:
+def _kinds(value: dict[str, Any], where: str, wanted: Mapping[str, type]) -> Iterator[str]:
     for key, kind in wanted.items():
         if key not in value:
             yield f"{where}{key}: missing; expected {KINDS[kind]}"

@@ -14,7 +14,7 @@ def whole_points(checks: list[dict[str, Any]]) -> list[tuple[int, int]]:
     """For each check its points and its maximum."""
     got = [Fraction(str(check["points"])) for check in checks]
     lost = [Fraction(str(check["max_points"])) - points for check, points in zip(checks, got, strict=True)]
-    score, most = rounded(sum(got)), rounded(sum(got) + sum(lost))
+    score, most = rounded(sum(got, Fraction())), rounded(sum(got + lost, Fraction()))
     shares = zip(share(score, got), share(most - score, lost), strict=True)
     return [(points, points + missed) for points, missed in shares]
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -10,7 +11,8 @@ from assignment.ddpm.config import Config
 from assignment.ddpm.measured_once import measured_once
 from grader import ROOT
 from grader.errors import GraderFault, SubmissionFailed
-from grader.submission.process import ForkServer, Submission
+from grader.submission.fork_server import ForkServer
+from grader.submission.process import Submission
 
 FACTOR = 25  # how many times slower than the reference a network may be
 FLOOR = 20.0  # seconds allowed for any request: importing, building, a machine that is busy elsewhere
@@ -89,7 +91,7 @@ def remembered(config: Config, fork_server: Callable[[], ForkServer], device: st
         fork_server: makes the one to measure in, which allows the reference its ready-made network
     """
 
-    def usable(kept: dict) -> bool:
+    def usable(kept: dict[str, Any]) -> bool:
         return all(0 < seconds < LONGEST for seconds in asdict(Pace(**kept)).values())
 
     about = asdict(config.model), device

@@ -11,13 +11,13 @@ from assignment.ddpm.seeds import derive_seed
 from grader.checks.output_contract import check_finite, check_floating, check_output, check_shape
 from grader.errors import Raised
 from grader.student.deadlines import FLOOR, Pace
-from grader.submission.process import Reply, Submission
+from grader.submission.process import AnySubmission, Reply
 
 
 class Network:
     """One DiffusionModel in the worker. Each check builds its own, so no check can spoil another."""
 
-    def __init__(self, submission: Submission, pace: Pace, config: ModelConfig, *, seed: int) -> None:
+    def __init__(self, submission: AnySubmission, pace: Pace, config: ModelConfig, *, seed: int) -> None:
         self.submission, self.pace, self.config, self.seed = submission, pace, config, seed
         self.built = self._request("build", FLOOR, config=asdict(config), seed=seed)
 
@@ -43,12 +43,12 @@ class Network:
         `autocast` lets the device compute in bfloat16, as training does; the answer may then be of that dtype.
         """
         reply = self.reply(x, t, autocast=autocast, **options)
-        y = reply.tensors.get("y")
+        came = reply.tensors.get("y")
         if autocast:
-            check_shape(reply.values, y, x.shape)
+            y = check_shape(reply.values, came, x.shape)
             check_floating(y)
         else:
-            check_output(reply.values, y, x.shape, x.dtype, self.submission.device)
+            y = check_output(reply.values, came, x.shape, x.dtype, self.submission.device)
         y = y.float()
         check_finite(y, where)
         return y

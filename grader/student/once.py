@@ -1,14 +1,20 @@
 """Expensive work that several checks share: done at the first call; a failure is stored and raised again."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class Once:
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make, self.value, self.error = make, None, None
+class Once(Generic[T]):
+    value: T  # once it is made
 
-    def __call__(self) -> Any:
+    def __init__(self, make: Callable[[], T]) -> None:
+        self.make: Callable[[], T] | None = make
+        self.error: Exception | None = None
+
+    def __call__(self) -> T:
         if self.make is not None:
             make, self.make = self.make, None
             try:
@@ -20,13 +26,14 @@ class Once:
         return self.value
 
 
-def once_property(function: Callable[[Any], Any]) -> property:
-    """The same as a property."""
-    name = f"_once_{function.__name__}"
+def done_once(method: Callable[[Any], T]) -> Callable[[Any], T]:
+    """The same for a method, below `@property`: for each object once."""
+    name = f"_once_{method.__name__}"
 
-    def get(self: Any) -> Any:
+    @wraps(method)
+    def get(self: object) -> T:
         if name not in vars(self):
-            vars(self)[name] = Once(lambda: function(self))
+            vars(self)[name] = Once(lambda: method(self))
         return vars(self)[name]()
 
-    return property(get, doc=function.__doc__)
+    return get

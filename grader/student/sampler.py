@@ -12,7 +12,7 @@ from grader.checks.measure_step import Step
 from grader.checks.output_contract import check_finite, check_output
 from grader.checks.schedule import Schedule
 from grader.student.deadlines import FLOOR, Pace
-from grader.submission.process import Reply, Submission
+from grader.submission.process import AnySubmission, Reply
 
 Model = Callable[[Tensor, Tensor], Tensor]
 REAL = (
@@ -29,7 +29,7 @@ class Trace:
     x: list[Tensor] = field(default_factory=list)  # (B, C, H, W) float32, of each call
     t: list[Tensor | None] = field(default_factory=list)  # (B,) or a single number; None where it was unusable
     eps: list[Tensor] = field(default_factory=list)  # (B, C, H, W), what the judge answered
-    result: Reply | None = None
+    result: Reply = field(default_factory=lambda: Reply({}, {}))  # empty until it has come
 
     @property
     def steps(self) -> list[int]:
@@ -50,7 +50,7 @@ def is_usable(t: Tensor | None, batch: int) -> bool:
 class Sampler:
     """One DDPMSampler on a schedule, in the worker."""
 
-    def __init__(self, submission: Submission, pace: Pace, schedule: Schedule, *, seed: int) -> None:
+    def __init__(self, submission: AnySubmission, pace: Pace, schedule: Schedule, *, seed: int) -> None:
         self.submission, self.pace, self.schedule, self.seed = submission, pace, schedule, seed
         about = [schedule.T, schedule.beta_start, schedule.beta_end]
         submission.request("build_sampler", seconds=FLOOR, name="sampler", schedule=about)
@@ -66,9 +66,9 @@ class Sampler:
         """The same, verified: x_{t-1} (B, C, H, W), as x_t, and finite."""
         steps = torch.full((len(x_t),), t) if isinstance(t, int) else t
         reply = self.reply(x_t, steps, eps, seed=seed)
-        check_output(reply.values, reply.tensors.get("y"), x_t.shape, x_t.dtype, self.submission.device)
-        check_finite(reply.tensors["y"], f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
-        return reply.tensors["y"]
+        y = check_output(reply.values, reply.tensors.get("y"), x_t.shape, x_t.dtype, self.submission.device)
+        check_finite(y, f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
+        return y
 
     def step(self, t: int, inputs: tuple[Tensor, Tensor], *, seed: int) -> Step:
         x_t, eps = inputs
@@ -93,8 +93,9 @@ class Sampler:
                 )
             trace.facts.append(facts)
             trace.x.append(x.float())
-            trace.t.append(t if is_usable(t, len(x)) else None)
-            trace.eps.append(model(x.float(), torch.zeros(1) if trace.t[-1] is None else t))
+            usable = t if is_usable(t, len(x)) else None
+            trace.t.append(usable)
+            trace.eps.append(model(x.float(), torch.zeros(1) if usable is None else usable))
             return trace.eps[-1]
 
         trace.result = self.submission.request(
@@ -110,6 +111,6 @@ class Sampler:
     def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
         """The result of a sampling, verified: of the requested shape (B, C, H, W), float32, finite."""
         reply = trace.result
-        check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
-        check_finite(reply.tensors["y"], "in the samples")
-        return reply.tensors["y"]
+        y = check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
+        check_finite(y, "in the samples")
+        return y

@@ -8,7 +8,7 @@ from grader.checks.beats_reference import Comparison, compare, decide
 from grader.checks.finding import NotJudged
 from grader.metrics.triples import EDGES, draw_triples, losses, widths
 from grader.student.network import Network
-from grader.student.once import once_property
+from grader.student.once import done_once
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 
@@ -39,7 +39,8 @@ class TrainedLosses:
             )  # fmt: skip
         return student, reference, triples.bins, triples.index
 
-    @once_property
+    @property
+    @done_once
     def on_validation(self) -> Comparison:
         """Look after look, until it is clear which loss is lower or no triples are left."""
         network, seen = self.trained.network(), []
@@ -51,7 +52,8 @@ class TrainedLosses:
                 break
         return found
 
-    @once_property
+    @property
+    @done_once
     def on_test(self) -> Comparison:
         student, reference, bins, index = self.look(self.trained.network(), "test", 0)
         return compare(student, reference, bins, widths(), index)

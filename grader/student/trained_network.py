@@ -22,10 +22,10 @@ from grader.grading_config import Samples, load_grading
 from grader.metrics.record import Record, load_record
 from grader.student.deadlines import Pace
 from grader.student.network import Network
-from grader.student.once import once_property
+from grader.student.once import done_once
 from grader.student.training_log import Epoch, read_log
 from grader.student.weights import Weights, read_weights
-from grader.submission.process import Submission
+from grader.submission.process import AnySubmission
 
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
 
@@ -34,7 +34,7 @@ class TrainedNetwork:
     """Everything that checks need to know about one training, computed once."""
 
     def __init__(
-        self, submission: Submission, pace: Pace, settings: Config, *, config: Path, weights: Path, seed: int
+        self, submission: AnySubmission, pace: Pace, settings: Config, *, config: Path, weights: Path, seed: int
     ) -> None:
         self.submission, self.pace, self.settings, self.seed = submission, pace, settings, seed
         self.config_file, self.name, self.weights_file = config, config.stem, weights
@@ -43,14 +43,16 @@ class TrainedNetwork:
         self.diffusion = GaussianDiffusion.of(settings)
         self.kind = submission.device.split(":")[0]
 
-    @once_property
+    @property
+    @done_once
     def images(self) -> Images:
         try:
             return load_images(self.settings.data.name, self.settings.data.root, limit=None, shape=self.shape)
         except UserError as error:
             raise NotJudged(f"there are no images to compare with: {error}") from error
 
-    @once_property
+    @property
+    @done_once
     def weights(self) -> Weights:
         minutes = self.pace.step * len(self.images.train) * self.settings.training.epochs / 60
         again = f"`uv run python main.py --config {self.config_shown}` (about {max(1, minutes):.0f} min on this device)"
@@ -77,7 +79,8 @@ class TrainedNetwork:
         last = self.diffusion.num_timesteps - 1
         return network(x_t, torch.zeros_like(t)), network(x_t, torch.full_like(t, last))
 
-    @once_property
+    @property
+    @done_once
     def record(self) -> Record:
         """The reference's results. Raises NotJudged where there are none."""
         found = load_record(self.name)

@@ -14,7 +14,7 @@ from grader.checks.samples import check_classes, check_clean, check_confidence, 
 from grader.grading_config import Drawing
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
-from grader.student.once import once_property
+from grader.student.once import done_once
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 
@@ -34,7 +34,8 @@ class TrainedSamples:
         """Which settings for samples apply to this device: `cpu` or `gpu`."""
         return "cpu" if self.trained.kind == "cpu" else "gpu"
 
-    @once_property
+    @property
+    @done_once
     def images(self) -> Tensor:
         """Drawn with the reference sampler: (N, C, H, W) in [-1, 1]."""
         trained, drawing = self.trained, self.drawing
@@ -49,7 +50,8 @@ class TrainedSamples:
         except RunError as error:
             raise CheckFailed(f"expected samples that can be looked at, got none: {error}", "") from error
 
-    @once_property
+    @property
+    @done_once
     def quality(self) -> Quality:
         try:
             return assess(to_bytes(self.images), self.trained.settings.data.name, self.trained.images.train)
@@ -108,7 +110,7 @@ class TrainedSamples:
             self.quality.confidence, self.of_real_images["confidence"]["mean"], self.trained.wanted.confidence
         )
 
-    def check_clean(self) -> dict[str, float]:
+    def check_clean(self) -> dict[str, object]:
         found, of_real = self.quality, self.of_real_images["damaged"]["mean"]
         return check_clean(found.damaged, found.damage, of_real, self.trained.wanted.damaged)
 

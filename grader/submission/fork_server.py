@@ -58,7 +58,7 @@ class ForkServer:
         self.home = TemporaryFolder()
         if self.user is not None:
             os.chown(self.home.path, self.user, self.user)
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         if fork:
             self._open()
 
@@ -68,7 +68,7 @@ class ForkServer:
         self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
         theirs.close()
 
-    def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen:
+    def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen[bytes]:
         env = WAITING | clean_environment()
         env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch creates this folder when imported: name one that exists
         command = self.sandbox.wrap(

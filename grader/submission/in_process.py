@@ -25,7 +25,12 @@ class InProcessSubmission:
         self.path_before = list(assignment.__path__)
         assignment.__path__[:] = [str(path.resolve()), *self.path_before]
         self.answer: Answer | None = None
-        self.session = Session(device, lambda facts, tensors: self.answer(facts, tensors))
+        self.session = Session(device, self._ask)
+
+    def _ask(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
+        """What the judge answers for a sampler's model."""
+        assert self.answer is not None, "a probe that asks is given an answer"
+        return self.answer(facts, tensors)
 
     def request(
         self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
@@ -34,6 +39,10 @@ class InProcessSubmission:
         self.answer = answer
         copies = {k: v.clone() for k, v in (tensors or {}).items()}
         return Reply(*PROBES[probe](self.session, copies, **arguments))
+
+    def take_printed(self) -> str:
+        """Nothing: what is printed goes to the terminal."""
+        return ""
 
     def stop(self) -> None:
         self.session.networks.clear()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -36,6 +36,26 @@ class Reply:
 Answer = Callable[[dict[str, Any], dict[str, Tensor]], Tensor]
 
 
+class AnySubmission(Protocol):
+    """As the checks see one: in a process of its own, or in the judge's (in_process.py)."""
+
+    path: Path
+    device: str
+    trusted: bool
+    sources: dict[str, bytes]
+
+    def request(
+        self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
+        **arguments: Any,
+    ) -> Reply: ...  # fmt: skip
+
+    def take_printed(self) -> str: ...
+
+    def stop(self) -> object: ...
+
+    def close(self) -> None: ...
+
+
 class Submission:
     """A folder's model.py and sampler.py, copied beside pristine given code, behind a process boundary.
 
@@ -47,10 +67,16 @@ class Submission:
         self.path, self.fork_server, self.device, self.trusted = path, fork_server, device, fork_server.trusted
         # read once: a submission can't be changed while it is judged
         self.sources = read_sources(path)
-        self.folder: Path | None = None  # of the running worker
+        self.folder: Path  # of the running worker
         self.process: Process | None = None
         self.requests = 0
         self.printed = ""
+
+    @property
+    def worker(self) -> Process:
+        """The process, while there is one."""
+        assert self.process is not None, "no worker is under way"
+        return self.process
 
     def take_printed(self) -> str:
         """The student's output since the last call, cut at 64 KiB."""
@@ -78,7 +104,9 @@ class Submission:
                 self.stop()  # also when the judge is interrupted or fails: half a conversation can't be resumed
             raise
 
-    def _converse(self, probe: str, seconds: float, tensors: dict, answer: Answer | None, arguments: dict) -> Reply:
+    def _converse(
+        self, probe: str, seconds: float, tensors: dict[str, Tensor], answer: Answer | None, arguments: dict[str, Any]
+    ) -> Reply:
         deadline = time.monotonic() + seconds
         self.requests += 1
         name = f"{self.requests}-{secrets.token_hex(8)}"  # so an answer to another request is recognised
@@ -98,7 +126,7 @@ class Submission:
                 self._send(wire.pack({}, {"eps": eps}), deadline, probe, seconds)
                 continue
             self._drain()
-            output = self.process.printed.decode(errors="replace")
+            output = self.worker.printed.decode(errors="replace")
             self.printed = (self.printed + output)[:OUTPUT_LIMIT]
             if "error" in values:
                 raise failure(values["error"], output, trusted=self.trusted)
@@ -108,26 +136,26 @@ class Submission:
     def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
         """Wait until the socket is ready; meanwhile read the output, as a full pipe would block the worker."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self.process.sock, event)
-            selector.register(self.process.output, selectors.EVENT_READ)
+            selector.register(self.worker.sock, event)
+            selector.register(self.worker.output, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select(max(0, deadline - time.monotonic()))}
-                if self.process.output in ready and not self._drain():
-                    selector.unregister(self.process.output)  # closed by the worker
-                if self.process.sock.fileno() in ready:
+                if self.worker.output in ready and not self._drain():
+                    selector.unregister(self.worker.output)  # closed by the worker
+                if self.worker.sock.fileno() in ready:
                     return
                 if time.monotonic() >= deadline:
-                    output = self.process.printed.decode(errors="replace")
+                    output = self.worker.printed.decode(errors="replace")
                     raise TimedOut(f"no answer within {seconds:.0f} s ({probe})", output=output)
 
     def _drain(self) -> bool:
         """Read what was printed, keep the first 64 KiB; False once the pipe is closed."""
         for _ in range(64):  # not forever: a submission may print faster than we read
             try:
-                data = os.read(self.process.output, 1 << 16)
+                data = os.read(self.worker.output, 1 << 16)
             except BlockingIOError:
                 return True
-            self.process.printed += data[: max(0, OUTPUT_LIMIT - len(self.process.printed))]
+            self.worker.printed += data[: max(0, OUTPUT_LIMIT - len(self.worker.printed))]
             if not data:
                 return False
         return True
@@ -136,13 +164,13 @@ class Submission:
         view = memoryview(data)
         while view:
             self._wait(selectors.EVENT_WRITE, deadline, *about)
-            view = view[self.process.sock.send(view[: 1 << 20]) :]
+            view = view[self.worker.sock.send(view[: 1 << 20]) :]
 
     def _receive(self, count: int, deadline: float, *about: Any) -> bytes:
         data = bytearray()
         while len(data) < count:
             self._wait(selectors.EVENT_READ, deadline, *about)
-            part = self.process.sock.recv(min(count - len(data), 1 << 20))
+            part = self.worker.sock.recv(min(count - len(data), 1 << 20))
             if not part:
                 raise EOFError
             data += part
@@ -154,7 +182,7 @@ class Submission:
             self.stop()
             return Raised(f"the submission's process sent {error}")
         self._drain()
-        output = self.process.printed.decode(errors="replace")
+        output = self.worker.printed.decode(errors="replace")
         ending = self.stop()
         if ending.killed:
             return Raised("the submission's process closed its line to the grader", output=output)

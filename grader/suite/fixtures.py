@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,34 +11,37 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from assignment.ddpm.config import load_config
+from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.device import choose_device
 from grader import __version__
 from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed
 from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.student.deadlines import Pace
 from grader.student.once import Once
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
 from grader.submission.in_process import InProcessSubmission
-from grader.submission.process import Submission
+from grader.submission.process import AnySubmission, Submission
 from grader.submission.sources import sha256
 from grader.suite.judge import Judge
 
 
 @pytest.fixture(scope="session")
 def judge(request: pytest.FixtureRequest) -> Judge:
-    return request.config.pluginmanager.get_plugin("judge")
+    found = request.config.pluginmanager.get_plugin("judge")
+    assert isinstance(found, Judge), "conftest.py registers one"
+    return found
 
 
 @pytest.fixture(scope="session")
-def settings(request: pytest.FixtureRequest) -> Any:
+def settings(request: pytest.FixtureRequest) -> Config:
     return load_config(config_file(1, request.config.option.config), request.config.option.set)
 
 
 @pytest.fixture(scope="session")
-def device(settings: Any) -> str:
+def device(settings: Config) -> str:
     return str(choose_device(settings.runtime.device).value)
 
 
@@ -47,7 +51,7 @@ def seed(judge: Judge) -> int:
 
 
 @pytest.fixture(scope="session")
-def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: int, settings: Any) -> Any:
+def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: int, settings: Config) -> AnySubmission:
     path = request.config.option.submission
     if judge.in_process:
         judge.submission = InProcessSubmission(path, device=device)
@@ -74,7 +78,7 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
 
 
 @pytest.fixture(scope="session")
-def pace(judge: Judge, settings: Any, device: str, submission: Any) -> Any:
+def pace(judge: Judge, settings: Config, device: str, submission: AnySubmission) -> Pace:
     return judge.pace(settings, device)
 
 
@@ -89,7 +93,7 @@ class Training(NamedTuple):
 class Trainings:
     """The finished trainings that the levels judge, one per configuration."""
 
-    def __init__(self, judge: Judge, submission: Any, seed: int, options: Any) -> None:
+    def __init__(self, judge: Judge, submission: AnySubmission, seed: int, options: Namespace) -> None:
         self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
         self.found: dict[Path, Training] = {}
 
@@ -109,17 +113,22 @@ class Trainings:
 
 
 @pytest.fixture(scope="session")
-def trainings(judge: Judge, submission: Any, seed: int, request: pytest.FixtureRequest) -> Trainings:
+def trainings(judge: Judge, submission: AnySubmission, seed: int, request: pytest.FixtureRequest) -> Trainings:
     return Trainings(judge, submission, seed, request.config.option)
 
 
+WithProgress = Callable[[], AbstractContextManager[None]]
+
+
 @pytest.fixture
-def with_progress(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager]:
+def with_progress(request: pytest.FixtureRequest) -> WithProgress:
     """Within `with with_progress():` progress is shown, on its own lines; pytest would capture it."""
+
+    capture: Any = request.config.pluginmanager.get_plugin("capturemanager")  # pytest's own, and private
 
     @contextmanager
     def shown() -> Iterator[None]:
-        with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled():
             print(file=sys.stderr)
             yield
 
@@ -138,8 +147,11 @@ def measured() -> dict[str, Any]:
     return {}
 
 
+Draw = Callable[[str, str, str, Callable[[Path], object]], None]  # name, title, alt, save
+
+
 @pytest.fixture(scope="session")
-def draw(judge: Judge, figures: Path) -> Callable:
+def draw(judge: Judge, figures: Path) -> Draw:
     """Draw and show a picture on which no verdict depends; one that can't be written is reported as left out."""
 
     def draw(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
@@ -153,7 +165,7 @@ def draw(judge: Judge, figures: Path) -> Callable:
     return draw
 
 
-def unless_a_stub(once: Once) -> None:
+def unless_a_stub(once: Once[Any]) -> None:
     """Raises NotImplementedYet if the starter's stub is still there: an unwritten answer is not a right one."""
     try:
         once()

@@ -4,7 +4,7 @@ A pytest plugin, registered by conftest.py.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Protocol
 
 import pytest
 import torch
@@ -22,12 +22,12 @@ from grader.student import overfit
 from grader.student.deadlines import Pace
 from grader.student.network import Network
 from grader.student.once import Once
-from grader.submission.process import Submission
+from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
 
 
 @pytest.fixture(scope="session")
-def model_file(submission: Submission) -> bytes:
+def model_file(submission: AnySubmission) -> bytes:
     """The source of model.py."""
     if why := why_missing(submission.path / "model.py"):
         raise CheckFailed(why, "Hand in a Python file under exactly this name.")
@@ -45,8 +45,12 @@ def other_config(config: ModelConfig) -> ModelConfig:
     return replace(config, image_channels=3, image_size=32, num_timesteps=50)
 
 
+class Build(Protocol):
+    def __call__(self, config: ModelConfig, seed: int = ...) -> Network: ...
+
+
 @pytest.fixture(scope="session")
-def build(submission: Submission, pace: Pace, seed: int, model_file: bytes) -> Any:
+def build(submission: AnySubmission, pace: Pace, seed: int, model_file: bytes) -> Build:
     def build(config: ModelConfig, seed: int = seed) -> Network:
         return Network(submission, pace, config, seed=seed)
 
@@ -54,7 +58,7 @@ def build(submission: Submission, pace: Pace, seed: int, model_file: bytes) -> A
 
 
 @pytest.fixture(scope="session")
-def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
+def contract_kept(build: Build, config: ModelConfig, device: str) -> Once[None]:
     """The minimum for the later checks: it builds, and answers in the shape of x."""
 
     def look() -> None:
@@ -67,7 +71,7 @@ def contract_kept(build: Any, config: ModelConfig, device: str) -> Once:
 
 
 @pytest.fixture
-def network(build: Any, config: ModelConfig, contract_kept: Once) -> Network:
+def network(build: Build, config: ModelConfig, contract_kept: Once[None]) -> Network:
     """A freshly built network, if the contract is kept."""
     try:
         contract_kept()
@@ -95,7 +99,7 @@ def steady(perturbed: Network) -> Network:
 
 
 @pytest.fixture(scope="session")
-def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) -> Once:
+def overfit_run(settings: Config, build: Build, config: ModelConfig, device: str) -> Once[overfit.Trained]:
     def run() -> overfit.Trained:
         shape = config.image_shape
         try:
@@ -113,7 +117,7 @@ def overfit_run(settings: Config, build: Any, config: ModelConfig, device: str) 
 
 
 @pytest.fixture
-def trained(network: Network, overfit_run: Once) -> overfit.Trained:
+def trained(network: Network, overfit_run: Once[overfit.Trained]) -> overfit.Trained:
     """The result of the overfit run, for checks of a trained network."""
     try:
         return overfit_run()

@@ -1,6 +1,6 @@
 """Fixtures for level 4. A pytest plugin, registered by conftest.py."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.student.deadlines import Pace
 from grader.student.once import Once
 from grader.student.sampler import Sampler, Trace
-from grader.submission.process import Submission
+from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
 
 STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each measured step
@@ -24,7 +24,7 @@ TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
 
 
 @pytest.fixture(scope="session")
-def sampler_file(submission: Submission) -> bytes:
+def sampler_file(submission: AnySubmission) -> bytes:
     """The source of sampler.py."""
     if why := why_missing(submission.path / "sampler.py"):
         raise CheckFailed(why, "Hand in a Python file under exactly this name.")
@@ -37,8 +37,12 @@ def long(settings: Config) -> Schedule:
     return Schedule(settings.model.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
 
 
+BuildSampler = Callable[[Schedule], Sampler]
+Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside ones (measure_step.py)
+
+
 @pytest.fixture(scope="session")
-def build_sampler(submission: Submission, pace: Pace, seed: int, sampler_file: bytes) -> Any:
+def build_sampler(submission: AnySubmission, pace: Pace, seed: int, sampler_file: bytes) -> BuildSampler:
     def build_sampler(schedule: Schedule) -> Sampler:
         return Sampler(submission, pace, schedule, seed=seed)
 
@@ -46,7 +50,7 @@ def build_sampler(submission: Submission, pace: Pace, seed: int, sampler_file: b
 
 
 @pytest.fixture(scope="session")
-def sampling_kept(build_sampler: Any) -> Once:
+def sampling_kept(build_sampler: BuildSampler) -> Once[None]:
     """The minimum for checks of whole samplings: sample returns the requested shape."""
 
     def look() -> None:
@@ -56,7 +60,7 @@ def sampling_kept(build_sampler: Any) -> Once:
 
 
 @pytest.fixture(scope="session")
-def step_kept(build_sampler: Any) -> Once:
+def step_kept(build_sampler: BuildSampler) -> Once[None]:
     """The minimum for checks of single steps: p_sample returns the shape of x_t."""
 
     def look() -> None:
@@ -66,7 +70,7 @@ def step_kept(build_sampler: Any) -> Once:
     return Once(look)
 
 
-def waiting_for(once: Once, what: str) -> None:
+def waiting_for(once: Once[None], what: str) -> None:
     try:
         once()
     except NotImplementedYet:
@@ -76,36 +80,37 @@ def waiting_for(once: Once, what: str) -> None:
 
 
 @pytest.fixture
-def whole(build_sampler: Any, sampling_kept: Once) -> Any:
+def whole(build_sampler: BuildSampler, sampling_kept: Once[None]) -> BuildSampler:
     """Builds samplers, if their `sample` returns the right shape."""
     waiting_for(sampling_kept, "sample")
     return build_sampler
 
 
 @pytest.fixture
-def single(build_sampler: Any, step_kept: Once) -> Any:
+def single(build_sampler: BuildSampler, step_kept: Once[None]) -> BuildSampler:
     """Builds samplers, if their `p_sample` returns the right shape."""
     waiting_for(step_kept, "p_sample")
     return build_sampler
 
 
 @pytest.fixture(scope="session")
-def long_trace_once(build_sampler: Any, long: Schedule, seed: int) -> Once:
+def long_trace_once(build_sampler: BuildSampler, long: Schedule, seed: int) -> Once[Trace]:
     return Once(lambda: build_sampler(long).trace(silence, TRACE_SHAPE, seed=derive_seed("trace", seed)))
 
 
 @pytest.fixture
-def long_trace(whole: Any, long_trace_once: Once) -> Trace:
+def long_trace(whole: BuildSampler, long_trace_once: Once[Trace]) -> Trace:
     """One recorded sampling over all steps of the configuration; several checks use it."""
     return long_trace_once()
 
 
 @pytest.fixture(scope="session")
-def measured_steps(build_sampler: Any, long: Schedule, seed: int) -> Once:
+def measured_steps(build_sampler: BuildSampler, long: Schedule, seed: int) -> Once[Steps]:
     """Single reverse steps at t in {1, 2, T/2, T−1} of two schedules: inside and outside inputs (measure_step.py)."""
 
-    def measure() -> tuple[list[Step], list[Step]]:
-        inside, outside = [], []
+    def measure() -> Steps:
+        inside: list[Step] = []
+        outside: list[Step] = []
         for schedule in (long, STEEP):
             sampler = build_sampler(schedule)
             for t in sorted({1, 2, schedule.T // 2, schedule.T - 1}):
@@ -121,7 +126,7 @@ def measured_steps(build_sampler: Any, long: Schedule, seed: int) -> Once:
 
 
 @pytest.fixture
-def steps(single: Any, measured_steps: Once) -> tuple[list[Step], list[Step]]:
+def steps(single: BuildSampler, measured_steps: Once[Steps]) -> Steps:
     return measured_steps()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from assignment.ddpm.errors import UserError
+from grader.check_ids import id_of
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.samples import check_sound as check_sound_samples
@@ -15,7 +16,7 @@ from grader.results import level_of
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
-from grader.suite.fixtures import Training, Trainings
+from grader.suite.fixtures import Draw, Training, Trainings, WithProgress
 from grader.suite.judge import Judge
 from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_loss_curve, save_samples
 
@@ -23,7 +24,7 @@ from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_
 @pytest.fixture
 def level(request: pytest.FixtureRequest) -> int:
     """Of the check that asks."""
-    return level_of(request.node.get_closest_marker("check").args[0])
+    return level_of(id_of(request.node))
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def losses(loaded: Training) -> TrainedLosses:
 
 
 @pytest.fixture
-def sampled(loaded: Training, with_progress: Callable) -> TrainedSamples:
+def sampled(loaded: Training, with_progress: WithProgress) -> TrainedSamples:
     """Of a network that samples can be drawn from."""
     try:
         with with_progress():
@@ -70,8 +71,14 @@ def check_uses_t(trained: TrainedNetwork) -> dict[str, float]:
     return conditioning.check_depends_on_t(*trained.at_both_ends(), trained.diffusion.num_timesteps)
 
 
+CheckWeights = Callable[[TrainedNetwork], None]
+ShowTraining = Callable[[TrainedNetwork], None]
+CheckSound = Callable[[TrainedSamples], dict[str, Any]]
+SayFid = Callable[[TrainedSamples], None]
+
+
 @pytest.fixture
-def check_weights(judge: Judge, show_training: Callable, level: int) -> Callable:
+def check_weights(judge: Judge, show_training: ShowTraining, level: int) -> CheckWeights:
     """Judge whether the weights of a training load and answer; reports which weights, and the training's losses."""
 
     def check(trained: TrainedNetwork) -> None:
@@ -84,7 +91,7 @@ def check_weights(judge: Judge, show_training: Callable, level: int) -> Callable
 
 
 @pytest.fixture
-def check_sound(judge: Judge, figures: Path, with_progress: Callable, level: int) -> Callable:
+def check_sound(judge: Judge, figures: Path, with_progress: WithProgress, level: int) -> CheckSound:
     """Judge whether samples can be drawn at all; reports them as a picture."""
 
     def check(samples: TrainedSamples) -> dict[str, Any]:
@@ -100,9 +107,9 @@ def check_sound(judge: Judge, figures: Path, with_progress: Callable, level: int
 
 
 @pytest.fixture(scope="session")
-def show_training(judge: Judge, draw: Callable) -> Callable:
+def show_training(judge: Judge, draw: Draw) -> ShowTraining:
     """Show a training's losses by epoch, at the first level that meets it."""
-    shown = set()
+    shown: set[str] = set()
 
     def show(trained: TrainedNetwork) -> None:
         title = f"Training on {trained.name}: loss by epoch"
@@ -127,8 +134,8 @@ def show_training(judge: Judge, draw: Callable) -> Callable:
 
 @pytest.fixture
 def say_fid(
-    judge: Judge, figures: Path, with_progress: Callable, request: pytest.FixtureRequest, level: int
-) -> Callable:
+    judge: Judge, figures: Path, with_progress: WithProgress, request: pytest.FixtureRequest, level: int
+) -> SayFid:
     """Report the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
 
     def say(samples: TrainedSamples) -> None:

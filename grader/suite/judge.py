@@ -1,13 +1,15 @@
 """The judge of a run: a pytest plugin that owns the workers and the results, and turns outcomes into verdicts."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from assignment.ddpm.config import Config
 from assignment.ddpm.errors import UserError
+from grader.check_ids import id_of
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.provisional import notes
@@ -18,6 +20,10 @@ from grader.submission.seed import choose_seed
 from grader.suite import verdict
 from grader.suite.shared_fork_server import shared_fork_server
 from grader.worker.limits import describe
+
+if TYPE_CHECKING:  # these import torch, which is not to be imported before the fork server is
+    from grader.student.deadlines import Pace
+    from grader.submission.process import AnySubmission
 
 
 class Judge:
@@ -31,34 +37,35 @@ class Judge:
             self.fork_server = None if self.in_process else self._fork_server(fork=platform.system() == "Linux")
         except (GraderFault, UserError) as fault:
             raise pytest.UsageError(str(fault)) from fault
-        self.results = None
+        self.results = Results(config.option.submission, {}, [])
         self.seed, self.seed_is = 0, ""
-        self.checks: dict[str, Any] = {}
+        self.checks: dict[str, Check] = {}
         self.faults: list[str] = []
-        self.submission = None
+        self.submission: AnySubmission | None = None
 
     def _fork_server(self, *, fork: bool, trusted: bool = False) -> ForkServer:
         option = self.config.option
         return shared_fork_server(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
 
-    def pace(self, settings: Any, device: str) -> Any:
+    def pace(self, settings: Config, device: str) -> "Pace":
         """How fast the reference runs on this machine."""
         from grader.student import deadlines  # imports torch
 
-        if self.in_process:
+        if self.fork_server is None:
             return deadlines.UNHURRIED
         fork = self.fork_server.fork
         return deadlines.remembered(settings, lambda: self._fork_server(fork=fork, trusted=True), device)
 
     def fork_server_for(self, device: str) -> ForkServer:
         """A fork server whose workers can use the device: CUDA does not survive a fork."""
+        assert self.fork_server is not None, "asked for in the judge's own process"
         if device != "cpu" and self.fork_server.fork:
             self.fork_server = self._fork_server(fork=False)
         return self.fork_server
 
     def guards(self, device: str) -> list[str]:
         """The protection between the submission and the rest of the machine, in words."""
-        if self.in_process:
+        if self.fork_server is None:
             return []
         limits = self.fork_server.limits
         own = [] if self.config.option.trusted else ["import block"]
@@ -80,35 +87,38 @@ class Judge:
             raise pytest.UsageError(str(error)) from error
 
         points = load_grading().points
-        ids = [item.get_closest_marker("check").args[0] for item in session.items]
+        ids = [id_of(item) for item in session.items]
         for item, check_id in zip(session.items, ids, strict=True):
-            claim = " ".join(item.function.__doc__.strip().split("\n\n")[0].split())
-            self.checks[item.nodeid] = Check(check_id, claim, points[check_id])
+            self.checks[item.nodeid] = Check(check_id, claim_of(item), points[check_id])
         self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
         self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-        outcome = yield
-        report = outcome.get_result()
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Function, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
         check = self.checks[item.nodeid]
         check.seconds += call.duration
         if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
-            return
-        check.measurements |= item.funcargs.get("measured") or {}
-        if self.submission and not self.in_process:
+            return report
+        if isinstance(measured := item.funcargs.get("measured"), dict):
+            check.measurements |= measured
+        if self.submission:
             check.output = self.submission.take_printed()
         try:
             verdict.apply(check, call.excinfo and call.excinfo.value, in_process=self.in_process)
         except verdict.Ours:
+            assert call.excinfo is not None, "raised for want of a verdict on it"
             self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
-            return  # pytest shows it as it is
+            return report  # pytest shows it as it is
         if check.verdict != "passed":
             report.outcome = "failed"  # never skipped: a check that was not judged has not passed
             report.longrepr = details(check)
-            report.verdict = check.verdict
+            report.verdict = check.verdict  # type: ignore[attr-defined]  # pytest lets plugins add to a report
+        return report
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple | None:
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         verdict = getattr(report, "verdict", None)  # also from a fixture, which pytest would report as our own error
         if verdict is None:
             return None
@@ -124,9 +134,15 @@ class Judge:
         if self.faults:
             for fault in self.faults:
                 terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
-        elif self.results and self.results.checks:
+        elif self.results.checks:
             terminalreporter.write_line(render(self.results))
             if self.config.option.details:
                 for check in self.results.checks:
                     if check.verdict != "passed":
                         terminalreporter.write_line("\n" + details(check))
+
+
+def claim_of(test: pytest.Item) -> str:
+    """The first paragraph of a test's docstring, in a line: the sentence that a student reads."""
+    assert isinstance(test, pytest.Function) and test.function.__doc__, f"{test.nodeid} makes no claim"
+    return " ".join(test.function.__doc__.strip().split("\n\n")[0].split())

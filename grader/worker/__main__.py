@@ -162,7 +162,8 @@ def fork_server(control: socket.socket) -> None:
     """Fork or end workers when the judge asks; end with the judge, and end all workers with it."""
     adopt_orphans()
     hide_memory()
-    later, workers = list(WARM), set()
+    later = list(WARM)
+    workers: set[int] = set()
     while True:
         while later and not is_asked(control):
             importlib.import_module(later.pop(0))

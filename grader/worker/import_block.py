@@ -18,7 +18,7 @@ class _Block(MetaPathFinder):
             raise ImportError(f"import {name}: not allowed here, the network and the sampler are to be your own work")
 
 
-def _audit(event: str, arguments: tuple) -> None:
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
     if event == "open" and isinstance(arguments[0], str) and arguments[0].lower().endswith(WEIGHTS):
         raise PermissionError(f"{arguments[0]}: not allowed here, no weights may be read from a file")
     if event == "socket.connect":

@@ -65,10 +65,12 @@ class Session:
         self.samplers: dict[str, Any] = {}
 
 
-PROBES: dict[str, Callable[..., tuple[dict[str, Any], Tensors]]] = {}
+Result = tuple[dict[str, Any], Tensors]
+Probe = Callable[..., Result]
+PROBES: dict[str, Probe] = {}
 
 
-def probe(function: Callable) -> Callable:
+def probe(function: Probe) -> Probe:
     PROBES[function.__name__] = function
     return function
 
@@ -78,7 +80,7 @@ def call(student: Callable[..., Any], what: str, *arguments: Any) -> Any:
     try:
         return student(*arguments)
     except TypeError as error:
-        if error.__traceback__.tb_next is None:  # raised by the call itself, not inside it
+        if error.__traceback__ and error.__traceback__.tb_next is None:  # raised by the call itself, not inside it
             raise ContractError(f"{what} can't be called as the contract says: {error}") from error
         raise
 
@@ -118,7 +120,7 @@ def sendable(y: Any) -> bool:
 
 
 @probe
-def build(session: Session, tensors: Tensors, *, name: str, config: dict, seed: int) -> tuple[dict, Tensors]:
+def build(session: Session, tensors: Tensors, *, name: str, config: dict[str, Any], seed: int) -> Result:
     """Import model.py, build DiffusionModel(config) on the device, in train mode as torch leaves it."""
     before = defaults()
     manual_seed(seed)
@@ -136,7 +138,7 @@ def build(session: Session, tensors: Tensors, *, name: str, config: dict, seed: 
 
 
 @probe
-def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
     """Add noise to every trainable parameter, so that zero-initialised layers let something through."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -144,14 +146,15 @@ def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> tupl
             if p.requires_grad:
                 fan_in = max(1, p.numel() // len(p)) if p.ndim > 1 else 16
                 scale = 0.2 * p.square().mean().sqrt() + 0.2 / math.sqrt(fan_in)
-                p += scale * randn(p.shape, generator=generator).to(p)
+                weights: Tensor = p
+                weights += scale * randn(p.shape, generator=generator).to(p)
     return {}, {}
 
 
 @probe
 def forward(
     session: Session, tensors: Tensors, *, name: str, seed: int = 0, autocast: bool = False, grad: bool = False
-) -> tuple[dict, Tensors]:
+) -> Result:
     """One forward pass in eval mode: x (B, C, H, W), t (B,) → y, and inputs, generators and defaults afterwards."""
     model = session.networks[name].eval()
     x, t = (tensors[k].to(session.device) for k in ("x", "t"))
@@ -173,7 +176,7 @@ def forward(
 
 
 @probe
-def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
     """Backward from a random cotangent (B, C, H, W) to x, in train mode, with gradients on as in training."""
     model = session.networks[name].train()
     x = requires_grad_(tensors["x"].to(session.device))
@@ -188,7 +191,7 @@ def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[d
 @probe
 def steps(
     session: Session, tensors: Tensors, *, name: str, seed: int, learning_rate: float, gradients: bool = False
-) -> tuple[dict, Tensors]:
+) -> Result:
     """K optimiser steps on x_t, t, noise (K, B, …); the optimiser's state is kept between calls.
 
     `gradients`: also report for each trainable parameter whether a gradient came, was ever non-zero, was always finite.
@@ -215,19 +218,19 @@ def steps(
 
 
 @probe
-def state(session: Session, tensors: Tensors, *, name: str) -> tuple[dict, Tensors]:
+def state(session: Session, tensors: Tensors, *, name: str) -> Result:
     """The state dict; entries that share memory are sent separately."""
     return {}, {k: v.clone() for k, v in session.networks[name].state_dict().items() if isinstance(v, Tensor)}
 
 
 @probe
-def load_state(session: Session, tensors: Tensors, *, name: str) -> tuple[dict, Tensors]:
+def load_state(session: Session, tensors: Tensors, *, name: str) -> Result:
     session.networks[name].load_state_dict(tensors)
     return {}, {}
 
 
 @probe
-def meta(session: Session, tensors: Tensors, *, config: dict) -> tuple[dict, Tensors]:
+def meta(session: Session, tensors: Tensors, *, config: dict[str, Any]) -> Result:
     """Run on torch's meta device: a tensor made without a device stays on the CPU, and the two don't mix."""
     model = find_class("model", "DiffusionModel")(ModelConfig(**config)).to("meta").eval()
     x, t = (tensors[k].to("meta") for k in ("x", "t"))
@@ -264,9 +267,10 @@ SCHEDULES = ("betas", "alphas", "alpha_bar", "sqrt_alpha_bar", "sqrt_one_minus_a
 
 
 @probe
-def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: list) -> tuple[dict, Tensors]:
+def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: list[Any]) -> Result:
     """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end)."""
-    diffusion = GaussianDiffusion(*schedule, device=session.device)
+    T, beta_start, beta_end = schedule
+    diffusion = GaussianDiffusion(T, beta_start, beta_end, session.device)
     sampler = call(find_class("sampler", "DDPMSampler"), "DDPMSampler(diffusion, device)", diffusion, session.device)
     for method in ("p_sample", "sample"):
         if not callable(getattr(sampler, method, None)):
@@ -275,7 +279,7 @@ def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: li
     return {}, {}
 
 
-def _watched(diffusion: GaussianDiffusion, model: nn.Module, run: Callable[[], Any]) -> tuple[Any, list[str]]:
+def _watched(diffusion: GaussianDiffusion, model: AskedModel, run: Callable[[], Any]) -> tuple[Any, list[str]]:
     """Run, and name what changed in the schedule and the model."""
 
     def snapshot() -> dict[str, Any]:
@@ -295,7 +299,7 @@ def _watched(diffusion: GaussianDiffusion, model: nn.Module, run: Callable[[], A
 
 
 @probe
-def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tuple[dict, Tensors]:
+def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
     """One reverse step on x_t (B, C, H, W), t (B,); the judge answers in place of the model."""
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).eval()
@@ -306,7 +310,7 @@ def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> tup
 
 
 @probe
-def sample(session: Session, tensors: Tensors, *, name: str, shape: list, seed: int | None) -> tuple[dict, Tensors]:
+def sample(session: Session, tensors: Tensors, *, name: str, shape: list[int], seed: int | None) -> Result:
     """A whole sampling with a model left in train mode; without a seed the generator continues as it is."""
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).train()

@@ -42,7 +42,8 @@ def descendants(without: set[int], of: int | None = None) -> set[int]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
-    found, look_at = set(), [of or os.getpid()]
+    found: set[int] = set()
+    look_at = [of or os.getpid()]
     while look_at:
         below = set(children.get(look_at.pop(), ())) - without - found
         found |= below

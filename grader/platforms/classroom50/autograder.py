@@ -8,16 +8,19 @@ HERE = Path(__file__).resolve().parent
 ENVIRONMENT = HERE / ".venv"
 USER_NAMESPACES = "kernel.apparmor_restrict_unprivileged_userns"  # 1 on Ubuntu 23.10 and newer: no sandbox
 
+Command = list[str | Path]
+
 
 def install() -> None:
     tools = HERE / ".tools"
-    uv = [tools / "bin" / "uv", "--quiet"]
-    for command in (
+    uv: Command = [tools / "bin" / "uv", "--quiet"]
+    commands: list[Command] = [
         [sys.executable, "-m", "venv", tools],
         [tools / "bin" / "python", "-m", "pip", "install", "--quiet", "uv"],
         [*uv, "venv", "--python", "3.12", ENVIRONMENT],
         [*uv, "pip", "install", "--python", ENVIRONMENT, "--torch-backend", "auto", "-r", HERE / "pyproject.toml"],
-    ):
+    ]
+    for command in commands:
         subprocess.run(command, check=True)
 
 
@@ -26,7 +29,7 @@ def main() -> int:
         subprocess.run(["sudo", "--non-interactive", "sysctl", f"{USER_NAMESPACES}=0"])
     if not ENVIRONMENT.exists():
         install()
-    command = [ENVIRONMENT / "bin" / "python", "-m", "grader.platforms.classroom50.run", Path.cwd()]
+    command: Command = [ENVIRONMENT / "bin" / "python", "-m", "grader.platforms.classroom50.run", Path.cwd()]
     return subprocess.run(command, cwd=HERE).returncode
 
 

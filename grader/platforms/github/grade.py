@@ -81,4 +81,5 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    repository, results_folder = sys.argv[1:]
+    sys.exit(main(repository, results_folder))
