@@ -123,7 +123,7 @@ class Fixtures:
             return Sampler(self.submission, deadlines.UNHURRIED, what, seed=seed)
         return Network(self.submission, deadlines.UNHURRIED, what, seed=seed)
 
-    whole = single = build
+    whole = single = build_sampler = build
 
     @cached_property
     def network(self):
