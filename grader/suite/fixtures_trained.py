@@ -60,7 +60,7 @@ def sampled(loaded: Training, with_progress: WithProgress) -> TrainedSamples:
     """Of a network that samples can be drawn from."""
     try:
         with with_progress():
-            loaded.samples.images  # noqa: B018
+            loaded.samples.images  # noqa: B018  they are drawn when first looked at
     except (CheckFailed, SubmissionFailed) as error:
         raise NotJudged(f"waits for samples.sound: {error.message}") from error
     return loaded.samples

@@ -155,7 +155,8 @@ def test_help_names_every_command_and_each_has_its_own(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     for name in COMMANDS:
-        assert re.search(rf"^ +{name} +[a-z]", said, re.MULTILINE), name
+        # what it does follows a longer name on the next line, or not, depending on the version of argparse
+        assert re.search(rf"^ +{name}\s+[a-z]", said, re.MULTILINE), name
         with pytest.raises(SystemExit) as stop:
             main([name, "--help"])
         assert stop.value.code == 0 and f"python -m grader {name}" in capsys.readouterr().out.replace(
