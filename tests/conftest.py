@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 from tests.support.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
+# A background job ignores Ctrl-C, and so would every process that the tests start, although some are to be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # files that take minutes, in one or two tests: started last, they would leave the other core idle
 LONGEST = (
     "test_prove",

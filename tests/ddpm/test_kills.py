@@ -19,7 +19,10 @@ def test_ctrl_c_says_how_to_go_on(tree):
     while process.poll() is None and not (tree.run_dir / "checkpoint.pt").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     last = err.strip().splitlines()[-1]
     expected = ["--config", "configs/digits.yaml", *tree.QUICK, *args, "training.resume=true"]

@@ -220,12 +220,17 @@ def test_a_training_that_fails_is_said_and_the_rest_is_graded(fault, tmp_path, c
 def test_ctrl_c_while_training_leaves_a_checkpoint_and_no_process(student, tmp_path):
     command = [sys.executable, "-m", "grader", student, "--train", "--level", "2", "--config", DIGITS]
     about = ["--output", tmp_path, "runtime.device=cpu", "training.epochs=5000"]
-    judge = subprocess.Popen([*command, *about], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("trainings/*/digits-student/log.csv")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    judge.send_signal(signal.SIGINT)  # to the judge only: it has to pass it on
-    _, err = judge.communicate(timeout=60)
+    with subprocess.Popen(
+        [*command, *about], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as judge:
+        try:
+            deadline = time.monotonic() + 120
+            while not list(tmp_path.glob("trainings/*/digits-student/log.csv")) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            judge.send_signal(signal.SIGINT)  # to the judge only: it has to pass it on
+            _, err = judge.communicate(timeout=60)
+        finally:
+            judge.kill()  # and with it its training: nothing is left to slow down other tests
     assert judge.returncode == 130 and "interrupted; no results were written" in err
     assert list(tmp_path.glob("trainings/*/digits-student/checkpoint.pt"))
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
