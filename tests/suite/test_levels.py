@@ -96,7 +96,7 @@ def test_what_must_not_pass_does_not(stored, name):
         ("replay", "level1.samples.new"),
         ("one_class_blurred", "level1.samples.classes"),
         ("noise", "level1.samples.classes"),
-        ("undertrained", "level1.samples.recognizable"),
+        ("undertrained", "level1.samples.clean"),
         ("noise", "level1.samples.fid"),
     ],
 )
