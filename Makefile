@@ -47,7 +47,7 @@ env: $(UV)  ## set up the environment, as every other verb does by itself
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
-	rm -rf .pytest_cache .ruff_cache
+	rm -rf .pytest_cache .ruff_cache .mypy_cache
 
 # instructors: what follows, up to the closing mark, is not in what students receive
 .PHONY: handout gradescope classroom50 reference reference-all reference-status features \
