@@ -14,7 +14,7 @@ PUBLIC_SEED = "of the judge's inputs; default: a public one, so that a run can b
 def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("grader").addoption
     for name in SHARED:
-        add(name, **{"default": None} | OPTIONS[name] if name != "--trusted" else OPTIONS[name])
+        add(name, **OPTIONS[name])
     add("--submission", type=Path, default=ROOT / "assignment", help="folder with model.py and sampler.py")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the configuration")
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})

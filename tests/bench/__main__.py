@@ -26,7 +26,7 @@ from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.data import load_images, place, shuffled_batches
 from assignment.ddpm.device import choose_device
 from assignment.ddpm.diffusion import GaussianDiffusion
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import run_command
 from assignment.ddpm.exercise import code_hash, make_runner
 from assignment.ddpm.runner import threads
 from assignment.ddpm.sampling import draw_samples
@@ -220,8 +220,4 @@ def table(figures: dict) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    sys.exit(run_command(main))
