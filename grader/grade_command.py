@@ -14,6 +14,8 @@ from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
 from grader.reports import html
 from grader.reports.reading import load
+from grader.submission.contents import ARCHIVE
+from grader.submission.handed_in import holds_the_files, take
 from grader.submission.sandbox import find_sandbox
 
 
@@ -24,7 +26,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
         usage=__doc__.splitlines()[2],
         epilog="exit 0: graded, whatever the score; 2: the call or a file is wrong; 3: the grader itself failed",
     )  # fmt: skip
-    parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py")
+    parser.add_argument(
+        "submission", type=Path, metavar="SUBMISSION", help="a folder with model.py and sampler.py, or a hand-in"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("outputs"), metavar="DIR",
         help="where results.json, report.html and pictures are written; default: outputs",
@@ -32,10 +36,26 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add_options(parser, *OPTIONS)
     args = parser.parse_intermixed_args(argv)
     options = GradingOptions.of(args)
-    if not args.submission.is_dir():
-        what = "a file; expected the folder it lies in" if args.submission.exists() else "no such folder"
-        raise UserError(f"{args.submission}: {what}")
+    if not args.submission.exists():
+        raise UserError(f"{args.submission}: no such folder")
+    if args.submission.is_file() and not ARCHIVE.search(args.submission.name):
+        raise UserError(f"{args.submission}: a file; expected the folder it lies in")
     return args, options
+
+
+def submitted(place: Path, output: Path) -> Path:
+    """The folder to grade: the one given, if it has the files, otherwise a copy of those that are found in it.
+
+    Raises:
+        UserError: they can't be found
+    """
+    if place.is_dir() and holds_the_files(place):
+        return place
+    taken = take([place], output / "submission")
+    if taken.problem:
+        raise UserError(f"{place}: {taken.problem}")
+    print(f"{place}: {', '.join(taken.origins.values())}" + (f"; {taken.remark}" if taken.remark else ""))
+    return output / "submission"
 
 
 def run(submission: Path, output: Path, options: GradingOptions) -> Path:
@@ -45,10 +65,11 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
 
     sandbox = find_sandbox(options.sandbox)
     load_grading()
-    if options.secret_seed:
-        choose_seed(submission, options.seed, options.secret_seed)
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
+    submission = submitted(submission, output)
+    if options.secret_seed:
+        choose_seed(submission, options.seed, options.secret_seed)
     output.mkdir(parents=True, exist_ok=True)
     if 1 in files:  # missing images are the caller's error: report them before any work is done
         from assignment.ddpm.data import load_images

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from grader.bundles.packing import files, for_students, write
-from grader.submission.sources import FILES
+from grader.submission.sources import FILES, STUB
 
 NAMES = (
     "README.md",
@@ -32,7 +32,6 @@ LEFT_OUT = (
 CUT = ("README.md", "docs/students.md", "Makefile", "pyproject.toml")
 IGNORED = b".venv/\n.tools/\nuv.lock\n__pycache__/\n.pytest_cache/\n/outputs\n/data\n"
 STUDENTS_SAMPLER = Path(__file__).with_name("students_reference_sampler.py")  # in place of reference/sampler.py
-STUB = b"raise NotImplementedError("
 
 
 def contents() -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 """Grade a class.
 
-python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--executor local|slurm] [--jobs N] [key=value …]
+python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--executor local|slurm] [key=value …]
 """
 
 import argparse
@@ -19,6 +19,7 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader import __version__
 from grader.classroom import audit
+from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
@@ -26,7 +27,7 @@ from grader.grading_config import GRADING, load_grading
 from grader.grading_options import GradingOptions, add_options
 from grader.provisional import notes
 from grader.results import level_of
-from grader.submission.handed_in import HandedIn, find, unpack
+from grader.submission.handed_in import Taken, take
 from grader.submission.sandbox import find_sandbox
 
 SETTINGS = "class.json"
@@ -41,7 +42,13 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     )  # fmt: skip
     add = parser.add_argument
     add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
-    add("--output", type=Path, required=True, metavar="DIR", help="results: folder per student, class.csv, class.html")
+    add(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="results: class.csv, class.html, and students/ with a folder each",
+    )
     add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
     add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
     add("--jobs", type=int, metavar="N", help="jobs at a time; default: as many as the cores allow, on Slurm 256")
@@ -97,44 +104,63 @@ def alone(output: Path) -> Iterator[None]:
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
     check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
-    handed_in = find(args.submissions, args.roster)
+    handed_in, strays = find(args.submissions, args.roster, args.output)
+    if strays:
+        print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
     find_sandbox(options.sandbox)
+    resources = Resources(
+        args.executor, args.jobs or default_slots(args), args.minutes, args.cpus, args.gpus, args.memory_gb,
+        args.partition,
+    )  # fmt: skip
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
     with alone(args.output):
-        return grade_class(args, options, handed_in, check_ids)
+        return grade_class(args, options, handed_in, check_ids, resources)
+
+
+def default_slots(args: argparse.Namespace) -> int:
+    return 256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus)
+
+
+def take_all(handed_in: list[HandedIn], folders: dict[str, Path]) -> dict[str, Taken]:
+    """Student → what was taken into their folder, or why nothing was."""
+    return {
+        work.student: Taken(problem=work.problem)
+        if work.problem
+        else take(list(work.places), folders[work.student] / "submission")
+        for work in handed_in
+    }
 
 
 def grade_class(
-    args: argparse.Namespace, options: GradingOptions, handed_in: list[HandedIn], check_ids: set[str]
-) -> int:
+    args: argparse.Namespace, options: GradingOptions, handed_in: list[HandedIn], check_ids: set[str],
+    resources: Resources,
+) -> int:  # fmt: skip
     arguments = options.words()
     keep_settings(args.output, arguments)
     for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
-    slots = args.jobs or (256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus))
-    sitting = Sitting(args.output, Resources(
-        args.executor, slots, args.minutes, args.cpus, args.gpus, args.memory_gb, args.partition
-    ))  # fmt: skip
-    problems = {
-        work.student: problem for work in handed_in
-        if (problem := unpack(work, args.output / work.student / "submission"))
-    }  # fmt: skip
-    waiting = [work.student for work in handed_in if work.student not in problems]
+    sitting = Sitting(args.output, resources)
+    folders = {work.student: args.output / STUDENTS / work.folder for work in handed_in}
+    taken = take_all(handed_in, folders)
+    problems = {student: of.problem for student, of in taken.items() if of.problem}
+    waiting = {student: folder for student, folder in folders.items() if student not in problems}
     outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {
-        work.student: json.loads((args.output / work.student / RESULTS).read_text())
-        for work in handed_in if work.student not in problems
+        student: json.loads((folder / RESULTS).read_text())
+        for student, folder in folders.items() if student not in problems
     }  # fmt: skip
-    found = sitting.audit(audit.chosen(list(graded), args.audit)) if args.audit else {}
-    for file in write_class(args.output, handed_in, graded, problems, found):
+    found = {}
+    if args.audit:
+        found = sitting.audit({student: folders[student] for student in audit.chosen(list(graded), args.audit)})
+    for file in write_class(args.output, handed_in, taken, graded, problems, found):
         print(file)
-    missing = [work.student for work in handed_in if work.problem]
+    missing = [work.student for work in handed_in if work.problem == NOTHING]
     failed, differ = len(problems) - len(missing), sum(bool(lines) for lines in found.values())
-    print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
     if found:
         print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
+    print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
     return 1 if failed or differ else 0
 
 

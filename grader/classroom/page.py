@@ -1,16 +1,16 @@
 """The class as one HTML page: scores, how hard each check was, common mistakes, identical files.
 
-It lies beside the students' folders, and links to the report in each.
+It lies beside students/, and links to the report in each folder there.
 """
 
 import os
 from typing import Any
 from urllib.parse import quote
 
+from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.statistics import CheckStatistics, by_check, identical, mistakes, scores
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
-from grader.submission.handed_in import HandedIn
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
@@ -24,7 +24,7 @@ def render(
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    found = mistakes(graded)
+    found, folders = mistakes(graded), {work.student: work.folder for work in handed_in}
     return render_page(
         "class.html", ["page.css", "class.css"],
         title=f"{len(graded)} of {len(handed_in)} graded",
@@ -38,7 +38,7 @@ def render(
         checks=[(row, remark(row)) for row in by_check(graded)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
         identical=identical(graded),
-        report=report,
+        report=lambda name: report(folders[name]),
     )  # fmt: skip
 
 
@@ -68,9 +68,9 @@ def student(
     }  # fmt: skip
 
 
-def report(name: str) -> str:
+def report(folder: str) -> str:
     """Where a student's report lies: whatever the folder is called, no part of it is read as anything but a name."""
-    return f"{quote(os.fsencode(name))}/report.html"
+    return f"{STUDENTS}/{quote(os.fsencode(folder))}/report.html"
 
 
 def remark(row: CheckStatistics) -> str:

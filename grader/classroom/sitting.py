@@ -25,22 +25,24 @@ class Sitting:
         if self.queue:
             self.queue.clear()
 
-    def grade(self, students: list[str], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
-        """Student → outcome; `arguments` are the grader's."""
-        return self._work(Grading(tuple(arguments), frozenset(check_ids)), students, "grading", _points)
+    def grade(self, folders: dict[str, Path], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
+        """Student → outcome, from student → folder; `arguments` are the grader's."""
+        return self._work(Grading(tuple(arguments), frozenset(check_ids)), folders, "grading", _points)
 
-    def audit(self, students: list[str]) -> dict[str, list[str]]:
+    def audit(self, folders: dict[str, Path]) -> dict[str, list[str]]:
         """Student → differences found by a second grading, or why there was none."""
         outcomes = self._work(
-            audit.Audit(), students, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
+            audit.Audit(), folders, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
         )
         return {
             student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
             for student, outcome in outcomes.items()
         }
 
-    def _work(self, task: Task, students: list[str], doing: str, says: Callable[[Path], str]) -> dict[str, Outcome]:
-        names = {self.output / student: student for student in students}
+    def _work(
+        self, task: Task, folders: dict[str, Path], doing: str, says: Callable[[Path], str]
+    ) -> dict[str, Outcome]:
+        names = {folder: student for student, folder in folders.items()}
         jobs, outcomes = Jobs(self.executor, self.resources, task, self.queue), {}
         with progress_bar(len(names), "submissions", doing) as bar:
             try:

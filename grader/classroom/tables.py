@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
+from grader.classroom.hand_ins import HandedIn
 from grader.classroom.page import render
 from grader.classroom.statistics import by_check
 from grader.reports.table import cell
-from grader.submission.handed_in import HandedIn
+from grader.submission.handed_in import Taken
 
 
 def write_class(
-    output: Path, handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]],
+    output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
+    problems: dict[str, str], audited: dict[str, list[str]],
 ) -> list[Path]:  # fmt: skip
     """Writes all three; returns their paths.
 
     Args:
+        taken: student → the files, and where they were
         graded: student → results
         problems: student → why there are none; they have no score, rather than one of 0
         audited: student → what differed in a second grading
     """
     files = {
-        "class.csv": table(students(handed_in, graded, problems, audited)),
+        "class.csv": table(students(handed_in, taken, graded, problems, audited)),
         "checks.csv": table(checks(graded)),
         "class.html": render(handed_in, graded, problems, audited),
     }
@@ -36,30 +38,37 @@ def write_class(
 
 
 def students(
-    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
+    handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]],
 ) -> Iterable[list[Any]]:  # fmt: skip
-    """The header, then a row each: name, the roster's columns, points in total and by level, problems, the audit."""
-    columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
+    """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    yield [
-        "student",
-        *columns,
-        "score",
-        "max_score",
-        *(f"level{level}" for level in levels),
-        "problem",
-        *(["audit"] if audited else []),
-    ]
+    own = ["score", "max_score", *(f"level{level}" for level in levels)]
+    own += ["files", "remark", "problem", *(["audit"] if audited else [])]
+    columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
+    yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
         about = [work.about.get(column, "") for column in columns]
-        results = graded.get(work.student)
-        points: list[Any] = ["", "", *[""] * len(levels)]
-        if results:
+        points: list[Any] = [""] * (2 + len(levels))
+        if results := graded.get(work.student):
             got = [sum(c["points"] for c in results["checks"] if c["level"] == level) for level in levels]
             points = [results["score"], results["max_score"], *(round(value, 6) for value in got)]
+        of = taken.get(work.student, Taken())
+        files = ", ".join(of.origins.values())
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
-        yield [work.student, *about, *points, problems.get(work.student, ""), *again]
+        yield [work.student, *about, *points, files, of.remark, problems.get(work.student, ""), *again]
+
+
+def _apart_from(columns: list[str], own: list[str]) -> list[str]:
+    """The roster's columns; one that has the name of one of ours says whose it is."""
+    taken, named = {name.casefold() for name in own}, []
+    for column in columns:
+        name = column
+        while name.casefold() in taken:
+            name = f"roster {name}"
+        taken.add(name.casefold())
+        named.append(name)
+    return named
 
 
 def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:

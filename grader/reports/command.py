@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     if args.visibility:
         render = partial(gradescope.render, visibility=args.visibility)
     if args.prefix:
-        render = partial(github_annotations.render, prefix=args.prefix)
+        render = partial(github_annotations.render, path_of=f"{args.prefix}{{}}".format)
     written = render(results).encode("utf-8", "replace")
     if args.output:
         with replacing(args.output) as temporary:

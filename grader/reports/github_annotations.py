@@ -4,6 +4,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from grader.reports.wording import clean, score_line
@@ -13,20 +14,20 @@ LONGEST = 1000  # characters of a message
 IN_MESSAGES, IN_PROPERTIES = "%\r\n", "%\r\n:,"
 
 
-def render(results: dict[str, Any], prefix: str = "") -> str:
-    """`prefix` is the path of the files in the student's repository: `assignment/`, or nothing."""
+def render(results: dict[str, Any], path_of: Callable[[str], str] = str) -> str:
+    """`path_of` says where a file is in the student's repository: model.py → assignment/model.py; by default on top."""
     failed = [check for check in results["checks"] if check["verdict"] not in ("passed", "not_judged")]
     missing = [check for check in results["checks"] if check["verdict"] == "not_judged"]
     says = f"{score_line(results)}; {len(failed)} checks failed, {len(missing)} were not judged"
     commands = [_command("notice", says, title="Score")]
-    commands += [_of_check("error", check, prefix) for check in failed[:SHOWN]]
-    commands += [_of_check("notice", check, prefix) for check in missing[: SHOWN - 1]]
+    commands += [_of_check("error", check, path_of) for check in failed[:SHOWN]]
+    commands += [_of_check("notice", check, path_of) for check in missing[: SHOWN - 1]]
     return "\n".join(commands) + "\n"
 
 
-def _of_check(kind: str, check: dict[str, Any], prefix: str) -> str:
+def _of_check(kind: str, check: dict[str, Any], path_of: Callable[[str], str]) -> str:
     place = re.fullmatch(r"([\w./-]+):([0-9]+)", check["location"])
-    where = {"file": prefix + place[1], "line": place[2]} if place else {}
+    where = {"file": path_of(place[1]), "line": place[2]} if place else {}
     says = "\n".join(clean(check[key], LONGEST) for key in ("claim", "message", "hint") if check[key])
     return _command(kind, says, **where, title=check["id"])
 

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from assignment.ddpm.progress import progress_bar
+from grader.classroom.hand_ins import STUDENTS
 from grader.classroom.jobs import HISTORY, RESULTS
 from tests.bench.results import load, write
 from tests.conftest import ROOT
@@ -53,7 +54,7 @@ class Class:
             return subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
 
     def graded(self) -> list[Path]:
-        return list(self.output.glob(f"*/{RESULTS}"))
+        return list(self.output.glob(f"{STUDENTS}/*/{RESULTS}"))
 
     def victims(self, what: str, controller: subprocess.Popen) -> list[int]:
         if what == "controller":
@@ -64,7 +65,7 @@ class Class:
         """Student → the jobs that ended."""
         return {
             file.parent.name: [json.loads(line) for line in file.read_text().splitlines()]
-            for file in self.output.glob(f"*/{HISTORY}")
+            for file in self.output.glob(f"{STUDENTS}/*/{HISTORY}")
         }
 
 

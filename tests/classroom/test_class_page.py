@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from grader.classroom.hand_ins import HandedIn, told_apart
 from grader.classroom.page import render
 from grader.classroom.statistics import mistakes
 from grader.results import Check, Results
-from grader.submission.handed_in import HandedIn
 from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, coded, contrast
 
 FOLDER = re.sub(r"[/\0\ud800]", "", HOSTILE)  # as much of it as a folder's name can hold
@@ -32,7 +32,7 @@ def a_class(name: str, said: str) -> str:
     """Four students are graded, one of them under this name; two are not, for the reason given."""
     names = ["ann", "bob", "cid", name]
     about = {"email": said}
-    handed_in = [HandedIn(who, Path(who), about=about) for who in (*names, "eve", f"not {name}")]
+    handed_in = told_apart(HandedIn(who, about=about) for who in (*names, "eve", f"not {name}"))
     graded = {who: results(said, i + 1, "0f" * 32) for i, who in enumerate(names)}
     return render(handed_in, graded, {"eve": "nothing handed in", f"not {name}": said}, {"ann": [], name: [said]})
 
@@ -68,7 +68,7 @@ def test_everybody_has_a_row_with_the_points_of_each_level():
 
 def test_an_audit_says_whose_verdicts_do_not_stand():
     assert "2 graded again; where a verdict does not stand is listed." in a_class("dan", HARMLESS)
-    graded, handed_in = {"ann": results(HARMLESS, 3, "")}, [HandedIn("ann", Path("ann"))]
+    graded, handed_in = {"ann": results(HARMLESS, 3, "")}, [HandedIn("ann", folder="ann")]
     assert "1 graded again; every verdict stands." in render(handed_in, graded, {}, {"ann": []})
     assert "graded again" not in render(handed_in, graded, {}, {})
 
@@ -102,13 +102,15 @@ def test_in_a_browser_every_link_leads_to_the_report(browser, tmp_path):
     ]
     graded = {name: results(HARMLESS, 3, "") for name in names}
     for name in names:
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "report.html").touch()
+        (tmp_path / "students" / name).mkdir(parents=True)
+        (tmp_path / "students" / name / "report.html").touch()
     page = tmp_path / "class.html"
-    page.write_text(render([HandedIn(name, Path(name)) for name in names], graded, {}, {}), encoding="utf-8")
+    page.write_text(render([HandedIn(name, folder=name) for name in names], graded, {}, {}), encoding="utf-8")
     browser.show(page)
     links = browser.value("[...document.querySelectorAll('th a')].map(a => a.href)")
-    assert [Path(unquote(urlparse(link).path)) for link in links] == [tmp_path / name / "report.html" for name in names]
+    assert [Path(unquote(urlparse(link).path)) for link in links] == [
+        tmp_path / "students" / name / "report.html" for name in names
+    ]
     assert all(Path(unquote(urlparse(link).path)).exists() for link in links)
 
 
@@ -157,7 +159,7 @@ def test_300_students_make_no_slow_page(browser, tmp_path):
     names = [f"student {i}" for i in range(300)]
     graded = {name: results(f"expected {'x' * (i % 40)}", i % 6, str(i % 290)) for i, name in enumerate(names)}
     start = time.perf_counter()
-    source = render([HandedIn(name, Path(name)) for name in names], graded, {}, {})
+    source = render(told_apart(map(HandedIn, names)), graded, {}, {})
     assert time.perf_counter() - start < 2 and len(source) < 300_000
     page = tmp_path / "class.html"
     page.write_text(source, encoding="utf-8")
@@ -175,10 +177,10 @@ def test_what_fails_many_checks_at_once_is_one_mistake():
     graded |= {"cid": results("expected 3, got 4", 4, "cid")}
     first, second = mistakes(graded)
     assert first.students == ("ann", "bob") and len(first.checks) == 4 and second.students == ("cid",)
-    source = render([HandedIn(name, Path(name)) for name in graded], graded, {}, {})
+    source = render(told_apart(map(HandedIn, graded)), graded, {}, {})
     assert "<code>level1.some.check_1</code> and 3 more: there is no file model.py in graded/ann/submission" in source
 
 
 def test_a_class_in_which_nobody_was_graded_has_a_page():
-    page = Page(render([HandedIn("eve", Path(), "nothing handed in")], {}, {"eve": "nothing handed in"}, {}))
+    page = Page(render([HandedIn("eve", (), "nothing handed in")], {}, {"eve": "nothing handed in"}, {}))
     assert "0 of 1 graded" in "".join(page.texts) and "Nobody was graded." in page.texts

@@ -16,11 +16,13 @@ import pytest
 
 from grader.classroom import audit, jobs
 from grader.classroom.command import alone, main
-from grader.classroom.jobs import run_one
+from grader.classroom.jobs import Outcome, run_one
 from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.classes import gradings, lay_out, misjudged
+from tests.support.hand_ins import BOTH, HAND_INS
+from tests.support.hand_ins import lay_out as lay_out_hand_ins
 from tests.support.slurm import slurm, why_not
 
 DIGITS = ROOT / "configs" / "digits.yaml"
@@ -99,7 +101,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     first = start(handed_in, output, environment)
     wait_for("grading", lambda: gradings(output))
     os.kill(gradings(output)[0], signal.SIGKILL)  # a job's grader: our failure, not the student's
-    done = wait_for("result", lambda: list(output.glob("*/results.json")))
+    done = wait_for("result", lambda: list(output.glob("students/*/results.json")))
     first.kill()
     first.communicate()
     left = (output / "queue.txt").read_text() if environment["EXECUTOR"] == "slurm" else None
@@ -111,7 +113,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
     assert f"{3 + others} graded, 1 handed nothing in, 1 could not be graded" in out
     assert misjudged(output, expected) == []
-    for file in output.glob("*/jobs.jsonl"):  # not even by jobs that a killed controller left in the queue
+    for file in output.glob("students/*/jobs.jsonl"):  # not even by jobs that a killed controller left in the queue
         ended = [json.loads(line)["exit_code"] for line in file.read_text().splitlines()]
         assert ended.count(0) <= 1, file
     with open(output / "class.csv", newline="") as file:
@@ -122,13 +124,13 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
         "cid <b>": "10.0",
     }
     assert rows["bob"]["email"] == "'=cmd()" and rows["zoe"]["problem"] == "nothing handed in"
-    assert "no zip file" in rows["eve"]["problem"] and rows["eve"]["score"] == ""
+    assert "eve.zip can't be opened" in rows["eve"]["problem"] and rows["eve"]["score"] == ""
     page = (output / "class.html").read_text()
     assert f"{3 + others} of {5 + others} graded" in page and "cid &lt;b&gt;" in page and "<b>" not in page
     assert re.search("ann, cid &lt;b&gt;[,<]", page)  # the same file
-    assert (output / "ann" / "report.html").exists()
+    assert (output / "students" / "ann" / "report.html").exists()
     again = audit.chosen([*CLASS, *expected], 0.1)
-    forge(output / again[0] / "results.json")
+    forge(output / "students" / again[0] / "results.json")
     assert left is None or left not in (output / "queue.txt").read_text()  # its waiting jobs were cancelled
     third = start(handed_in, output, environment, "--audit", "10%")
     out, err = third.communicate(timeout=300)
@@ -185,6 +187,30 @@ def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, 
     assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
+    """Nor does a student who is called like a file of ours, as all of theirs lies below students/."""
+
+    def done(jobs: object, folders: list[Path]) -> Iterator[Outcome]:
+        for folder in folders:
+            results = {"checks": [], "score": 0, "max_score": 0, "submission": {"sha256": {}}}
+            (folder / "results.json").write_text(json.dumps(results))
+            yield Outcome(folder)
+
+    monkeypatch.setattr("grader.classroom.sitting.Jobs.run", done)
+    layout = {name: what for hand_in, _ in HAND_INS.values() for name, what in hand_in.items()}
+    handed_in = lay_out_hand_ins(layout | {"class.html": BOTH, "broken.zip": b"", "students": BOTH}, tmp_path / "in")
+    assert main([str(handed_in), "--output", str(tmp_path / "out"), "--level", "4"]) == 1
+    with open(tmp_path / "out" / "class.csv", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert rows["class.csv"]["files"] == rows["class.html"]["files"] == "model.py, sampler.py"
+    assert rows["leeann_115"]["files"] == "leeann_115_5015_model.py, leeann_115_5016_sampler.py"
+    assert "hand in the two files" in rows["broken"]["problem"] and not rows["broken"]["score"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        ".lock", "class.json", "class.csv", "checks.csv", "class.html", "jobs", "students",
+    }  # fmt: skip
+    assert "could not be graded" in capsys.readouterr().out
 
 
 def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from grader.platforms import time_limited
 from grader.platforms.classroom50 import run as classroom50
 from grader.platforms.github import grade as github
 from grader.results import Check, Results
-from grader.submission.handed_in import find_assignment, take
+from grader.submission.handed_in import take
 from tests.conftest import ROOT
 from tests.proof.container import MEMORY, Autograder, limited
 from tests.reports.test_reports import RUNNER
@@ -204,28 +204,30 @@ def test_a_grader_that_fails_says_nothing_about_the_submission(then, says, stand
 
 
 @pytest.mark.parametrize(
-    ("files", "taken", "home"),
+    ("files", "origins"),
     [
-        (["assignment/model.py", "assignment/sampler.py", "reference/model.py"], "model sampler", "assignment"),
-        (["model.py", "reference/model.py"], "model", "."),
-        (["hw/model.py", "hw/deep/sampler.py", ".git/model.py"], "model sampler", "."),
+        (
+            ["assignment/model.py", "assignment/sampler.py", "reference/model.py"],
+            ["assignment/model.py", "assignment/sampler.py"],
+        ),
+        (["model.py", "reference/model.py"], ["model.py"]),
+        (["hw/model.py", "hw/deep/sampler.py", ".git/model.py"], ["hw/model.py", "hw/deep/sampler.py"]),
     ],
 )
-def test_the_two_files_are_found(files, taken, home, tmp_path):
+def test_the_two_files_are_found(files, origins, tmp_path):
     for name in files:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text(name)
-    assert take(tmp_path / "in", tmp_path / "out") == ""
-    assert {file.stem for file in (tmp_path / "out").iterdir()} == set(taken.split())
-    assert (tmp_path / "out" / "model.py").read_text() == files[0]
-    assert find_assignment(tmp_path / "in") == tmp_path / "in" / home
+    taken = take([tmp_path / "in"], tmp_path / "out")
+    assert taken.problem == "" and list(taken.origins.values()) == origins
+    assert {file.name: file.read_text() for file in (tmp_path / "out").iterdir()} == taken.origins
 
 
 def test_a_link_is_no_file_that_was_handed_in(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "model.py").symlink_to(ROOT / "reference" / "model.py")
-    assert "symbolic link" in take(tmp_path / "in", tmp_path / "out")
-    assert not list((tmp_path / "out").glob("*"))
+    assert "symbolic link" in take([tmp_path / "in"], tmp_path / "out").problem
+    assert not (tmp_path / "out").exists()
 
 
 # ---- Classroom 50

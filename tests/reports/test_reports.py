@@ -272,10 +272,12 @@ def test_annotations_stand_at_the_line_that_failed(sample):
 
 
 def test_annotations_find_the_file_in_the_students_repository(sample, saved, capsys):
-    files = {properties.get("file") for _, properties, _ in parsed(github_annotations.render(sample, "assignment/"))}
+    files = {
+        properties.get("file") for _, properties, _ in parsed(github_annotations.render(sample, "assignment/{}".format))
+    }
     assert files == {None, "assignment/model.py", "assignment/sampler.py"}
     assert command.main([str(saved), "--format", "github-annotations", "--prefix", "assignment/"]) == 0
-    assert capsys.readouterr().out == github_annotations.render(sample, "assignment/")
+    assert capsys.readouterr().out == github_annotations.render(sample, "assignment/{}".format)
 
 
 def test_an_annotation_says_exactly_what_was_said():

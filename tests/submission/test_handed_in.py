@@ -1,174 +1,178 @@
-"""Submissions as platforms export them, and statistics of a class."""
+"""From whatever was handed in, the two files are taken, or it is told why not and what to do."""
 
+import io
+import random
+import tarfile
+import tempfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assignment.ddpm.errors import UserError
-from grader.classroom.statistics import by_check, identical, mistakes, scores
-from grader.submission.handed_in import HandedIn, find, unpack
-from grader.submission.sources import MOST
-
-
-def zipped(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
+from grader.classroom.hand_ins import find
+from grader.submission.chosen import meant, split_prefix
+from grader.submission.handed_in import Taken, read, take
+from tests.support.hand_ins import BOTH, HAND_INS, Raw, content, lay_out
 
 
-def taken(place: Path, tmp_path: Path) -> dict[str, bytes] | str:
-    """The files unpacked, or the reason why there are none."""
-    target = tmp_path / "taken"
-    why = unpack(HandedIn("ann", place), target)
-    return why or {file.name: file.read_bytes() for file in target.iterdir()}
+def row(taken: Taken) -> str:
+    """As the bank writes it."""
+    return " ".join(
+        name if source in BOTH.values() else f"{chr(source[0])}:{name}" for name, source in taken.sources.items()
+    )
 
 
-@pytest.mark.parametrize("name", ["model.py", "Ann Müller_123_assignsubmission_file/model.py", "a/b/c/model.py"])
-def test_the_file_is_found_wherever_it_lies(name, tmp_path):
-    place = zipped(tmp_path / "ann.zip", {name: b"x = 1", "__MACOSX/._model.py": b"junk", "conftest.py": b"evil"})
-    assert taken(place, tmp_path) == {"model.py": b"x = 1"}
-    folder = tmp_path / "folder"
-    (folder / name).parent.mkdir(parents=True)
-    (folder / name).write_bytes(b"x = 2")
-    (folder / "conftest.py").touch()
-    assert taken(folder, tmp_path) == {"model.py": b"x = 2"}
+@pytest.mark.parametrize("name", HAND_INS)
+def test_each_hand_in_of_the_bank_becomes_its_rows(name, tmp_path):
+    layout, expected = HAND_INS[name]
+    works, _ = find(lay_out(layout, tmp_path / "class"))
+    assert {work.student for work in works} == set(expected)
+    for work in works:
+        taken = Taken(problem=work.problem) if work.problem else take(list(work.places), tmp_path / work.folder)
+        wanted = expected[work.student]
+        if wanted.startswith("! "):
+            assert wanted[2:] in taken.problem and not taken.sources and not (tmp_path / work.folder).exists()
+        else:
+            assert (row(taken), taken.problem) == (wanted, "")
+            assert {file.name for file in (tmp_path / work.folder).iterdir()} == set(taken.sources)
+        assert (taken.problem + taken.remark).isprintable() and not any(
+            b.startswith("/") for b in taken.origins.values()
+        )
+
+
+def test_the_bank_is_a_bank():
+    assert len(HAND_INS) >= 40 and sum(len(rows) for _, rows in HAND_INS.values()) >= 60
+
+
+def test_what_a_person_should_know_is_remarked(tmp_path):
+    place = lay_out(
+        {"only": {"model.py": b"1", "hw.ipynb": b"{}"}, "beside": {**BOTH, "old.rar": b"Rar!"}}, tmp_path / "x"
+    )
+    assert read(place / "only").remark == "there is no sampler.py, but hw.ipynb"
+    assert read(place / "beside").remark == "old.rar can't be opened (it is a RAR archive)"
+    starter = lay_out(HAND_INS["only the starter"][0], tmp_path / "y") / "ann"
+    assert read(starter).remark == "there is no sampler.py; model.py is the untouched starter"
 
 
 @pytest.mark.parametrize(
-    ("files", "says"),
+    ("name", "means"),
     [
-        ({"a/model.py": b"1", "b/model.py": b"2"}, "model.py is there 2 times: a/model.py and b/model.py"),
-        ({"readme.txt": b""}, "expected model.py or sampler.py, found neither"),
-        ({"model.py": bytes(MOST + 1)}, "model.py has more than"),
-        ({"a/b/c/d/e/model.py": b"1"}, "found neither"),
+        ("model.py", "model.py"), ("MODEL (12).PY", "model.py"), ("sampler.py.txt", "sampler.py"),
+        ("leeann_115_5015_model.py", "model.py"), ("leeann_LATE_115_5015_Sampler-2.py", "sampler.py"),
+        ("my_model.py", ""), ("model2.py", ""), ("models.py", ""), ("model.pyc", ""), ("sampler", ""), ("", ""),
     ],
-)
-def test_what_can_not_be_taken_is_told_in_one_line(files, says, tmp_path):
-    why = taken(zipped(tmp_path / "ann.zip", files), tmp_path)
-    assert says in why and "\n" not in why
-    assert not (tmp_path / "taken").exists()
+)  # fmt: skip
+def test_what_a_name_means(name, means):
+    assert meant(name) == means
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"PK" + bytes(100), lambda b: b""])
-def test_a_broken_archive_is_told_in_one_line(damage, tmp_path):
-    place = zipped(tmp_path / "ann.zip", {"model.py": b"x = 1\n" * 100})
-    place.write_bytes(damage(place.read_bytes()))
-    assert "is no zip file that can be read" in taken(place, tmp_path)
-
-
-def test_a_damaged_member_is_told_in_one_line(tmp_path):
-    place = zipped(tmp_path / "ann.zip", {"model.py": b"x = 1\n" * 100}, zipfile.ZIP_STORED)
-    place.write_bytes(place.read_bytes().replace(b"x = 1\nx", b"x = 2\nx", 1))
-    assert "is no zip file that can be read" in taken(place, tmp_path)
-
-
-def test_paths_in_an_archive_lead_nowhere(tmp_path):
-    place = zipped(tmp_path / "ann.zip", {"../../model.py": b"x = 1"})
-    assert taken(place, tmp_path) == "expected model.py or sampler.py, found neither"
-    assert not (tmp_path.parent / "model.py").exists()
-
-
-def test_a_link_is_not_followed(tmp_path):
-    (tmp_path / "secret.py").write_text("password")
-    (tmp_path / "ann").mkdir()
-    (tmp_path / "ann" / "model.py").symlink_to(tmp_path / "secret.py")
-    assert "is a symbolic link" in taken(tmp_path / "ann", tmp_path)
+def test_whose_a_loose_file_is():
+    assert split_prefix("Ann Lee - model (1).py") == ("Ann Lee", "model.py")
+    assert split_prefix("model.py") == split_prefix("ann.py") == ("", "")
 
 
 def test_what_is_unpacked_already_is_left_alone(tmp_path):
-    place = zipped(tmp_path / "ann.zip", {"model.py": b"x = 1"})
-    taken(place, tmp_path)
-    before = (tmp_path / "taken" / "model.py").stat().st_ino
-    taken(place, tmp_path)
-    assert (tmp_path / "taken" / "model.py").stat().st_ino == before
-    taken(zipped(tmp_path / "ann.zip", {"sampler.py": b"y"}), tmp_path)
-    assert [file.name for file in (tmp_path / "taken").iterdir()] == ["sampler.py"]
+    (tmp_path / "ann.zip").write_bytes(content("ann.zip", {"model.py": b"x = 1"}))
+    target = tmp_path / "taken"
+    take([tmp_path / "ann.zip"], target)
+    before = (target / "model.py").stat().st_ino
+    take([tmp_path / "ann.zip"], target)
+    assert (target / "model.py").stat().st_ino == before
+    (tmp_path / "ann.zip").write_bytes(content("ann.zip", {"sampler.py": b"y"}))
+    take([tmp_path / "ann.zip"], target)
+    assert [file.name for file in target.iterdir()] == ["sampler.py"]
 
 
-def class_of(tmp_path: Path, *names: str) -> Path:
-    folder = tmp_path / "class"
-    folder.mkdir()
-    for name in names:
-        if name.endswith(".zip"):
-            zipped(folder / name, {"model.py": b""})
-        else:
-            (folder / name).mkdir()
-    return folder
+def test_what_nobody_thought_of_is_the_problem_of_one_hand_in(tmp_path, monkeypatch):
+    def fails(*args: object) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("grader.submission.handed_in.look_into", fails)
+    assert read(tmp_path).problem == "it can't be read: KeyError: 'surprise'"
 
 
-def test_a_class_is_folders_and_zip_files(tmp_path):
-    folder = class_of(tmp_path, "ann", "Böb O'Neil.zip", ".hidden", "__MACOSX")
-    (folder / "grades.csv").touch()
-    assert [work.student for work in find(folder)] == ["Böb O'Neil", "ann"]
+def test_a_folder_that_can_not_be_read_is_told(tmp_path, monkeypatch):
+    def refused(place: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    lay_out({"ann": BOTH}, tmp_path / "x")
+    monkeypatch.setattr("grader.submission.contents.os.scandir", refused)  # root may read everything
+    assert "the folder ann can't be read (Permission denied)" in read(tmp_path / "x" / "ann").problem
 
 
-def test_a_roster_names_who_is_missing_and_finds_the_names_of_platforms(tmp_path):
-    folder = class_of(tmp_path, "s123_Ann_2026-11-25", "s456_Bob_late.zip", "stranger")
-    roster = tmp_path / "roster.csv"
-    roster.write_text("student,email\r\ns123,ann@uni\r\ns456,bob@uni\r\ns789,eve@uni\r\n", encoding="utf-8-sig")
-    ann, bob, eve, stranger = find(folder, roster)
-    assert (ann.student, ann.place.name, ann.about) == ("s123", "s123_Ann_2026-11-25", {"email": "ann@uni"})
-    assert bob.place.name == "s456_Bob_late.zip" and stranger.student == "stranger"
-    assert eve.problem == "nothing handed in" and unpack(eve, tmp_path / "x") == "nothing handed in"
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_bomb_costs_no_memory(method, tmp_path):
+    """128 MiB that are a few kilobytes packed; zipfile unpacks whatever it has read of LZMA and bzip2."""
+    with zipfile.ZipFile(tmp_path / "ann.zip", "w", method) as archive:
+        archive.writestr("model.py", bytes(1 << 27))
+    tracemalloc.start()
+    problem = read(tmp_path / "ann.zip").problem
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert problem.startswith(("model.py has more than 1,048,576 bytes", "model.py can't be read (packed by bzip2"))
+    assert peak < 100 << 20
 
 
-@pytest.mark.parametrize(
-    ("names", "roster", "says"),
-    [
-        ([], None, "expected a folder or zip file for each student, found none"),
-        (["ann", "ann.zip"], None, "ann is there twice"),
-        (["ann"], "name\nann\n", "expected a column `student`"),
-        (["ann"], "", "expected a column `student`"),
-        (["ann_1", "ann_2"], "student\nann\n", "ann is part of ann_1 and of ann_2"),
-        (["ann"], "student\n../ann\n", "expected the name of a folder"),
-    ],
-)
-def test_a_class_that_can_not_be_read_is_told_in_one_line(names, roster, says, tmp_path):
-    file = None
-    if roster is not None:
-        file = tmp_path / "roster.csv"
-        file.write_text(roster)
-    with pytest.raises(UserError, match=says) as caught:
-        find(class_of(tmp_path, *names), file)
-    assert "\n" not in str(caught.value)
+def test_a_tar_whose_header_is_as_long_as_memory_is_refused(tmp_path):
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, 1 << 40
+    (tmp_path / "ann.tar").write_bytes(entry.tobuf() + bytes(1 << 20))
+    assert "ann.tar can't be opened" in read(tmp_path / "ann.tar").problem
 
 
-# ---- statistics
+def test_archives_within_one_another_end(tmp_path):
+    inner = content("a.zip", BOTH)
+    for _ in range(20):
+        inner = content("a.zip", {"a.zip": inner})
+    (tmp_path / "ann.zip").write_bytes(inner)
+    assert "too large or too deep to be opened within another archive" in read(tmp_path / "ann.zip").problem
 
 
-def results(model: str, **verdicts: str) -> dict:
-    checks = [
-        {"id": f"level1.{name}", "claim": name, "level": 1, "verdict": verdict.split(":")[0],
-         "points": float(verdict == "passed"), "max_points": 1.0, "message": verdict.partition(":")[2]}
-        for name, verdict in verdicts.items()
-    ]  # fmt: skip
-    score = sum(check["points"] for check in checks)
-    return {"checks": checks, "score": score, "max_score": 3.0, "submission": {"sha256": {"model.py": model}}}
+WHOLE = {name: content(name, {"hw": BOTH, "x": {"a.zip": BOTH}}) for name in ("a.zip", "a.tar", "a.tgz", "a.tar.xz")}
 
 
-CLASS = {
-    "ann": results("a", easy="passed", hard="passed", broken="failed:expected 1, got 0.25"),
-    "bob": results("b", easy="passed", hard="passed", broken="failed:expected 1, got 0.5"),
-    "cid": results("b", easy="passed", hard="failed:no", broken="passed"),
-    "dan": results("d", easy="passed", hard="not_judged:waits", broken="passed"),
-}
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32), st.integers(1, 30))
+def test_a_damaged_archive_is_told_or_holds_what_it_held(name, seed, count):
+    """Random bytes of it are overwritten: then no file that is taken differs, or the checksum did not tell."""
+    chance, damaged = random.Random(seed), bytearray(WHOLE[name])
+    for _ in range(count):
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / name
+        place.write_bytes(damaged)
+        taken = read(place)
+    assert bool(taken.sources) != bool(taken.problem) and taken.problem.isprintable()
+    if name == "a.zip":
+        assert set(taken.sources.values()) <= set(BOTH.values())
 
 
-def test_difficulty_and_discrimination():
-    easy, hard, broken = by_check(CLASS)
-    assert (easy.difficulty, easy.discrimination) == (1.0, None)
-    assert (hard.judged, hard.passed, hard.not_judged) == (3, 2, 1) and hard.difficulty == pytest.approx(2 / 3)
-    assert broken.discrimination == pytest.approx(-1.0)  # those who pass it have fewer points elsewhere
-    assert scores(CLASS) == {"mean": 2.0, "median": 2.0, "least": 2.0, "most": 2.0} and scores({}) == {}
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.sampled_from(["", "/model.py", "/../model.py", "//sampler.py"]))))
+def test_whatever_paths_an_archive_has_nothing_is_written_elsewhere(paths):
+    entries = tuple((f"{a}{b}".replace("\0", "") or "x", b"1") for a, b in paths)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "in" / "ann.zip"
+        place.parent.mkdir()
+        place.write_bytes(
+            content("ann.zip", Raw(tuple((p.encode("utf-8", "replace").decode(), s) for p, s in entries)))
+        )
+        taken = take([place], Path(folder) / "out")
+        assert bool(taken.sources) != bool(taken.problem)
+        assert {p.name for p in Path(folder).iterdir()} <= {"in", "out"}
+        if taken.sources:
+            assert {p.name for p in (Path(folder) / "out").iterdir()} == set(taken.sources)
 
 
-def test_mistakes_that_differ_in_numbers_only_are_one():
-    first, second = mistakes(CLASS)
-    assert first.students == ("ann", "bob") and first.says == "expected 1, got 0.25"
-    assert second.students == ("cid",)
-
-
-def test_identical_files_are_found():
-    assert identical(CLASS) == [("model.py", ("bob", "cid"))]
+def test_a_tar_in_memory_is_no_file_system(tmp_path):
+    page = io.BytesIO()
+    with tarfile.open(fileobj=page, mode="w") as archive:
+        for kind in (tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.LNKTYPE):
+            entry = tarfile.TarInfo("model.py")
+            entry.type, entry.linkname = kind, "/dev/zero"
+            archive.addfile(entry)
+    (tmp_path / "ann.tar").write_bytes(page.getvalue())
+    assert read(tmp_path / "ann.tar").problem == "model.py is a link; hand in the file itself"

@@ -15,10 +15,12 @@ from grader import __version__
 from grader.__main__ import COMMANDS, main
 from grader.check_ids import needs_training
 from grader.grade import grade
+from grader.grade_command import submitted
 from grader.grading_config import GRADING, load_grading
 from grader.reports.terminal import render
 from tests.conftest import ROOT
 from tests.proof.bank import BANK, entries
+from tests.support.hand_ins import BOTH, M, lay_out
 
 DIGITS = ROOT / "configs" / "digits.yaml"
 
@@ -149,6 +151,30 @@ def test_a_wrong_call_is_answered_in_one_line(arguments, says, capsys, tmp_path,
     err = capsys.readouterr().err
     assert says in err and err.startswith("error: ") and len(err.splitlines()) == 1
     assert not (tmp_path / "results.json").exists()
+
+
+def test_a_folder_with_the_files_is_graded_as_it_is(tmp_path):
+    """Also if it has only one of them, and others below."""
+    place = lay_out({"model.py": M, "Model (1).py": b"x", "old": BOTH, "hw.zip": BOTH}, tmp_path / "in")
+    assert submitted(place, tmp_path / "out") == place and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "layout", [{"in": {"hw": BOTH}}, {"in.zip": {"hw": BOTH}}, {"in": {"hw.zip": {"Model.py": M}}}]
+)
+def test_anything_else_is_a_hand_in_of_which_the_files_are_copied(layout, tmp_path, capsys):
+    (name,) = layout
+    place = lay_out(layout, tmp_path / "class") / name
+    folder = submitted(place, tmp_path / "out")
+    assert folder == tmp_path / "out" / "submission" and (folder / "model.py").read_bytes() == M
+    assert f"{place}: " in capsys.readouterr().out
+
+
+def test_a_hand_in_without_the_files_is_told_in_one_line(tmp_path, capsys):
+    place = lay_out({"a": {"model.py": M}, "b": {"model.py": b"x"}}, tmp_path / "in")
+    assert main([str(place), "--config", str(DIGITS), "--output", str(tmp_path / "out")]) == 2
+    says = "model.py is there 2 times: a/model.py and b/model.py, which differ; hand in one"
+    assert capsys.readouterr().err == f"error: {place}: {says}\n"
 
 
 def test_help_names_every_command_and_each_has_its_own(capsys):

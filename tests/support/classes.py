@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from grader.classroom.hand_ins import STUDENTS
 from grader.classroom.jobs import RESULTS
 from tests.proof.bank import BANK, entries
 
@@ -50,7 +51,7 @@ def misjudged(output: Path, expected: dict[str, dict[str, str]]) -> list[str]:
     """Verdicts that differ from the bank's; checks not judged, such as for lack of a training, are ignored."""
     wrong = []
     for student, verdicts in expected.items():
-        file = output / student / RESULTS
+        file = output / STUDENTS / student / RESULTS
         checks = json.loads(file.read_text())["checks"] if file.exists() else []
         for name, verdict in verdicts.items():
             about = {c["verdict"] for c in checks if c["id"] == name or c["id"].startswith(f"{name}.")}

@@ -30,7 +30,7 @@ def grade(checkout: Path) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # so that the user who grades can enter
         submission = Path(folder) / "submission"
-        if problem := take(checkout, submission):
+        if problem := take([checkout], submission).problem:
             return nothing_handed_in(problem), f"## Nothing could be graded\n\n{inline(problem)}\n"
         seed, _ = choose_seed(submission, None, DRAW)
         with commands_off():

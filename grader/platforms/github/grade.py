@@ -16,7 +16,7 @@ from grader.check_ids import needs_training
 from grader.reports import github_annotations, github_summary
 from grader.reports.github import commands_off, inline
 from grader.reports.reading import load
-from grader.submission.handed_in import find_assignment, take
+from grader.submission.handed_in import take
 
 NO_GPU = (
     "This runner has no GPU: the short training of level 1 is shorter than on one, and samples of trained networks are "
@@ -62,8 +62,9 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
 
     with tempfile.TemporaryDirectory() as folder:
         submission = Path(folder) / "submission"
-        if problem := take(Path(checkout), submission):
-            tell("## Nothing could be graded", inline(problem))
+        taken = take([Path(checkout)], submission)
+        if taken.problem:
+            tell("## Nothing could be graded", inline(taken.problem))
             return 1
         code = run_grader(submission, Path(output), arguments(environment))
     if code:
@@ -71,8 +72,7 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
         return code
     results = load(Path(output) / "results.json")
     tell(github_summary.render(results), *remarks(results))
-    inside = find_assignment(Path(checkout)).relative_to(checkout)
-    print(github_annotations.render(results, "" if inside == Path() else f"{inside.as_posix()}/"), end="")
+    print(github_annotations.render(results, lambda file: taken.origins.get(file, file)), end="")
     wanted = float(environment["PASS_SCORE"])
     if results["score"] < wanted:
         print(f"{results['score']:g} points; this workflow wants {wanted:g}", file=sys.stderr)

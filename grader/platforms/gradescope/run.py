@@ -27,7 +27,7 @@ def grade(settings: dict[str, Any]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # so that the user who grades can enter
         submission = Path(folder) / "submission"
-        if problem := take(AUTOGRADER / "submission", submission):
+        if problem := take([AUTOGRADER / "submission"], submission).problem:
             page = {"score": 0, "output": f"Nothing could be graded: {problem}", "output_format": "text", "tests": []}
             return json.dumps(page | {"visibility": settings["visibility"]})
         secret = ROOT / SECRET

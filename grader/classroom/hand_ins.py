@@ -1,0 +1,151 @@
+"""A class as its platform exports it: who has handed in, and in which folders, archives and loose files."""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from assignment.ddpm.errors import UserError
+from grader.classroom.roster import Row, match, read_roster
+from grader.submission.chosen import CANVAS, meant, split_prefix
+from grader.submission.contents import ARCHIVE, JUNK
+from grader.submission.handed_in import printable
+
+MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.IGNORECASE)
+# beside the hand-ins: lists and pages of the platform, and of whoever has downloaded them
+NO_WORK = {".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".md", ".log", ".txt"}
+STUDENTS = "students"  # the folder with theirs, in that of the results
+LONGEST = 100  # bytes of a folder's name
+NOTHING = "nothing handed in"
+RENAME = "give the folder or file the student's whole name or number"
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """One student's work. `problem` says why it can't be graded."""
+
+    student: str  # as tables show it; no two are the same
+    places: tuple[Path, ...] = ()
+    problem: str = ""
+    about: dict[str, str] = field(default_factory=dict)  # the roster's line
+    folder: str = ""  # below students/
+
+
+def find(folder: Path, roster: Path | None = None, output: Path | None = None) -> tuple[list[HandedIn], list[str]]:
+    """Everybody, and the names of files that are nobody's; with a roster in its order, also those without work.
+
+    Args:
+        output: where results go; neither it nor the roster is a hand-in, should it be in the same folder
+    Raises:
+        UserError: the folder is missing or empty, or the roster can't be read
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
+    ours = {place.resolve() for place in (roster, output) if place}
+    places = sorted(
+        place for place in folder.iterdir()
+        if not place.name.startswith(".") and place.name.casefold() not in JUNK and place.resolve() not in ours
+    )  # fmt: skip
+    found = by_student([place for place in places if not is_no_work(place)])
+    if not found:
+        raise UserError(f"{folder}: expected a folder or zip file for each student, found none")
+    works = [_work(student, places) for student, places in found.items()]
+    if roster:
+        works = _by_roster({work.student: work for work in works}, read_roster(roster))
+    return told_apart(works), [printable(place.name) for place in places if is_no_work(place)]
+
+
+def is_no_work(place: Path) -> bool:
+    name = place.name.casefold()
+    of_student = CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name) or name.endswith(".py.txt")
+    return place.suffix.casefold() in NO_WORK and not of_student and not place.is_dir()
+
+
+def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
+    """Student → what is theirs: Canvas and Moodle export several files of one student side by side."""
+    of_canvas: dict[str, list[Path]] = defaultdict(list)
+    for place in places:
+        if named := _canvas(place):
+            of_canvas[f"{named['who']}_{named['id']}"].append(place)
+    whose = {place: student for student, together in of_canvas.items() if _is_one(together) for place in together}
+    found: dict[str, list[Path]] = defaultdict(list)
+    for place in places:
+        found[unicodedata.normalize("NFC", whose.get(place) or _owner(place))].append(place)
+    return {student: tuple(places) for student, places in found.items()}
+
+
+def _canvas(place: Path) -> re.Match[str] | None:
+    return None if place.is_dir() or MOODLE.fullmatch(place.name) else CANVAS.fullmatch(place.name)
+
+
+def _is_one(places: list[Path]) -> bool:
+    """Whether files that Canvas may have named can be one student's: no number and no kind of file is there twice."""
+    named = [match for place in places if (match := _canvas(place))]
+    kinds = ["archive" if ARCHIVE.search(place.name) else meant(place.name) or place.name for place in places]
+    return len({match["upload"] for match in named}) == len(set(kinds)) == len(places)
+
+
+def _owner(place: Path) -> str:
+    """The student that a name speaks of, as far as it can be told without a roster."""
+    if moodle := MOODLE.fullmatch(place.name):
+        return moodle["who"]
+    if place.is_dir():
+        return place.name
+    if ARCHIVE.search(place.name):
+        return ARCHIVE.sub("", place.name)
+    return split_prefix(place.name)[0] or place.stem
+
+
+def _work(student: str, places: tuple[Path, ...]) -> HandedIn:
+    if meant(places[0].name) and not places[0].is_dir() and not _canvas(places[0]):
+        return HandedIn(student, places, f"{printable(places[0].name)} is nobody's: put it into the student's folder")
+    return HandedIn(printable(student), places)
+
+
+def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
+    """The roster's rows in its order, then what belongs to none of them."""
+    matching = match(rows, [name for name, work in works.items() if not work.problem])
+    listed = []
+    for k, row in enumerate(rows):
+        if k in matching.found:
+            listed.append(replace(works[matching.found[k]], student=row.student, about=row.about))
+        elif k in matching.unclear_rows:
+            fits = " and of ".join(matching.unclear_rows[k])
+            listed.append(HandedIn(row.student, (), f"may be the student of {fits}: {RENAME}", row.about))
+        else:
+            listed.append(HandedIn(row.student, (), NOTHING, row.about))
+    for name, work in works.items():
+        if name in matching.unclear_names:
+            fits = " or ".join(rows[k].student for k in matching.unclear_names[name])
+            listed.append(replace(work, problem=f"may be {fits}'s: {RENAME}"))
+        elif name not in matching.found.values():
+            listed.append(work)
+    return listed
+
+
+def told_apart(works: Iterable[HandedIn]) -> list[HandedIn]:
+    """No two students of one name, and for each a folder of their own, whatever the name.
+
+    The folder depends on the name alone, so that it is found again: a name that can't be a folder's, or differs from
+    another's only in case, gets a part of its hash.
+    """
+    named: dict[str, HandedIn] = {}
+    for work in works:
+        name, count = work.student, 1
+        while name in named:
+            count += 1
+            name = f"{work.student} ({count})"
+        named[name] = replace(work, student=name)
+    same = Counter(name.casefold() for name in named)
+    return [replace(work, folder=_folder(name, same[name.casefold()] > 1)) for name, work in named.items()]
+
+
+def _folder(student: str, shared: bool) -> str:
+    safe = re.sub(r"[^\w .,;@+()\[\]'&=~-]", "_", student).lstrip(".").strip()
+    safe = safe.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore").strip()
+    if safe == student and not shared:
+        return safe
+    return f"{safe}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:8]}"

@@ -1,0 +1,174 @@
+"""Who is who: rosters as programs write them, matched with hand-ins as platforms name them."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assignment.ddpm.errors import UserError
+from grader.classroom.hand_ins import find
+from grader.classroom.roster import Row, match, read_roster
+from tests.support.hand_ins import BOTH, lay_out
+
+NOTHING = "nothing handed in"
+
+
+def matched(rows: list[str], names: list[str]) -> dict[str, str]:
+    """Student → hand-in, for rows such as `Lee, Ann|115`."""
+    read = [Row(row.split("|")[0], tuple(row.split("|")[1:]), {}) for row in rows]
+    return {rows[k]: name for k, name in match(read, names).found.items()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "expected"),
+    [
+        # one name is the beginning, the end or the middle of another
+        (["ab1", "ab12"], ["ab12_late"], {"ab12": "ab12_late"}),
+        (["ab1", "ab12"], ["ab12_late", "ab1-2"], {"ab12": "ab12_late", "ab1": "ab1-2"}),
+        (["12", "112"], ["112_hw"], {"112": "112_hw"}),
+        (["x|12", "y|112"], ["hw_112", "hw_12"], {"x|12": "hw_12", "y|112": "hw_112"}),
+        (["Ann Lee", "Ann Lee Smith"], ["Ann Lee Smith_12"], {"Ann Lee Smith": "Ann Lee Smith_12"}),
+        (["Ann Lee"], ["Ann Lee Smith_12"], {}),
+        (["Ann Lee"], ["Ann Lee-Smith_12"], {}),
+        (["Ann Lee"], ["Ann Leeson_12"], {}),
+        (["Lee"], ["Ann Lee_12"], {}),
+        (["Anna"], ["Anna-Lena"], {}),
+        (["ann"], ["joann", "annabel_1"], {}),
+        (["ann.lee", "ann"], ["ann.lee_1"], {"ann.lee": "ann.lee_1"}),
+        # as people and platforms write it
+        (["Ann Lee"], ["Ann Lee_12_late"], {"Ann Lee": "Ann Lee_12_late"}),
+        (["Ann Lee"], ["ann_lee"], {"Ann Lee": "ann_lee"}),
+        (["Ann Lee"], ["Ann Lee late"], {"Ann Lee": "Ann Lee late"}),
+        (["ANN"], ["ann-hw1"], {"ANN": "ann-hw1"}),
+        (["M\u00fcller"], ["Mu\u0308ller_7"], {"M\u00fcller": "Mu\u0308ller_7"}),
+        (["Stra\u00dfe"], ["STRASSE_7"], {"Stra\u00dfe": "STRASSE_7"}),
+        (["\u0939\u093f\u0928\u094d\u0926\u0940"], ["\u0939\u093f_1"], {}),  # part of a word in Devanagari
+        (["O'Neil"], ["o_neil_1"], {"O'Neil": "o_neil_1"}),
+        (["Lee, Ann|115"], ["leeann_115"], {"Lee, Ann|115": "leeann_115"}),
+        (["Lee, Ann"], ["12345-678 - Ann Lee - 25 November"], {"Lee, Ann": "12345-678 - Ann Lee - 25 November"}),
+        (["Lee, Ann|115", "Lee, Ann|116"], ["leeann_116"], {"Lee, Ann|116": "leeann_116"}),
+        (["12"], ["bob_34_2026-11-12"], {}),
+        # whoever is meant by the whole name, or by more of it, goes first
+        (["ann", "bob"], ["ann", "ann_bob"], {"ann": "ann", "bob": "ann_bob"}),
+        (["ann"], ["ann", "ann_2"], {"ann": "ann"}),
+        # and where it is not clear, nobody
+        (["ann"], ["ann_1", "ann_2"], {}),
+        (["ann", "bob"], ["ann_bob"], {}),
+        (["Lee, Ann", "Lee, Ann"], ["leeann_1"], {}),
+    ],
+)
+def test_work_goes_to_its_student_or_to_nobody(rows, names, expected):
+    if not any(rows.count(row) > 1 for row in rows):
+        for order in permutations(names):
+            assert matched(rows[::-1], list(order)) == expected
+    assert matched(rows, names) == expected
+
+
+NAMES = st.text(st.sampled_from("ab1 _-\u00e9"), min_size=1, max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(NAMES, max_size=5), st.lists(NAMES, max_size=5, unique=True), st.randoms())
+def test_no_order_of_rows_or_hand_ins_matters(students, names, chance):
+    rows = [Row(student, (), {}) for student in students]
+    found = {(rows[k].student, name) for k, name in match(rows, names).found.items()}
+    assert len(found) == len({name for _, name in found}), "a hand-in was given twice"
+    chance.shuffle(rows)
+    chance.shuffle(names)
+    assert {(rows[k].student, name) for k, name in match(rows, names).found.items()} == found
+
+
+CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,HW 1 (77)
+,,,,,Manual Posting
+    Points Possible,,,,,40
+"Lee, Ann",115,a115,alee,S 1,
+"Wu, Bob",12,b12,bwu,S 1,3
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (CANVAS.encode(), [("Lee, Ann", ("115", "a115", "alee")), ("Wu, Bob", ("12", "b12", "bwu"))]),
+        ("student\r\nann\r\n\r\nbob\r\n".encode("utf-8-sig"), [("ann", ()), ("bob", ())]),
+        ("Student;Mail\nM\u00fcller, Zo\u00eb;z@x,y@x\n;;\n".encode("latin-1"), [("M\u00fcller, Zo\u00eb", ())]),
+        (b"sep=;\r\nID;student\r\n7;ann\r\n", [("ann", ("7",))]),
+        ("student\tID\nann\t7\n".encode("utf-16"), [("ann", ("7",))]),
+        (b"student,Section,Section\rann,1,2\r", [("ann", ())]),
+        (b'student,about\nann,"two\nlines, and a ""quote"""\n', [("ann", ())]),
+        (b"ID,student\n7,\n", [("7", ("7",))]),
+        (b"student,email\nann,a@x,too,many\nbob\n", [("ann", ()), ("bob", ())]),
+    ],
+)
+def test_rosters_of_excel_and_canvas_are_read(content, expected, tmp_path):
+    (tmp_path / "roster.csv").write_bytes(content)
+    assert [(row.student, row.numbers) for row in read_roster(tmp_path / "roster.csv")] == expected
+
+
+def test_all_other_columns_are_kept(tmp_path):
+    (tmp_path / "roster.csv").write_text("Student,Section,Section,score\nann,1,2,3\n")
+    (row,) = read_roster(tmp_path / "roster.csv")
+    assert row.about == {"Section": "1", "Section 2": "2", "score": "3"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name\nann\n", "expected a column `student`"),
+        (b"", "expected a column `student`"),
+        (b'student\n"ann\nbob\n', "expected a CSV file, such as Excel and Canvas write"),
+    ],
+)
+def test_what_is_no_roster_is_told_in_one_line(content, says, tmp_path):
+    (tmp_path / "roster.csv").write_bytes(content)
+    with pytest.raises(UserError, match=says) as caught:
+        read_roster(tmp_path / "roster.csv")
+    assert "\n" not in str(caught.value)
+
+
+def rows_of(tmp_path, roster: str, *names: str) -> dict[str, tuple[str, str]]:
+    """Student → problem, and name of the hand-in."""
+    (tmp_path / "roster.csv").write_text(roster)
+    works, _ = find(lay_out({name: BOTH for name in names}, tmp_path / "class"), tmp_path / "roster.csv")
+    assert len({work.folder.casefold() for work in works}) == len(works)
+    return {work.student: (work.problem, work.places[0].name if work.places else "") for work in works}
+
+
+def test_everybody_and_everything_has_a_row(tmp_path):
+    found = rows_of(tmp_path, "student\nann\neve\nbob\n", "ann_1", "ann_2", "bob_3", "stranger")
+    assert list(found) == ["ann", "eve", "bob", "ann_1", "ann_2", "stranger"]
+    rename = "give the folder or file the student's whole name or number"
+    assert found["ann"] == (f"may be the student of ann_1 and of ann_2: {rename}", "")
+    assert found["ann_1"] == (f"may be ann's: {rename}", "ann_1")
+    assert found["eve"] == (NOTHING, "") and found["bob"] == ("", "bob_3") and found["stranger"] == ("", "stranger")
+
+
+def test_whatever_a_name_is_it_has_a_row_and_a_folder(tmp_path):
+    names = ["../ann", "a/b", "a:b", "..", "x" * 300, "Ann", "ann", "CON", "", "Zo\u00eb"]
+    found = rows_of(tmp_path, "student,ID\n" + "".join(f"{name},{k}\n" for k, name in enumerate(names)), "stranger")
+    assert set(found) == {"../ann", "a/b", "a:b", "..", "x" * 300, "Ann", "ann", "CON", "8", "Zo\u00eb", "stranger"}
+    works, _ = find(tmp_path / "class", tmp_path / "roster.csv")
+    assert all("/" not in w.folder and w.folder.strip(".") and len(w.folder.encode()) < 200 for w in works)
+    assert {w.folder for w in works if w.student == "Zo\u00eb"} == {"Zo\u00eb"}
+
+
+def test_namesakes_have_a_row_each(tmp_path):
+    found = rows_of(tmp_path, 'student,ID\n"Lee, Ann",115\n"Lee, Ann",116\n', "leeann_116")
+    assert found == {"Lee, Ann": (NOTHING, ""), "Lee, Ann (2)": ("", "leeann_116")}
+
+
+def test_the_roster_and_the_results_are_no_hand_ins(tmp_path):
+    folder = lay_out(
+        {"ann": BOTH, "graded": {}, "roster.csv": b"student\nann\n", "page.html": b"", ".git": {}}, tmp_path / "c"
+    )
+    works, strays = find(folder, folder / "roster.csv", folder / "graded")
+    assert [work.student for work in works] == ["ann"] and strays == ["page.html"]
+
+
+@pytest.mark.parametrize("layout", [{}, {".hidden": BOTH}, {"__MACOSX": BOTH}, {"grades.csv": b""}])
+def test_a_class_without_hand_ins_is_told(layout, tmp_path):
+    with pytest.raises(UserError, match="expected a folder or zip file for each student, found none"):
+        find(lay_out(layout, tmp_path / "class"))
+    with pytest.raises(UserError, match="no such folder"):
+        find(tmp_path / "nowhere")
