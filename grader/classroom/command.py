@@ -21,6 +21,7 @@ from grader import __version__
 from grader.classroom import audit
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Resources
+from grader.classroom.page import warning
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.grading_config import GRADING, load_grading
@@ -161,6 +162,8 @@ def grade_class(
     if found:
         print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
     print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
+    if says := warning(graded):
+        print(f"NOT A FULL GRADE: {says}")
     return 1 if failed or differ else 0
 
 

@@ -8,12 +8,23 @@ from typing import Any
 from urllib.parse import quote
 
 from grader.classroom.hand_ins import STUDENTS, HandedIn
-from grader.classroom.statistics import CheckStatistics, by_check, identical, mistakes, scores
+from grader.classroom.statistics import (
+    CONSEQUENCE,
+    CheckStatistics,
+    by_check,
+    identical,
+    mistakes,
+    nobody_is_trained,
+    points_not_judged,
+    scores,
+    unjudged,
+)
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
+REASONS = 5  # for which points could not be judged
 NAMED = 8  # students with a mistake
 EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which discrimination, a check is pointed out
 
@@ -28,6 +39,7 @@ def render(
     return render_page(
         "class.html", ["page.css", "class.css"],
         title=f"{len(graded)} of {len(handed_in)} graded",
+        warning=warning(graded), unjudged=unjudged(graded)[:REASONS],
         scores=scores(graded) if graded else {},
         most=max((results["max_score"] for results in graded.values()), default=0),
         histogram=histogram(graded),
@@ -40,6 +52,24 @@ def render(
         identical=identical(graded),
         report=lambda name: report(folders[name]),
     )  # fmt: skip
+
+
+def warning(graded: dict[str, dict[str, Any]]) -> str:
+    """What a grade book must not keep to itself: how much of the points could not be judged; empty if all could.
+
+    Without those that students have lost by failing what the checks build on.
+    """
+    reasons = [each for each in unjudged(graded) if each.why != CONSEQUENCE]
+    missing = {who: sum(each.students.get(who, 0) for each in reasons) for each in reasons for who in each.students}
+    if not missing:
+        return ""
+    least, most = f"{min(missing.values()):g}", f"{max(missing.values()):g}"
+    every = max(results["max_score"] for results in graded.values())
+    says = f"{most if least == most else f'{least} to {most}'} of {every:g} points could not be judged "
+    says += f"for {len(missing)} of {len(graded)} {'student' if len(graded) == 1 else 'students'}"
+    if nobody_is_trained(graded):
+        return f"{says}, as there are no trained weights of theirs: grade with --train, or read scores without them"
+    return f"{says}: {reasons[0].why}" + (f"; {len(reasons) - 1} more reasons in class.html" if reasons[1:] else "")
 
 
 def histogram(graded: dict[str, dict[str, Any]]) -> list[tuple[int, int, int, float]]:
@@ -63,6 +93,7 @@ def student(
     first = [checks[i] for i in to_look_at([check["verdict"] for check in checks])[:1]]
     return {
         "name": work.student, "graded": True, "points": (results["score"], results["max_score"]),
+        "not_judged": points_not_judged(checks),
         "by_level": [points([c for c in checks if c["level"] == level]) for level in levels],
         "first": [check["id"] for check in first if check["verdict"] != "not_judged"],
     }  # fmt: skip

@@ -6,6 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from grader.check_ids import needs_training
+
+WAITS = "waits for "  # so begins the message of a check that builds on another
+CONSEQUENCE = "other checks, which these build on, have failed"
+
 
 @dataclass(frozen=True)
 class CheckStatistics:
@@ -79,6 +84,54 @@ def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
 def _shape(message: str) -> str:
     """A message without the parts that differ between students."""
     return re.sub(r"\S*[/\d]\S*", "#", message)  # paths and numbers
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """Points that students neither got nor lost, for one reason."""
+
+    why: str
+    students: dict[str, float]  # → points
+
+    @property
+    def points(self) -> float:
+        return sum(self.students.values())
+
+
+def unjudged(graded: dict[str, dict[str, Any]]) -> list[Unjudged]:
+    """By reason, the one that concerns most points first."""
+    same: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    for student, results in graded.items():
+        for check in results["checks"]:
+            if check["verdict"] == "not_judged" and check["max_points"]:
+                why = _why(check, results["checks"])
+                same[_shape(why)].append((student, why, check["max_points"]))
+    found = []
+    for of in same.values():
+        points: dict[str, float] = defaultdict(float)
+        for student, _, value in of:
+            points[student] += value
+        found.append(Unjudged(of[0][1], dict(points)))
+    return sorted(found, key=lambda each: -each.points)
+
+
+def _why(check: dict[str, Any], checks: list[dict[str, Any]]) -> str:
+    """Its root, where a check waits for others; whoever has failed one of these has lost the points by that."""
+    root = re.sub(rf"^(?:{WAITS}[^:]*: )+", "", check["message"])
+    roots = {c["message"] for c in checks if c["verdict"] == "not_judged" and not c["message"].startswith(WAITS)}
+    failed = {c["level"] for c in checks if c["verdict"] not in ("passed", "not_judged")}
+    waits = check["message"].startswith(WAITS) and root not in roots
+    return CONSEQUENCE if waits or (check["level"] in failed and not needs_training(check["id"])) else root
+
+
+def points_not_judged(checks: list[dict[str, Any]]) -> float:
+    return sum(check["max_points"] for check in checks if check["verdict"] == "not_judged")
+
+
+def nobody_is_trained(graded: dict[str, dict[str, Any]]) -> bool:
+    """Whether there are checks of trained weights, and none of them was judged."""
+    checks = [check for results in graded.values() for check in results["checks"] if needs_training(check["id"])]
+    return bool(checks) and all(check["verdict"] == "not_judged" for check in checks)
 
 
 def identical(graded: dict[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:

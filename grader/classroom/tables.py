@@ -9,7 +9,7 @@ from typing import Any
 from assignment.ddpm.files import replacing
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.page import render
-from grader.classroom.statistics import by_check
+from grader.classroom.statistics import by_check, points_not_judged
 from grader.reports.table import cell
 from grader.submission.handed_in import Taken
 
@@ -41,18 +41,22 @@ def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]],
 ) -> Iterable[list[Any]]:  # fmt: skip
-    """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit."""
+    """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit.
+
+    Points are those got, those that were judged, and those that could not be: together all that there are.
+    """
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    own = ["score", "max_score", *(f"level{level}" for level in levels)]
+    own = ["score", "max_score", "judged", "not_judged"]
+    own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
     own += ["files", "remark", "problem", *(["audit"] if audited else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
         about = [work.about.get(column, "") for column in columns]
-        points: list[Any] = [""] * (2 + len(levels))
+        points: list[Any] = [""] * (4 + 3 * len(levels))
         if results := graded.get(work.student):
-            got = [sum(c["points"] for c in results["checks"] if c["level"] == level) for level in levels]
-            points = [results["score"], results["max_score"], *(round(value, 6) for value in got)]
+            by_level = [[c for c in results["checks"] if c["level"] == level] for level in levels]
+            points = [results["score"], *_most(results["checks"]), *(p for of in by_level for p in _points(of))]
         of = taken.get(work.student, Taken())
         files = ", ".join(of.origins.values())
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
@@ -69,6 +73,17 @@ def _apart_from(columns: list[str], own: list[str]) -> list[str]:
         taken.add(name.casefold())
         named.append(name)
     return named
+
+
+def _most(checks: list[dict[str, Any]]) -> tuple[float, float, float]:
+    """Points to be had, and those of them that were judged and were not."""
+    most, missing = sum(check["max_points"] for check in checks), points_not_judged(checks)
+    return round(most, 6), round(most - missing, 6), round(missing, 6)
+
+
+def _points(checks: list[dict[str, Any]]) -> tuple[float, float, float]:
+    """Points got, judged, not judged."""
+    return round(sum(check["points"] for check in checks), 6), *_most(checks)[1:]
 
 
 def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:

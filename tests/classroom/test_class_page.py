@@ -22,9 +22,9 @@ def results(said: str, passed: int, model: str) -> dict[str, Any]:
     """Of a student who passed this many of six checks on two levels; `said` is in every text of the submission."""
     checks = [
         Check(f"level{1 + 3 * (i // 4)}.some.check_{i}", f"Claim {i}.", 2.0, "passed" if i < passed else "failed", said)
-        for i in range(6)
+        for i in range(5)
     ]
-    checks[-1].verdict = "not_judged"
+    checks.append(Check("level4.samples.sound", "Claim 5.", 2.0, "not_judged", said))
     return Results(Path("x"), {}, checks, {}, {"model.py": model}).to_json()
 
 
@@ -56,14 +56,25 @@ def test_everybody_has_a_row_with_the_points_of_each_level():
     rows = [" ".join("".join(Page(f"<tr>{row}</tr>").texts).split()) for row in re.findall("<tr>(.*?)</tr>", source)]
     students = rows[next(i for i, row in enumerate(rows) if row.startswith("studentpoints")) :]
     assert students == [
-        "studentpointslevel 1level 4first to look at",
-        "ann2/122/80/4level1.some.check_1",
-        "bob4/124/80/4level1.some.check_2",
-        "cid6/126/80/4level1.some.check_3",
-        "dan8/128/80/4level4.some.check_4",
-        "eve–––not graded: nothing handed in",
-        "not dan–––not graded: expected 3, got 4",
+        "studentpointsnot judgedlevel 1level 4first to look at",
+        "ann2/1222/80/4level1.some.check_1",
+        "bob4/1224/80/4level1.some.check_2",
+        "cid6/1226/80/4level1.some.check_3",
+        "dan8/1228/80/4level4.some.check_4",
+        "eve––––not graded: nothing handed in",
+        "not dan––––not graded: expected 3, got 4",
     ]
+
+
+def test_the_page_says_how_much_nobody_has_judged_and_why():
+    page = " ".join(Page(a_class("dan", HARMLESS)).texts)
+    assert "Not a full grade:" in page and "2 of 12 points could not be judged for 4 of 4 students" in page
+    assert "as there are no trained weights of theirs: grade with --train" in page
+    assert f"8 points of 4 students: {HARMLESS}" in page
+    whole = results(HARMLESS, 3, "")
+    whole["checks"].pop()
+    source = render([HandedIn("ann", folder="ann")], {"ann": whole}, {}, {})
+    assert "Not a full grade" not in source and 'not judged</th><th scope="col">level' not in source
 
 
 def test_an_audit_says_whose_verdicts_do_not_stand():

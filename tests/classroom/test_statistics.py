@@ -1,10 +1,12 @@
-"""Statistics and tables of a class."""
+"""Statistics of a class, and what of its points nobody has judged."""
 
 import pytest
 
 from grader.classroom.hand_ins import HandedIn
-from grader.classroom.statistics import by_check, identical, mistakes, scores
+from grader.classroom.page import warning
+from grader.classroom.statistics import by_check, identical, mistakes, scores, unjudged
 from grader.classroom.tables import students
+from grader.submission.handed_in import Taken
 
 
 def results(model: str, **verdicts: str) -> dict:
@@ -43,9 +45,76 @@ def test_identical_files_are_found():
     assert identical(CLASS) == [("model.py", ("bob", "cid"))]
 
 
+# ---- points that nobody has judged
+
+NO_WEIGHTS = "there are no weights in outputs/digits-student: train first"
+
+
+def trained(*verdicts: str) -> dict:
+    """Results of level 1: a check of the network, of its weights, and one that builds on these."""
+    names = ("level1.contract.builds", "level1.trained.weights", "level1.samples.sound")
+    checks = [
+        {"id": name, "claim": name, "level": 1, "verdict": verdict.split(":")[0], "points": float(verdict == "passed"),
+         "max_points": 1.0, "message": verdict.partition(":")[2]}
+        for name, verdict in zip(names, verdicts, strict=True)
+    ]  # fmt: skip
+    return {
+        "checks": checks, "score": sum(c["points"] for c in checks), "max_score": 3.0, "submission": {"sha256": {}},
+    }  # fmt: skip
+
+
+UNTRAINED = trained("passed", f"not_judged:{NO_WEIGHTS}", f"not_judged:waits for trained.weights: {NO_WEIGHTS}")
+BROKEN = trained("failed:no", f"not_judged:{NO_WEIGHTS}", "not_judged:waits for the contract: no")
+WHOLE = trained("passed", "passed", "failed:no")
+
+
+def test_a_perfect_student_without_weights_is_no_student_with_half_the_points():
+    graded = {"ann": UNTRAINED, "bob": UNTRAINED}
+    assert warning(graded) == (
+        "2 of 3 points could not be judged for 2 of 2 students, as there are no trained weights of theirs: "
+        "grade with --train, or read scores without them"
+    )
+    assert [(each.why, each.points, each.students) for each in unjudged(graded)] == [
+        (NO_WEIGHTS, 4.0, {"ann": 2.0, "bob": 2.0})
+    ]
+
+
+def test_why_points_were_not_judged_is_told_by_its_root():
+    graded = {"ann": UNTRAINED, "bob": BROKEN, "cid": WHOLE}
+    first, second = unjudged(graded)
+    assert (first.why, first.students) == (NO_WEIGHTS, {"ann": 2.0, "bob": 1.0})
+    assert second.why == "other checks, which these build on, have failed" and second.students == {"bob": 1.0}
+    assert warning(graded) == f"1 to 2 of 3 points could not be judged for 2 of 3 students: {NO_WEIGHTS}"
+    assert unjudged({"cid": WHOLE}) == [] and warning({"cid": WHOLE}) == warning({}) == ""
+
+
+def test_what_a_failed_check_has_cost_is_no_reason_to_warn():
+    failed = trained("failed:no", "failed:no", "not_judged:waits for trained.weights: no")
+    assert [each.why for each in unjudged({"ann": failed})] == ["other checks, which these build on, have failed"]
+    assert warning({"ann": failed}) == ""
+
+
+def test_the_grade_book_has_points_got_judged_and_not_judged():
+    handed_in = [HandedIn("ann"), HandedIn("cid"), HandedIn("eve", problem="nothing handed in")]
+    taken = {"ann": Taken({"model.py": b""}, {"model.py": "ann.zip/Model.py"}, "there is no sampler.py")}
+    header, ann, cid, eve = students(
+        handed_in, taken, {"ann": UNTRAINED, "cid": WHOLE}, {"eve": "nothing handed in"}, {}
+    )
+    rows = [dict(zip(header, row, strict=True)) for row in (ann, cid, eve)]
+    assert [row["score"] for row in rows] == [1.0, 2.0, ""]
+    assert [row["judged"] for row in rows] == [1.0, 3.0, ""] and [row["not_judged"] for row in rows] == [2.0, 0.0, ""]
+    assert all(rows[k]["judged"] + rows[k]["not_judged"] == rows[k]["max_score"] == 3.0 for k in (0, 1))
+    assert [(r["level1"], r["level1_judged"], r["level1_not_judged"]) for r in rows[:2]] == [
+        (1.0, 1.0, 2.0),
+        (2.0, 3.0, 0.0),
+    ]
+    assert (rows[0]["files"], rows[0]["remark"]) == ("ann.zip/Model.py", "there is no sampler.py")
+    assert rows[2]["problem"] == "nothing handed in"
+
+
 def test_the_rosters_columns_are_told_from_ours():
     about = {"score": "1", "Problem": "late", "student": "x", "level1": "a", "roster score": "2", "email": "e"}
-    header, row = students([HandedIn("ann", about=about)], {}, {"ann": CLASS["ann"]}, {}, {})
+    header, row = students([HandedIn("ann", about=about)], {}, {"ann": WHOLE}, {}, {})
     assert len({name.casefold() for name in header}) == len(header) == len(row)
     line = dict(zip(header, row, strict=True))
     assert line["score"] == 2.0 and line["problem"] == "" and line["email"] == "e" and line["roster Problem"] == "late"
