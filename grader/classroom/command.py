@@ -1,6 +1,6 @@
 """Grade a class.
 
-python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--executor local|slurm] [key=value …]
+python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--executor local|slurm] [key=value …]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader import __version__
-from grader.classroom import audit
+from grader.classroom import audit, preview
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.page import warning
@@ -43,14 +43,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     )  # fmt: skip
     add = parser.add_argument
     add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
-    add(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="results: class.csv, class.html, and students/ with a folder each",
-    )
+    add("--output", type=Path, metavar="DIR", help="results: class.csv, class.html, students/")
     add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
+    add("--dry-run", action="store_true", help="list who would be graded, from which files, and what it takes")
     add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
     add("--jobs", type=int, metavar="N", help="jobs at a time; default: as many as the cores allow, on Slurm 256")
     add("--cpus", type=int, default=1, metavar="N", help="CPU cores per job; default: %(default)s")
@@ -65,6 +60,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     for name in ("jobs", "cpus", "memory_gb", "minutes"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+    if not (args.output or args.dry_run):
+        raise UserError("--output is missing: expected a folder for the results")
     if args.secret_seed and not Path(args.secret_seed).is_file():
         raise UserError(f"--secret-seed={args.secret_seed}: no such file")
     if args.audit:
@@ -113,6 +110,8 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         args.executor, args.jobs or default_slots(args), args.minutes, args.cpus, args.gpus, args.memory_gb,
         args.partition,
     )  # fmt: skip
+    if args.dry_run:
+        return preview.show(handed_in, args.output, options, check_ids, resources)
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
     with alone(args.output):

@@ -1,0 +1,96 @@
+"""`class --dry-run` says what would be graded, on which weights and at what cost, and leaves no trace."""
+
+import hashlib
+import json
+
+import pytest
+import safetensors.torch
+import torch
+
+from grader.classroom import preview
+from grader.classroom.command import main
+from tests.conftest import ROOT
+from tests.support.hand_ins import BOTH, M, lay_out
+
+CLASS = {
+    "ann": BOTH, "bob.zip": {"hw": {"Model.py": M}}, "cid.rar": b"Rar!", "leeann_115_5015_sampler.py": b"s",
+    "x.csv": b"",
+}  # fmt: skip
+DIGITS = ["--config", str(ROOT / "configs" / "digits.yaml")]
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    return lay_out(CLASS, tmp_path / "in")
+
+
+def listing(capsys, *argv: object) -> tuple[int, list[str], str]:
+    code = main([str(word) for word in argv])
+    said = capsys.readouterr()
+    return code, said.out.splitlines(), said.err
+
+
+def test_everybody_is_listed_with_files_weights_and_cost(handed_in, tmp_path, capsys):
+    words = [handed_in, "--dry-run", *DIGITS, "--jobs", "2", "--minutes", "30", f"output_dir={tmp_path / 'none'}"]
+    code, lines, err = listing(capsys, *words)
+    assert code == 1 and "not hand-ins, and left out: x.csv" in err
+    assert lines == [
+        "ann: model.py, sampler.py; weights of digits: none",
+        "bob: model.py from hw/Model.py; weights of digits: none; there is no sampler.py",
+        "cid: NOT GRADED: expected model.py or sampler.py, found neither; cid.rar can't be opened (it is a RAR "
+        "archive); hand in the two files, or a zip of them",
+        "leeann_115: sampler.py from leeann_115_5015_sampler.py; there is no model.py",
+        "",
+        "3 would be graded, 0 were graded before, 0 handed nothing in, 1 could not be graded",
+        "cost: 3 jobs on local, 2 at a time, each with 1 CPU cores, 0 GPUs and at most 30 minutes: at most 60 minutes",
+        "NOT A FULL GRADE: up to 20 of 40 points could not be judged for 2 students, as there are no trained "
+        "weights of theirs: grade with --train, or read scores without them",
+        "nothing was graded or written",
+    ]
+    assert {place.name for place in tmp_path.iterdir()} == {"in"}
+
+
+def test_it_knows_what_a_training_takes(handed_in, capsys):
+    _, lines, _ = listing(capsys, handed_in, "--dry-run", *DIGITS, "--train")
+    assert lines[0] == "ann: model.py, sampler.py; weights of digits: to be trained"
+    assert any(line.startswith("training on digits: 60 epochs each; the reference takes ") for line in lines)
+    assert not [line for line in lines if "NOT A FULL GRADE" in line]
+
+
+def test_it_knows_the_weights_that_would_be_used(handed_in, tmp_path, capsys):
+    file = tmp_path / "runs" / "digits-student" / "weights.safetensors"
+    file.parent.mkdir(parents=True)
+    about = {"code": hashlib.sha256(M).hexdigest()}
+    safetensors.torch.save_file({"x": torch.zeros(1)}, file, metadata=about)
+    _, lines, _ = listing(capsys, handed_in, "--dry-run", *DIGITS, f"output_dir={tmp_path / 'runs'}")
+    assert lines[0] == f"ann: model.py, sampler.py; weights of digits: {file}"
+    assert preview.trained_code(file) == about["code"]
+    for broken in (b"", b"x", b"\xff" * 100, b"\2\0\0\0\0\0\0\0{}"):
+        file.write_bytes(broken)
+        assert preview.trained_code(file) == ""
+
+
+def test_it_knows_what_is_graded_already(handed_in, tmp_path, capsys):
+    folder = tmp_path / "out" / "students" / "ann"
+    lay_out({"submission": BOTH}, folder)
+    digests = {name: hashlib.sha256(source).hexdigest() for name, source in BOTH.items()}
+    ids = [check for check in preview.load_grading().points if check.startswith("level4")]
+    page = {
+        "submission": {"sha256": digests}, "checks": [{"id": check} for check in ids],
+        "environment": {"grader": __import__("grader").__version__},
+    }  # fmt: skip
+    (folder / "results.json").write_text(json.dumps(page))
+    (folder / "jobs.jsonl").write_text(json.dumps({"task": "grader", "seconds": 12.0, "exit_code": 0}) + "\n")
+    words = [handed_in, "--dry-run", "--output", tmp_path / "out", "--level", "4", "--jobs", "1"]
+    _, lines, _ = listing(capsys, *words)
+    assert lines[0] == "ann: model.py, sampler.py; graded before"
+    assert "2 would be graded, 1 was graded before" in lines[5]
+    assert lines[6].endswith("at most 2.0 hours, or 24 s if each takes 12 s, as earlier ones of this class")
+    (handed_in / "ann" / "model.py").write_bytes(b"a new one")
+    _, lines, _ = listing(capsys, *words)
+    assert lines[0] == "ann: model.py, sampler.py"
+
+
+def test_without_it_a_folder_for_the_results_is_needed(handed_in, capsys):
+    code, _, err = listing(capsys, handed_in, "--level", "4")
+    assert code == 2 and err == "error: --output is missing: expected a folder for the results\n"
