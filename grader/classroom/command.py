@@ -124,12 +124,14 @@ def default_slots(args: argparse.Namespace) -> int:
 
 def take_all(handed_in: list[HandedIn], folders: dict[str, Path]) -> dict[str, Taken]:
     """Student → what was taken into their folder, or why nothing was."""
-    return {
-        work.student: Taken(problem=work.problem)
-        if work.problem
-        else take(list(work.places), folders[work.student] / "submission")
-        for work in handed_in
-    }
+    taken = {work.student: Taken(problem=work.problem) for work in handed_in}
+    for work in handed_in:
+        if not work.problem:
+            try:
+                taken[work.student] = take(list(work.places), folders[work.student] / "submission")
+            except OSError as error:
+                taken[work.student] = Taken(problem=f"it can't be copied: {error}")
+    return taken
 
 
 def grade_class(

@@ -15,8 +15,19 @@ from grader.submission.contents import ARCHIVE, JUNK
 from grader.submission.handed_in import printable
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.IGNORECASE)
-# beside the hand-ins: lists and pages of the platform, and of whoever has downloaded them
-NO_WORK = {".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".md", ".log", ".txt"}
+NO_WORK = {
+    ".csv",
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".html",
+    ".htm",
+    ".json",
+    ".yml",
+    ".yaml",
+    ".xml",
+    ".log",
+}  # platforms' lists
 STUDENTS = "students"  # the folder with theirs, in that of the results
 LONGEST = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
@@ -46,8 +57,8 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
         raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
     ours = {place.resolve() for place in (roster, output) if place}
     places = sorted(
-        place for place in folder.iterdir()
-        if not place.name.startswith(".") and place.name.casefold() not in JUNK and place.resolve() not in ours
+        place for place in folder.resolve().iterdir()
+        if not place.name.startswith(".") and place.name.casefold() not in JUNK and place not in ours
     )  # fmt: skip
     found = by_student([place for place in places if not is_no_work(place)])
     if not found:
@@ -59,9 +70,9 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
 
 
 def is_no_work(place: Path) -> bool:
-    name = place.name.casefold()
-    of_student = CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name) or name.endswith(".py.txt")
-    return place.suffix.casefold() in NO_WORK and not of_student and not place.is_dir()
+    """Whether a file is a list or a page that a platform puts beside the hand-ins."""
+    of_student = place.is_dir() or CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name)
+    return not of_student and (place.suffix.casefold() in NO_WORK or place.stem.casefold() == "readme")
 
 
 def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
@@ -113,7 +124,7 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
         if k in matching.found:
             listed.append(replace(works[matching.found[k]], student=row.student, about=row.about))
         elif k in matching.unclear_rows:
-            fits = " and of ".join(matching.unclear_rows[k])
+            fits = " and of ".join(works[name].student for name in matching.unclear_rows[k])
             listed.append(HandedIn(row.student, (), f"may be the student of {fits}: {RENAME}", row.about))
         else:
             listed.append(HandedIn(row.student, (), NOTHING, row.about))

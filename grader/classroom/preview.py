@@ -3,6 +3,7 @@
 import hashlib
 import json
 import statistics
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,9 @@ def untrained(plans: list[Plan], check_ids: set[str]) -> str:
 def cost(count: int, output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources) -> str:
     """How many jobs, and how long they may take."""
     rounds = -(-count // resources.slots)
-    words = f"cost: {count} jobs on {resources.executor}, {min(resources.slots, max(count, 1))} at a time, "
-    words += f"each with {resources.cpus} CPU cores, {resources.gpus} GPUs and at most {resources.minutes} minutes: "
-    words += f"at most {_duration(60 * rounds * resources.minutes)}"
+    words = f"cost: {_several(count, 'job')} ({resources.executor}), {min(resources.slots, max(count, 1))} at a time, "
+    words += f"each with {_several(resources.cpus, 'CPU core')}, {_several(resources.gpus, 'GPU')} and at most "
+    words += f"{_several(resources.minutes, 'minute')}: at most {_duration(60 * rounds * resources.minutes)}"
     seconds = [job["seconds"] for job in history(output) if job["task"] == Grading.name and job["exit_code"] == 0]
     if seconds:
         typical = statistics.median(seconds)
@@ -142,8 +143,11 @@ def cost(count: int, output: Path | None, options: GradingOptions, check_ids: se
 
 def history(output: Path | None) -> list[dict[str, Any]]:
     """The jobs of this class that have ended."""
-    files = sorted(output.glob(f"{STUDENTS}/*/{HISTORY}")) if output else []
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    found = []
+    for file in sorted(output.glob(f"{STUDENTS}/*/{HISTORY}")) if output else []:
+        with suppress(ValueError):  # killed while it was written
+            found += [json.loads(line) for line in file.read_text().splitlines()]
+    return found
 
 
 def recorded(config: Path, options: GradingOptions) -> str:
@@ -155,6 +159,10 @@ def recorded(config: Path, options: GradingOptions) -> str:
     except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
         return f"{epochs} epochs each"
     return f"{epochs} epochs each; the reference takes {_duration(seconds)} for them ({device})"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:

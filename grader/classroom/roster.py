@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from assignment.ddpm.errors import UserError
@@ -48,7 +49,7 @@ def read_roster(file: Path) -> list[Row]:
     rows: list[Row] = []
     for cells in table[1:]:
         row = dict(zip(header, cells + [""] * len(header), strict=False))
-        name = row.pop(header[column])
+        name = " ".join(row.pop(header[column]).split())
         numbers = [value for title, value in row.items() if title.casefold() in NUMBERS and value]
         if name.casefold() not in NOBODY and (name or numbers):
             about = {title: value for title, value in row.items() if title}
@@ -93,11 +94,16 @@ class Matching:
 def match(rows: list[Row], names: Iterable[str]) -> Matching:
     """Whose is what? The pairs that agree in most letters first; a row or a hand-in with two equal ones is left out."""
     folded = {name: fold(name) for name in names}
+    words = [plain.split() for plain in folded.values()]
+    # GitHub Classroom begins all names with that of the assignment
+    shared = (
+        [same[0] for same in takewhile(lambda at: len(set(at)) == 1, zip(*words, strict=False))] if words[1:] else []
+    )
     pairs: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for k, row in enumerate(rows):
         own_names, numbers = _keys(row)
         for name, plain in folded.items():
-            if letters := agreement(own_names, numbers, plain):
+            if letters := agreement(own_names, numbers, plain, {*ADDED, *shared}):
                 pairs[letters].append((k, name))
     matching = Matching()
     for letters in sorted(pairs, reverse=True):
@@ -114,11 +120,12 @@ def match(rows: list[Row], names: Iterable[str]) -> Matching:
     return matching
 
 
-def agreement(names: list[str], numbers: set[str], plain: str) -> int:
-    """How many letters of a row are in the name of a hand-in, as whole words; all are folded."""
+def agreement(names: list[str], numbers: set[str], plain: str, added: set[str]) -> int:
+    """How many letters of a row are in the name of a hand-in, as whole words, beside words of nobody's name."""
     if plain in names or plain in numbers:
         return WHOLE
-    return max(_letters(name, plain) for name in names) + sum(_letters(number, plain) for number in numbers)
+    by_name = max(_letters(name, plain, added) for name in names)
+    return by_name + sum(_letters(number, plain, added) for number in numbers)
 
 
 def _keys(row: Row) -> tuple[list[str], set[str]]:
@@ -135,7 +142,7 @@ def fold(name: str) -> str:
     return " ".join("".join(signs).split())
 
 
-def _letters(key: str, plain: str) -> int:
+def _letters(key: str, plain: str, added: set[str]) -> int:
     """The length of a key, if it is there from delimiter to delimiter: `ab1` in `ab1_late`, not in `ab12_late`.
 
     Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`.
@@ -148,6 +155,6 @@ def _letters(key: str, plain: str) -> int:
         before = plain[: found.start()].rpartition("_")[2].split()
         after = plain[found.end() :].partition("_")[0].split()
         beside = [*before[-1:], *after[:1]]  # in the same part of the name
-        if re.search(r"\d", key) or all(word in ADDED or re.search(r"\d", word) for word in beside):
+        if re.search(r"\d", key) or all(word in added or re.search(r"\d", word) for word in beside):
             return len("".join(words))
     return 0

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.classroom import audit, jobs
+from grader.classroom import audit, command, jobs
 from grader.classroom.command import alone, main
+from grader.classroom.hand_ins import HandedIn
 from grader.classroom.jobs import Outcome, run_one
 from grader.worker.processes import descendants
 from tests.conftest import ROOT
@@ -211,6 +212,15 @@ def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
         ".lock", "class.json", "class.csv", "checks.csv", "class.html", "jobs", "students",
     }  # fmt: skip
     assert "could not be graded" in capsys.readouterr().out
+
+
+def test_what_can_not_be_copied_is_the_problem_of_one_hand_in(tmp_path, monkeypatch):
+    def full(places: object, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "take", full)
+    (taken,) = command.take_all([HandedIn("ann", (tmp_path,))], {"ann": tmp_path}).values()
+    assert taken.problem == "it can't be copied: [Errno 28] No space left on device"
 
 
 def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def test_everybody_is_listed_with_files_weights_and_cost(handed_in, tmp_path, ca
         "leeann_115: sampler.py from leeann_115_5015_sampler.py; there is no model.py",
         "",
         "3 would be graded, 0 were graded before, 0 handed nothing in, 1 could not be graded",
-        "cost: 3 jobs on local, 2 at a time, each with 1 CPU cores, 0 GPUs and at most 30 minutes: at most 60 minutes",
+        "cost: 3 jobs (local), 2 at a time, each with 1 CPU core, 0 GPUs and at most 30 minutes: at most 60 minutes",
         "NOT A FULL GRADE: up to 20 of 40 points could not be judged for 2 students, as there are no trained "
         "weights of theirs: grade with --train, or read scores without them",
         "nothing was graded or written",

@@ -49,6 +49,12 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         (["Lee, Ann"], ["12345-678 - Ann Lee - 25 November"], {"Lee, Ann": "12345-678 - Ann Lee - 25 November"}),
         (["Lee, Ann|115", "Lee, Ann|116"], ["leeann_116"], {"Lee, Ann|116": "leeann_116"}),
         (["12"], ["bob_34_2026-11-12"], {}),
+        (
+            ["octocat", "bob"],
+            ["diffusion-octocat", "diffusion-bob"],
+            {"octocat": "diffusion-octocat", "bob": "diffusion-bob"},
+        ),
+        (["cat", "bob"], ["diffusion-octo-cat", "diffusion-bob"], {"bob": "diffusion-bob"}),
         # whoever is meant by the whole name, or by more of it, goes first
         (["ann", "bob"], ["ann", "ann_bob"], {"ann": "ann", "bob": "ann_bob"}),
         (["ann"], ["ann", "ann_2"], {"ann": "ann"}),
@@ -151,6 +157,10 @@ def test_whatever_a_name_is_it_has_a_row_and_a_folder(tmp_path):
     works, _ = find(tmp_path / "class", tmp_path / "roster.csv")
     assert all("/" not in w.folder and w.folder.strip(".") and len(w.folder.encode()) < 200 for w in works)
     assert {w.folder for w in works if w.student == "Zo\u00eb"} == {"Zo\u00eb"}
+
+
+def test_a_name_of_two_lines_is_one_line(tmp_path):
+    assert rows_of(tmp_path, 'student\n"Ann\nLee"\n', "Ann Lee_1") == {"Ann Lee": ("", "Ann Lee_1")}
 
 
 def test_namesakes_have_a_row_each(tmp_path):

@@ -224,6 +224,8 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a folder and another zip": ({"ann": BOTH, "ann.zip": REFERENCE}, {"ann": "! ann.zip/model.py and ann/model.py"}),
     "names that are ours": ({"class.csv": BOTH, "jobs": BOTH, ".lock.zip": BOTH}, {"class.csv": TAKEN, "jobs": TAKEN}),
     "names that differ in case": ({"Ann": BOTH, "ann": REFERENCE}, {"Ann": TAKEN, "ann": "x:model.py y:sampler.py"}),
+    "the wrong format": ({"ann.txt": b"", "bob.pdf": b""}, {"ann": "! only ann.txt", "bob": "! only bob.pdf"}),
+    "a link to itself": ({"ann": Path("ann"), "bob": BOTH}, {"ann": "! found neither, only ann", "bob": TAKEN}),
     "lists of the platform": ({"ann": BOTH, "grades.csv": b"", "index.html": b""}, {"ann": TAKEN}),
     # ---- hostile and damaged
     "./ in a zip": ({"ann.zip": Raw((("./model.py", M), ("a//sampler.py", S)))}, {"ann": TAKEN}),
