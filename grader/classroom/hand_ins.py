@@ -15,19 +15,10 @@ from grader.submission.contents import ARCHIVE, JUNK
 from grader.submission.handed_in import printable
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.IGNORECASE)
+# what platforms and systems put beside the hand-ins
 NO_WORK = {
-    ".csv",
-    ".xlsx",
-    ".xls",
-    ".ods",
-    ".html",
-    ".htm",
-    ".json",
-    ".yml",
-    ".yaml",
-    ".xml",
-    ".log",
-}  # platforms' lists
+    ".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".log", ".db", ".ini",
+}  # fmt: skip
 STUDENTS = "students"  # the folder with theirs, in that of the results
 LONGEST = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
@@ -63,10 +54,10 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
     found = by_student([place for place in places if not is_no_work(place)])
     if not found:
         raise UserError(f"{folder}: expected a folder or zip file for each student, found none")
-    works = [_work(student, places) for student, places in found.items()]
+    works = told_apart(_work(student, places) for student, places in found.items())
     if roster:
-        works = _by_roster({work.student: work for work in works}, read_roster(roster))
-    return told_apart(works), [printable(place.name) for place in places if is_no_work(place)]
+        works = told_apart(_by_roster({work.student: work for work in works}, read_roster(roster)))
+    return works, [printable(place.name) for place in places if is_no_work(place)]
 
 
 def is_no_work(place: Path) -> bool:

@@ -17,7 +17,7 @@ from grader.submission.sources import FILES, STUB
 # model (1).py, Model.py, model-1.py, model copy.py, Copy of model.py, model.py.txt: as browsers and systems rename it
 MEANT = re.compile(
     r"(?:(?:copy of |kopie von )?(?P<stem>model|sampler)"
-    r"(?: ?\(\d+\)|[-_ ]\d{1,2}|(?: -|-)? ?(?:copy|kopie)(?: ?\(?\d+\)?)?)?)\.py(?:\.txt)?"
+    r"(?: ?\(\d+\)|[-_ ]\d{1,2}_?|(?: -|-)? ?\(?(?:copy|kopie)\)?(?: ?\(?\d+\)?)?)?)\.py(?:\.txt)?"
 )
 # leeann_115_5015_model.py: student, their number, the upload's number; hw_2026_11_ann.zip is not from there
 CANVAS = re.compile(

@@ -152,6 +152,7 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "Model.py": ({"ann": {"Model.py": M, "SAMPLER.PY": S}}, {"ann": TAKEN}),
     "model (1).py": ({"ann.zip": {"model (1).py": M, "sampler(2).py": S}}, {"ann": TAKEN}),
     "model-1.py": ({"ann": {"model-1.py": M, "sampler copy.py": S}}, {"ann": TAKEN}),
+    "names of LMS": ({"ann": {"model (copy).py": M, "sampler_1_.py": S}}, {"ann": TAKEN}),
     "copy of": ({"ann": {"Copy of model.py": M, "sampler - Copy (2).py": S}}, {"ann": TAKEN}),
     ".py.txt": ({"ann": {"model.py.txt": M, "sampler.py.txt": S}}, {"ann": TAKEN}),
     "a notebook": (
@@ -261,4 +262,7 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"ann": "! there are more than 100,000 files", "bob": TAKEN},
     ),
     "a name that would forge a row": ({"ann\nbob,40": BOTH}, {"ann\ufffdbob,40": TAKEN}),
+    "names that differ in what is not shown": (
+        {"ann\n": BOTH, "ann\r": REFERENCE}, {"ann\ufffd": TAKEN, "ann\ufffd (2)": "x:model.py y:sampler.py"},
+    ),
 }  # fmt: skip
