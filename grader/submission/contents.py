@@ -83,12 +83,11 @@ class _Search:
                 self.contents.closed.append(f"the folder {place.name} can't be read ({error.strerror})")
                 continue
             for name, is_folder in sorted(entries):
-                if not self._is_worth_a_look(path / name):
-                    continue
-                if is_folder:
-                    waiting.append((place / name, path / name))
-                else:
-                    self.file(place / name, path / name)
+                if self._is_worth_a_look(path / name):
+                    if is_folder:
+                        waiting.append((place / name, path / name))
+                    else:
+                        self.file(place / name, path / name)
 
     def file(self, file: Path, path: PurePosixPath) -> None:
         if self.is_wanted(path):
@@ -130,7 +129,17 @@ class _Search:
             self._keep(path, read)
         elif not ARCHIVE.search(path.name):
             self.contents.others.append(path)
-        elif nested == NESTED or len(content := read(MOST_IN_MEMORY)) > MOST_IN_MEMORY:
+        else:
+            self._archive_within(path, read, nested)
+
+    def _archive_within(self, path: PurePosixPath, read: Read, nested: int) -> None:
+        """What is wrong with it is not wrong with the archive around it."""
+        try:
+            content = read(MOST_IN_MEMORY)
+        except Exception as error:  # as above
+            self.contents.closed.append(f"{path} can't be read ({error})")
+            return
+        if nested == NESTED or len(content) > MOST_IN_MEMORY:
             self.contents.closed.append(f"{path} is too large or too deep to be opened within another archive")
         else:
             self._opened(io.BytesIO(content), str(path), path, nested + 1)

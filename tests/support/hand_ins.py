@@ -241,6 +241,10 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "too long": ({"ann": {"model.py": TOO_LONG}}, {"ann": "! model.py has 1,048,577 bytes"}),
     "too long, in a zip": ({"ann.zip": {"model.py": TOO_LONG}}, {"ann": "! model.py has more than 1,048,576 bytes"}),
     "too long, in a tar": ({"ann.tgz": {"model.py": TOO_LONG}}, {"ann": "! model.py has more than 1,048,576 bytes"}),
+    "a damaged archive within another": (
+        {"ann.zip": {"a.zip": Path("/etc/hostname"), "b.zip": b"PK", "hw": BOTH}, "bob": {"a.zip": Path("x"), **BOTH}},
+        {"ann": TAKEN, "bob": TAKEN},
+    ),
     "a zip cut off": ({"ann.zip": Broken(BOTH)}, {"ann": "! ann.zip can't be opened"}),
     "a tar cut off": ({"ann.tar.gz": Broken(BOTH)}, {"ann": "! ann.tar.gz can't be opened"}),
     "no zip at all": ({"ann.zip": b"hello"}, {"ann": "! ann.zip can't be opened (File is not a zip file)"}),
