@@ -23,6 +23,7 @@ STUDENTS = "students"  # the folder with theirs, in that of the results
 LONGEST = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
 RENAME = "give the folder or file the student's whole name or number"
+TWICE = "the roster has them more than once: keep one row, or give each of them a number in a column `ID`"
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class HandedIn:
     places: tuple[Path, ...] = ()
     problem: str = ""
     about: dict[str, str] = field(default_factory=dict)  # the roster's line
+    remark: str = ""  # what a person should know all the same
     folder: str = ""  # below students/
 
 
 def find(folder: Path, roster: Path | None = None, output: Path | None = None) -> tuple[list[HandedIn], list[str]]:
-    """Everybody, and the names of files that are nobody's; with a roster in its order, also those without work.
+    """Everybody, and the names of what was left out; with a roster in its order, also those without work.
 
     Args:
         output: where results go; neither it nor the roster is a hand-in, should it be in the same folder
@@ -47,21 +49,20 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
     ours = {place.resolve() for place in (roster, output) if place}
-    places = sorted(
-        place for place in folder.resolve().iterdir()
-        if not place.name.startswith(".") and place.name.casefold() not in JUNK and place not in ours
-    )  # fmt: skip
+    places = sorted(place for place in folder.resolve().iterdir() if place not in ours)
     found = by_student([place for place in places if not is_no_work(place)])
     if not found:
         raise UserError(f"{folder}: expected a folder or zip file for each student, found none")
     works = told_apart(_work(student, places) for student, places in found.items())
     if roster:
         works = told_apart(_by_roster({work.student: work for work in works}, read_roster(roster)))
-    return works, [printable(place.name) for place in places if is_no_work(place)]
+    return [_their_own(work) for work in works], [printable(place.name) for place in places if is_no_work(place)]
 
 
 def is_no_work(place: Path) -> bool:
-    """Whether a file is a list or a page that a platform puts beside the hand-ins."""
+    """Whether it is hidden, or a list or a page that a platform puts beside the hand-ins."""
+    if place.name.startswith(".") or place.name.casefold() in JUNK:
+        return True
     of_student = place.is_dir() or CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name)
     return not of_student and (place.suffix.casefold() in NO_WORK or place.stem.casefold() == "readme")
 
@@ -107,24 +108,42 @@ def _work(student: str, places: tuple[Path, ...]) -> HandedIn:
     return HandedIn(printable(student), places)
 
 
+def _their_own(work: HandedIn) -> HandedIn:
+    """A link may lead to a student's home, but not to somebody else's hand-in."""
+    for place in work.places:
+        if place.is_symlink() and place.is_dir() and place.parent in place.resolve().parents:
+            says = f"{printable(place.name)} is a link to another hand-in: put the work itself there"
+            return replace(work, problem=work.problem or says)
+    return work
+
+
 def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
     """The roster's rows in its order, then what belongs to none of them."""
     matching = match(rows, [name for name, work in works.items() if not work.problem])
+    rows_of = Counter((row.student, row.numbers) for row in rows)
+
+    def advice(*unclear: int) -> str:
+        if any(rows_of[rows[k].student, rows[k].numbers] > 1 for k in unclear):
+            return TWICE
+        several = any(len(matching.unclear_rows[k]) > 1 for k in unclear)
+        return f"keep the one that counts, or {RENAME}" if several else RENAME
+
     listed = []
     for k, row in enumerate(rows):
         if k in matching.found:
             listed.append(replace(works[matching.found[k]], student=row.student, about=row.about))
         elif k in matching.unclear_rows:
             fits = " and of ".join(works[name].student for name in matching.unclear_rows[k])
-            listed.append(HandedIn(row.student, (), f"may be the student of {fits}: {RENAME}", row.about))
+            listed.append(HandedIn(row.student, (), f"may be the student of {fits}: {advice(k)}", row.about))
         else:
             listed.append(HandedIn(row.student, (), NOTHING, row.about))
     for name, work in works.items():
         if name in matching.unclear_names:
-            fits = " or ".join(rows[k].student for k in matching.unclear_names[name])
-            listed.append(replace(work, problem=f"may be {fits}'s: {RENAME}"))
+            unclear = matching.unclear_names[name]
+            fits = " or ".join(dict.fromkeys(rows[k].student for k in unclear))
+            listed.append(replace(work, problem=f"may be {fits}'s: {advice(*unclear)}"))
         elif name not in matching.found.values():
-            listed.append(work)
+            listed.append(replace(work, remark="not in the roster"))
     return listed
 
 

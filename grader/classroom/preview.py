@@ -33,15 +33,16 @@ class Plan:
     weights: dict[str, str]  # configuration → which weights; empty if there are none
 
     def __str__(self) -> str:
+        remarks = [text for text in (self.work.remark, self.taken.remark) if text]
         if self.taken.problem:
-            return f"{self.work.student}: NOT GRADED: {self.taken.problem}"
+            return f"{self.work.student}: NOT GRADED: {'; '.join([self.taken.problem, *remarks])}"
         files = [
             name if path.rpartition("/")[2] == name == path else f"{name} from {path}"
             for name, path in self.taken.origins.items()
         ]
         parts = [", ".join(files)]
         parts += [f"weights of {config}: {which or 'none'}" for config, which in self.weights.items()]
-        parts += [self.taken.remark] if self.taken.remark else []
+        parts += remarks
         parts += ["graded before"] if self.done else []
         return f"{self.work.student}: {'; '.join(parts)}"
 

@@ -17,7 +17,15 @@ from pathlib import Path
 from assignment.ddpm.errors import UserError
 
 STUDENT = "student"
-NUMBERS = {"id", "student id", "id number", "sis user id", "sis login id", "login id", "username", "user name"}
+NAMES = (STUDENT, "name", "full name", "student name")  # the first that a row has is the one shown
+LAST, FIRST = ("last name", "surname", "family name"), ("first name", "given name")
+NUMBERS = {
+    "id", "student id", "id number", "student number", "matriculation number", "identifier", "sis user id",
+    "sis login id", "login id", "login", "username", "user name", "github username", "email", "e mail",
+    "email address",
+}  # fmt: skip
+PARTICIPANT = re.compile(r"participant (\d+)", re.IGNORECASE)  # Moodle's identifier; its folders have the number
+WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 NOBODY = {"points possible"}  # the second row of Canvas's grade book
 DELIMITERS = ",;\t"
 ADDED = ("late", "final", "submission", "assignment", "homework", "hw", "ddpm")  # to names, by people and platforms
@@ -28,42 +36,74 @@ WHOLE = 1_000_000  # letters that a match of the whole name is worth
 @dataclass(frozen=True)
 class Row:
     student: str
-    numbers: tuple[str, ...]  # and user names
-    about: dict[str, str]  # all other columns
+    numbers: tuple[str, ...]  # user names, addresses, and what else tells students apart
+    about: dict[str, str]  # all columns but `student`
 
 
 def read_roster(file: Path) -> list[Row]:
-    """Raises UserError if it is no table with a column `student`."""
+    """Raises UserError if it is no table with a line of titles, of which one says where the names or numbers are."""
     try:
-        lines = list(io.StringIO(_decoded(file.read_bytes()), newline=""))
-        if lines and lines[0].casefold().startswith("sep="):  # Excel's, which says what the delimiter is
-            del lines[0]
-        table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=_delimiter(lines), strict=True)]
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise UserError(f"{file}: expected a CSV file, such as Excel and Canvas write: {error}") from error
-    table = [row for row in table if any(row)]
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: can't be read ({error.strerror}); expected a CSV file") from error
+    if content.startswith(WORKBOOKS):
+        raise UserError(f"{file} is an Excel workbook; save it as CSV UTF-8")
+    table = _table(file, content)
     header = _unique(table[0]) if table else []
-    column = next((k for k, name in enumerate(header) if name.casefold() == STUDENT), None)
-    if column is None:
-        raise UserError(f"{file}: expected a column `student` with the names of the folders, or parts of them")
-    rows: list[Row] = []
-    for cells in table[1:]:
-        row = dict(zip(header, cells + [""] * len(header), strict=False))
-        name = " ".join(row.pop(header[column]).split())
-        numbers = [value for title, value in row.items() if title.casefold() in NUMBERS and value]
-        if name.casefold() not in NOBODY and (name or numbers):
-            about = {title: value for title, value in row.items() if title}
-            rows.append(Row(name or numbers[0], tuple(dict.fromkeys(numbers)), about))
+    if not {_plain(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
+        found = ", ".join(filter(None, header)) or "an empty file"
+        raise UserError(f"{file}: expected a column `student`, `name` or `ID`, named in the first line; found {found}")
+    rows = [row for cells in table[1:] if (row := _row(dict(zip(header, cells, strict=False))))]
+    if not rows:
+        raise UserError(f"{file}: expected a line for each student, found titles only")
     return rows
+
+
+def _table(file: Path, content: bytes) -> list[list[str]]:
+    """All lines that are not blank."""
+    table, begun = [], 1
+    try:
+        lines = list(io.StringIO(_decoded(content), newline=""))
+        if lines and lines[0].casefold().startswith("sep="):  # Excel's, which says what the delimiter is
+            lines[0] = "\n"
+        reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
+        for cells in reader:
+            table.append([cell.strip() for cell in cells])
+            begun = reader.line_num + 1
+    except (UnicodeError, csv.Error) as error:
+        where = f"{file}, from line {begun} on"
+        raise UserError(f"{where}: expected a CSV file, such as Excel and Canvas write: {error}") from error
+    return [row for row in table if any(row)]
+
+
+def _row(cells: dict[str, str]) -> Row | None:
+    """None if it is nobody's, such as a line of Canvas's grade book with the points of each task."""
+    by_title = {_plain(title): " ".join(value.split()) for title, value in cells.items()}
+    last, first = (next((by_title[t] for t in titles if by_title.get(t)), "") for titles in (LAST, FIRST))
+    names = [*(by_title.get(title, "") for title in NAMES), ", ".join(filter(None, (last, first)))]
+    keys = [*names, *(value for title, value in by_title.items() if title in NUMBERS)]
+    student, *numbers = dict.fromkeys(filter(None, keys)) or [""]
+    if not student or student.casefold() in NOBODY:
+        return None
+    if participant := PARTICIPANT.fullmatch(by_title.get("identifier", "")):
+        numbers.append(participant[1])
+    return Row(student, tuple(numbers), {title: cells[title] for title in cells if title and _plain(title) != STUDENT})
+
+
+def _plain(title: str) -> str:
+    """GitHub_Username → github username"""
+    return " ".join(re.split(r"[\s_-]+", title.casefold())).strip()
 
 
 def _decoded(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")  # Excel's, where it is not told to write UTF-8
+        text = content.decode("utf-16")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", "replace")  # Excel's, where it is not told to write UTF-8
+    return unicodedata.normalize("NFC", text.replace("\0", ""))  # which are at the end if a disk was full
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -99,11 +139,13 @@ def match(rows: list[Row], names: Iterable[str]) -> Matching:
     shared = (
         [same[0] for same in takewhile(lambda at: len(set(at)) == 1, zip(*words, strict=False))] if words[1:] else []
     )
+    added = {*ADDED, *shared}
     pairs: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for k, row in enumerate(rows):
         own_names, numbers = _keys(row)
         for name, plain in folded.items():
-            if letters := agreement(own_names, numbers, plain, {*ADDED, *shared}):
+            exact = name in (row.student, *row.numbers)
+            if letters := 2 * WHOLE if exact else agreement(own_names, numbers, plain, added):
                 pairs[letters].append((k, name))
     matching = Matching()
     for letters in sorted(pairs, reverse=True):
@@ -122,23 +164,37 @@ def match(rows: list[Row], names: Iterable[str]) -> Matching:
 
 def agreement(names: list[str], numbers: set[str], plain: str, added: set[str]) -> int:
     """How many letters of a row are in the name of a hand-in, as whole words, beside words of nobody's name."""
+    if not plain:
+        return 0
     if plain in names or plain in numbers:
         return WHOLE
+    bare = plain.lstrip("0")  # as Excel writes numbers
+    if bare.isdigit() and bare in {number.lstrip("0") for number in (*names, *numbers)}:
+        return WHOLE - 1
     by_name = max(_letters(name, plain, added) for name in names)
     return by_name + sum(_letters(number, plain, added) for number in numbers)
 
 
 def _keys(row: Row) -> tuple[list[str], set[str]]:
-    """The ways to write a row's name, and its numbers, folded: `Lee, Ann` is `Ann Lee`, too."""
-    last, comma, first = row.student.partition(",")
-    names = [fold(name) for name in (row.student, *([f"{first} {last}"] if comma else []))]
-    return names, {fold(number) for number in row.numbers} - set(names)
+    """The ways to write a row's name, and whatever else it has, folded."""
+    names = _ways(row.student)
+    return names, {way for number in row.numbers for way in _ways(number)} - set(names)
+
+
+def _ways(name: str) -> list[str]:
+    """`Lee, Ann` is `Ann Lee`, too."""
+    last, comma, first = name.partition(",")
+    return [fold(name), *([fold(f"{first} {last}")] if comma else [])]
 
 
 def fold(name: str) -> str:
     """Letters and digits as Unicode compares them without case; a space within a name, `_` between its parts."""
     plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", DATE.sub("_", name)).casefold())
-    signs = [c if unicodedata.category(c)[0] in "LMN" else " " if c.isspace() or c in "-'’.," else "_" for c in plain]
+    kinds = [unicodedata.category(c) for c in plain]
+    signs = [
+        c if kind[0] in "LMN" else "" if kind == "Cf" else " " if c.isspace() or c in "-'’.," else "_"
+        for c, kind in zip(plain, kinds, strict=True)
+    ]
     return " ".join("".join(signs).split())
 
 
@@ -148,7 +204,7 @@ def _letters(key: str, plain: str, added: set[str]) -> int:
     Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`.
     """
     words = key.replace("_", " ").split()
-    if not words:
+    if not words or any(word not in plain for word in words):
         return 0
     pattern = rf"(?<![^ _]){'[ _]*'.join(map(re.escape, words))}(?![^ _])"  # Canvas leaves the spaces out
     for found in re.finditer(pattern, plain):

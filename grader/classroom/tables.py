@@ -60,7 +60,8 @@ def students(
         of = taken.get(work.student, Taken())
         files = ", ".join(of.origins.values())
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
-        yield [work.student, *about, *points, files, of.remark, problems.get(work.student, ""), *again]
+        remark = "; ".join(filter(None, (work.remark, of.remark)))
+        yield [work.student, *about, *points, files, remark, problems.get(work.student, ""), *again]
 
 
 def _apart_from(columns: list[str], own: list[str]) -> list[str]:

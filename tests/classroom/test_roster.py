@@ -1,6 +1,7 @@
 """Who is who: rosters as programs write them, matched with hand-ins as platforms name them."""
 
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -58,6 +59,12 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         # whoever is meant by the whole name, or by more of it, goes first
         (["ann", "bob"], ["ann", "ann_bob"], {"ann": "ann", "bob": "ann_bob"}),
         (["ann"], ["ann", "ann_2"], {"ann": "ann"}),
+        (["ann", "Ann"], ["Ann", "ann"], {"ann": "ann", "Ann": "Ann"}),
+        (["x|12345", "y|12", "z|012"], ["0012345", "12", "012"], {"x|12345": "0012345", "y|12": "12", "z|012": "012"}),
+        (["1"], ["bob_01"], {}),
+        (["-"], ["'", "0"], {}),
+        (["ab1|Doe, Jane"], ["Jane Doe_12"], {"ab1|Doe, Jane": "Jane Doe_12"}),
+        (["x|ann.lee@uni.edu"], ["Ann.Lee@uni.edu"], {"x|ann.lee@uni.edu": "Ann.Lee@uni.edu"}),
         # and where it is not clear, nobody
         (["ann"], ["ann_1", "ann_2"], {}),
         (["ann", "bob"], ["ann_bob"], {}),
@@ -103,8 +110,21 @@ CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,HW 1 (77)
         ("student\tID\nann\t7\n".encode("utf-16"), [("ann", ("7",))]),
         (b"student,Section,Section\rann,1,2\r", [("ann", ())]),
         (b'student,about\nann,"two\nlines, and a ""quote"""\n', [("ann", ())]),
-        (b"ID,student\n7,\n", [("7", ("7",))]),
-        (b"student,email\nann,a@x,too,many\nbob\n", [("ann", ()), ("bob", ())]),
+        (b"ID,student\n7,\n", [("7", ())]),
+        (b"student,email\nann,a@x,too,many\nbob\n", [("ann", ("a@x",)), ("bob", ())]),
+        (  # Moodle
+            b'Identifier,"Full name",Status\n"Participant 12345","Jane Doe",-\n',
+            [("Jane Doe", ("Participant 12345", "12345"))],
+        ),
+        (  # GitHub Classroom
+            b'"identifier","github_username","github_id","name"\n"Doe, Jane","jdoe","1001",""\n',
+            [("Doe, Jane", ("jdoe",))],
+        ),
+        (  # Blackboard
+            b"Last Name,First Name,Username,Availability\nDoe,Jane,jdoe,Yes\n",
+            [("Doe, Jane", ("jdoe",))],
+        ),
+        (b"student\nann\n" + bytes(512), [("ann", ())]),
     ],
 )
 def test_rosters_of_excel_and_canvas_are_read(content, expected, tmp_path):
@@ -121,9 +141,11 @@ def test_all_other_columns_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"name\nann\n", "expected a column `student`"),
-        (b"", "expected a column `student`"),
-        (b'student\n"ann\nbob\n', "expected a CSV file, such as Excel and Canvas write"),
+        (b"ann\nbob\n", "expected a column `student`, `name` or `ID`, named in the first line; found ann"),
+        (b"", "expected a column `student`, `name` or `ID`, named in the first line; found an empty file"),
+        (b"student,ID\n", "expected a line for each student, found titles only"),
+        (b"PK\3\4\0\0", "is an Excel workbook; save it as CSV"),
+        (b'student\n"ann\nbob\n', "from line 2 on: expected a CSV file, such as Excel and Canvas write"),
     ],
 )
 def test_what_is_no_roster_is_told_in_one_line(content, says, tmp_path):
@@ -144,10 +166,23 @@ def rows_of(tmp_path, roster: str, *names: str) -> dict[str, tuple[str, str]]:
 def test_everybody_and_everything_has_a_row(tmp_path):
     found = rows_of(tmp_path, "student\nann\neve\nbob\n", "ann_1", "ann_2", "bob_3", "stranger")
     assert list(found) == ["ann", "eve", "bob", "ann_1", "ann_2", "stranger"]
-    rename = "give the folder or file the student's whole name or number"
+    rename = "keep the one that counts, or give the folder or file the student's whole name or number"
     assert found["ann"] == (f"may be the student of ann_1 and of ann_2: {rename}", "")
     assert found["ann_1"] == (f"may be ann's: {rename}", "ann_1")
     assert found["eve"] == (NOTHING, "") and found["bob"] == ("", "bob_3") and found["stranger"] == ("", "stranger")
+
+
+def test_who_is_not_in_the_roster_or_twice_is_told(tmp_path):
+    (tmp_path / "roster.csv").write_text("student,Section\nann,1\nbob,1\nann,2\n")
+    folder = lay_out({"ann": BOTH, "b0b": BOTH, "bob": Path("b0b")}, tmp_path / "class")
+    works, _ = find(folder, tmp_path / "roster.csv")
+    assert {work.student: work.remark for work in works if "b" in work.student} == {
+        "bob": "",
+        "b0b": "not in the roster",
+    }
+    assert next(work for work in works if work.student == "bob").problem.startswith("bob is a link to another hand-in")
+    anns = [work for work in works if work.student.startswith("ann")]
+    assert len(anns) == 3 and all("the roster has them more than once: keep one row" in work.problem for work in anns)
 
 
 def test_whatever_a_name_is_it_has_a_row_and_a_folder(tmp_path):
@@ -173,7 +208,7 @@ def test_the_roster_and_the_results_are_no_hand_ins(tmp_path):
         {"ann": BOTH, "graded": {}, "roster.csv": b"student\nann\n", "page.html": b"", ".git": {}}, tmp_path / "c"
     )
     works, strays = find(folder, folder / "roster.csv", folder / "graded")
-    assert [work.student for work in works] == ["ann"] and strays == ["page.html"]
+    assert [work.student for work in works] == ["ann"] and strays == [".git", "page.html"]
 
 
 @pytest.mark.parametrize("layout", [{}, {".hidden": BOTH}, {"__MACOSX": BOTH}, {"grades.csv": b""}])

@@ -95,7 +95,11 @@ def test_what_a_failed_check_has_cost_is_no_reason_to_warn():
 
 
 def test_the_grade_book_has_points_got_judged_and_not_judged():
-    handed_in = [HandedIn("ann"), HandedIn("cid"), HandedIn("eve", problem="nothing handed in")]
+    handed_in = [
+        HandedIn("ann", remark="not in the roster"),
+        HandedIn("cid"),
+        HandedIn("eve", problem="nothing handed in"),
+    ]
     taken = {"ann": Taken({"model.py": b""}, {"model.py": "ann.zip/Model.py"}, "there is no sampler.py")}
     header, ann, cid, eve = students(
         handed_in, taken, {"ann": UNTRAINED, "cid": WHOLE}, {"eve": "nothing handed in"}, {}
@@ -108,7 +112,7 @@ def test_the_grade_book_has_points_got_judged_and_not_judged():
         (1.0, 1.0, 2.0),
         (2.0, 3.0, 0.0),
     ]
-    assert (rows[0]["files"], rows[0]["remark"]) == ("ann.zip/Model.py", "there is no sampler.py")
+    assert (rows[0]["files"], rows[0]["remark"]) == ("ann.zip/Model.py", "not in the roster; there is no sampler.py")
     assert rows[2]["problem"] == "nothing handed in"
 
 
