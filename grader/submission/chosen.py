@@ -3,6 +3,7 @@
 The course's own files beside them, an untouched starter, and the same file twice do not make a choice.
 """
 
+import codecs
 import re
 import unicodedata
 from collections import defaultdict
@@ -19,9 +20,12 @@ MEANT = re.compile(
     r"(?:(?:copy of |kopie von )?(?P<stem>model|sampler)"
     r"(?: ?\(\d+\)|[-_ ]\d{1,2}_?|(?: -|-)? ?\(?(?:copy|kopie)\)?(?: ?\(?\d+\)?)?)?)\.py(?:\.txt)?"
 )
-# leeann_115_5015_model.py: student, their number, the upload's number; hw_2026_11_ann.zip is not from there
+# leeann_115_5015_model.py: student, their number, the upload's number; hw_2026_11_ann.zip is not from there.
+# leeann_115_text.html was typed into Canvas, and anon_a1B2c_5015_model.py hides the student
 CANVAS = re.compile(
-    r"(?P<who>.+?)(?:_late)?_(?!(?:19|20)\d\d_\d\d?_)(?P<id>\d+)_(?P<upload>\d+)_(?P<file>.+)", re.IGNORECASE
+    r"(?P<who>.+?)(?:_late)?_(?!(?:19|20)\d\d_\d\d?_)(?P<id>\d+|(?:(?<=^anon_)|(?<=^anon_late_))[a-z0-9]{5})"
+    r"_(?:(?P<upload>\d+)_(?P<file>.+)|(?:text|link)\.html)",
+    re.IGNORECASE,
 )
 OURS = ("grader", "tests", "configs", "docs")  # beside assignment/ in a clone; reference/ is never a student's
 TOP = {"assignment", "main.py", "reference", *OURS}
@@ -32,7 +36,7 @@ def meant(name: str) -> str:
     """Which of the two a file's name means: `Model (1).py` is model.py; empty if neither."""
     plain = unicodedata.normalize("NFC", name).casefold().strip()
     inside = CANVAS.fullmatch(plain)
-    found = MEANT.fullmatch(plain) or (inside and MEANT.fullmatch(inside["file"]))
+    found = MEANT.fullmatch(plain) or (inside and MEANT.fullmatch(inside["file"] or ""))
     return f"{found['stem']}.py" if found else ""
 
 
@@ -51,8 +55,16 @@ class Candidate:
     source: bytes
 
     @property
-    def is_starter(self) -> bool:
-        return self.source.count(STUB) == 2
+    def program(self) -> bytes:
+        """Without what is different where Windows has written the same."""
+        return b"\n".join(self.source.removeprefix(codecs.BOM_UTF8).splitlines())
+
+    @property
+    def not_begun(self) -> str:
+        """Why it is nobody's work; empty if it is."""
+        if not self.source.strip():
+            return "is empty"
+        return "is the untouched starter" if self.source.count(STUB) == 2 else ""
 
 
 def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[list[Candidate], list[str]]:
@@ -76,7 +88,10 @@ def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[l
         told = "; ".join(contents.closed[:NAMED])
         raise UserError(f"found {chosen[0].file} but no {missing[0]}, and {told}; hand in both files, or a zip of them")
     remarks = [f"there is no {file}{_instead(file, others)}" for file in missing]
-    remarks += [f"{each.file} is the untouched starter" for each in chosen if each.is_starter]
+    remarks += [f"{each.file} {each.not_begun}" for each in chosen if each.not_begun]
+    programs = {each.program for each in chosen}
+    if beside := [each.path for each in theirs if each.program not in programs and not each.not_begun]:
+        remarks.append(f"not taken: {listed(beside)}")
     return chosen, remarks + contents.closed[:NAMED]
 
 
@@ -103,14 +118,14 @@ def is_ours(path: PurePosixPath, projects: set[tuple[str, ...]]) -> bool:
 
 def _only(candidates: list[Candidate], projects: set[tuple[str, ...]]) -> Candidate:
     """The one that is meant. Raises UserError if several differ."""
-    written = [each for each in candidates if not each.is_starter] or candidates
+    written = [each for each in candidates if not each.not_begun] or candidates
     for folder in projects:
         home = (*folder, "assignment")
         if any(each.path.parent.parts == home for each in written):
             written = [e for e in written if e.path.parent.parts == home or e.path.parts[: len(folder)] != folder]
     exact = sorted(written, key=lambda each: (each.path.name != each.file, len(each.path.parts), str(each.path)))
-    if len({each.source for each in written}) > 1:
-        first, second = exact[0], next(each for each in exact if each.source != exact[0].source)
+    if len({each.program for each in written}) > 1:
+        first, second = exact[0], next(each for each in exact if each.program != exact[0].program)
         raise UserError(
             f"{first.file} is there {len(written)} times: {first.path} and {second.path}, which differ; hand in one"
         )

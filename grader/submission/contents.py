@@ -27,6 +27,8 @@ COMPRESSED: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
 }  # fmt: skip
 NO_READER = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "Zstandard"}  # in the standard library
+NO_TEXT = (b"PK\3\4", b"\x1f\x8b", *NO_READER)  # how archives begin, and documents of Office
+SPARING = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA}  # of bzip2 zipfile unpacks gigabytes at once
 
 DEPTH = 16  # folders and archives within one another
 NESTED = 3  # archives within one another
@@ -112,6 +114,7 @@ class _Search:
 
     def _opened(self, file: IO[bytes], name: str, path: PurePosixPath, nested: int = 1) -> None:
         """One that can't be read is noted as such, whatever is wrong with it."""
+        before = len(self.contents.wanted)
         try:
             for inside, read in _members(file):
                 self._count()
@@ -122,7 +125,12 @@ class _Search:
         except _TooMuch:
             raise
         except Exception as error:  # zipfile and tarfile don't say which ones a damaged archive can cause
-            self.contents.closed.append(f"{name} can't be opened ({str(error) or type(error).__name__})")
+            says = f"{name} can't be opened ({str(error) or type(error).__name__})"
+            self.contents.closed.append(says)
+            if not isinstance(error, _TooLong):  # then what was read of it may be damaged, too
+                told = f"{says}; hand in the two files, or a zip of them"
+                self.contents.unreadable += [(path, told) for path, _ in self.contents.wanted[before:]]
+                del self.contents.wanted[before:]
 
     def _member(self, path: PurePosixPath, read: Read, nested: int) -> None:
         if self.is_wanted(path):
@@ -151,6 +159,8 @@ class _Search:
             source = read(MOST)
             if len(source) > MOST:
                 raise UserError(f"{path.name} has more than {MOST:,} bytes")
+            if source.startswith(NO_TEXT):
+                raise UserError(f"{path} is an archive or document by its content; hand in the Python file itself")
             self.contents.wanted.append((path, source))
         except Exception as error:  # as above
             says = str(error) if isinstance(error, UserError) else f"{path} can't be read ({error})"
@@ -170,6 +180,10 @@ class _TooMuch(UserError):
     """Ends the search."""
 
 
+class _TooLong(ValueError):
+    """Ends the search in one archive, of which the rest is not looked at."""
+
+
 def _read_file(file: Path, most: int) -> bytes:
     if why := why_missing(file):
         raise UserError(why)
@@ -186,7 +200,7 @@ class _Sparing:
     def read(self, size: int = -1) -> bytes:
         content = self.file.read(size if 0 <= size <= MOST_AT_ONCE else MOST_AT_ONCE + 1)
         if len(content) > MOST_AT_ONCE:
-            raise ValueError(f"more than {MOST_AT_ONCE >> 20} MiB of it are names")
+            raise _TooLong(f"more than {MOST_AT_ONCE >> 20} MiB of it are names")
         return content
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -201,8 +215,13 @@ class _Unpacked(_Sparing):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if offset > MOST_UNPACKED:
-            raise ValueError(f"it unpacks to more than {MOST_UNPACKED >> 30} GiB")
+            raise _TooLong(f"it unpacks to more than {MOST_UNPACKED >> 30} GiB")
         return super().seek(offset, whence)
+
+    def to_the_end(self) -> None:
+        """Where the checksum is, which tarfile does not look at."""
+        while self.file.read(1 << 20):
+            self.seek(self.tell())  # within reason
 
 
 def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Read]]:
@@ -214,8 +233,10 @@ def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Read]]:
             raise ValueError(f"it is a {name} archive")
     for magic, unpack in COMPRESSED.items():
         if start.startswith(magic):
-            with unpack(file) as unpacked:
-                yield from _members_of_tar(_Unpacked(unpacked))
+            with unpack(file) as opened:
+                unpacked = _Unpacked(opened)
+                yield from _members_of_tar(unpacked)
+                unpacked.to_the_end()
             return
     yield from _members_of_tar(_Sparing(file)) if start[257:262] == b"ustar" else _members_of_zip(_Sparing(file))
 
@@ -230,8 +251,10 @@ def _members_of_zip(file: _Sparing) -> Iterator[tuple[PurePosixPath, Read]]:
 def _read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UserError(LINK.format(member.filename))
-    if member.compress_type == zipfile.ZIP_BZIP2:  # of which zipfile unpacks gigabytes at once
-        raise ValueError("packed by bzip2; pack it as an ordinary zip")
+    if member.flag_bits & 1:
+        raise ValueError("it needs a password; pack it without")
+    if member.compress_type not in SPARING:
+        raise ValueError("packed by neither Deflate nor LZMA; pack it as an ordinary zip")
     with archive.open(member) as opened:
         return _read(opened, most)
 
@@ -246,7 +269,8 @@ def _members_of_tar(file: _Sparing) -> Iterator[tuple[PurePosixPath, Read]]:
 def _read_tarred(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
     opened = archive.extractfile(member) if member.isreg() else None
     if opened is None:
-        raise UserError(LINK.format(member.name))
+        is_link = member.issym() or member.islnk()
+        raise UserError(LINK.format(member.name) if is_link else f"{member.name} is no regular file")
     with opened:
         return _read(opened, most)
 

@@ -20,6 +20,8 @@ def why_missing(file: Path) -> str:
         return f"{file.name} is a symbolic link; hand in the file itself"
     if file.is_dir():
         return f"{file.name} is a folder; expected a file"
+    if file.exists() and not file.is_file():
+        return f"{file.name} is no regular file"
     if not file.is_file():
         return f"there is no file {file.name} in {file.parent}"
     if not os.access(file, os.R_OK):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grader.classroom.hand_ins import find
 from grader.submission.chosen import meant, split_prefix
 from grader.submission.handed_in import Taken, read, take
-from tests.support.hand_ins import BOTH, HAND_INS, Raw, content, lay_out
+from tests.support.hand_ins import BOTH, HAND_INS, TOO_LONG, Raw, content, lay_out
 
 
 def row(taken: Taken) -> str:
@@ -55,6 +55,12 @@ def test_what_a_person_should_know_is_remarked(tmp_path):
     assert read(place / "beside").remark == "old.rar can't be opened (it is a RAR archive)"
     starter = lay_out(HAND_INS["only the starter"][0], tmp_path / "y") / "ann"
     assert read(starter).remark == "there is no sampler.py; model.py is the untouched starter"
+    clone = lay_out(
+        {"empty": {"model.py": b" ", "sampler.py": b""}, "old": HAND_INS["a clone, and experiments"][0]["ann"]},
+        tmp_path / "z",
+    )
+    assert read(clone / "empty").remark == "model.py is empty; sampler.py is empty"
+    assert read(clone / "old").remark == "not taken: old/model.py"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_a_bomb_costs_no_memory(method, tmp_path):
     problem = read(tmp_path / "ann.zip").problem
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert problem.startswith(("model.py has more than 1,048,576 bytes", "model.py can't be read (packed by bzip2"))
+    assert problem.startswith(("model.py has more than 1,048,576 bytes", "model.py can't be read (packed by neither"))
     assert peak < 100 << 20
 
 
@@ -121,6 +127,13 @@ def test_a_tar_whose_header_is_as_long_as_memory_is_refused(tmp_path):
     entry.type, entry.size = tarfile.XHDTYPE, 1 << 40
     (tmp_path / "ann.tar").write_bytes(entry.tobuf() + bytes(1 << 20))
     assert "ann.tar can't be opened" in read(tmp_path / "ann.tar").problem
+
+
+def test_what_is_read_of_a_tar_before_it_gets_too_long_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr("grader.submission.contents.MOST_UNPACKED", 1 << 16)
+    (tmp_path / "ann.tgz").write_bytes(content("ann.tgz", {**BOTH, "weights": TOO_LONG}))
+    taken = read(tmp_path / "ann.tgz")
+    assert taken.sources == BOTH and "ann.tgz can't be opened (it unpacks to more than" in taken.remark
 
 
 def test_archives_within_one_another_end(tmp_path):
@@ -175,4 +188,4 @@ def test_a_tar_in_memory_is_no_file_system(tmp_path):
             entry.type, entry.linkname = kind, "/dev/zero"
             archive.addfile(entry)
     (tmp_path / "ann.tar").write_bytes(page.getvalue())
-    assert read(tmp_path / "ann.tar").problem == "model.py is a link; hand in the file itself"
+    assert read(tmp_path / "ann.tar").problem == "model.py is no regular file"

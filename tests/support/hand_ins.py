@@ -128,7 +128,15 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a tar.gz that is called zip": ({"ann.zip": content("ann.tgz", BOTH)}, {"ann": TAKEN}),
     "packed by bzip2": (
         {"ann.zip": content("ann.zip", Broken(BOTH, 1, zipfile.ZIP_BZIP2))},
-        {"ann": "! model.py can't be read (packed by bzip2"},
+        {"ann": "! model.py can't be read (packed by neither Deflate nor LZMA; pack it as an ordinary zip)"},
+    ),
+    "packed with a password": (
+        {"ann.zip": Broken({"model.py": M}, 1, swap=(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"))},
+        {"ann": "! model.py can't be read (it needs a password; pack it without)"},
+    ),
+    "a zip that is called model.py": (
+        {"ann": {"model.py": content("a.zip", BOTH)}},
+        {"ann": "! model.py is an archive or document by its content; hand in the Python file itself"},
     ),
     "a zip within a folder": ({"ann": {"hw.zip": {"project": BOTH}}}, {"ann": TAKEN}),
     "a zip within a zip": ({"ann.zip": {"hw.zip": BOTH}}, {"ann": TAKEN}),
@@ -186,6 +194,10 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"ann": {"a": {"model.py": M}, "b": {"model.py": X}}},
         {"ann": "! a/model.py and b/model.py"},
     ),
+    "twice the same, once from Windows": (
+        {"ann": {"a": {"model.py": b"1\n2\n"}, "b": {"model.py": b"\xef\xbb\xbf1\r\n2\r\n"}}}, {"ann": "1:model.py"},
+    ),
+    "an empty file beside it": ({"ann": {"model.py": b"\n", "hw": BOTH}}, {"ann": TAKEN}),
     "two versions": (
         {"ann.zip": {"model.py": M, "model (1).py": X}},
         {"ann": "! model.py and model (1).py, which differ"},
@@ -201,6 +213,14 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"leeann_115_5015_model.py": M, "leeann_115_5016_sampler.py": S, "wubob_LATE_12_5017_hw.zip": BOTH,
          "elieve_7_5018_model-1.py": M, "danlo_8_5019_report.pdf": b""},
         {"leeann_115": TAKEN, "wubob_12": TAKEN, "elieve_7": "model.py", "danlo_8": "! only danlo_8_5019_report.pdf"},
+    ),
+    "typed into Canvas": (
+        {"leeann_115_text.html": b"", "leeann_115_5015_model.py": M, "wubob_LATE_12_link.html": b""},
+        {"leeann_115": "model.py", "wubob_12": "! only wubob_LATE_12_link.html"},
+    ),
+    "Canvas, without names": (
+        {"anon_a1B2c_5015_model.py": M, "anon_a1B2c_5016_sampler.py": S, "anon_LATE_A1b2C_5017_hw.zip": REFERENCE},
+        {"anon_a1B2c": TAKEN, "anon_A1b2C": "x:model.py y:sampler.py"},
     ),
     "Moodle": (
         {"Ann Lee_12_assignsubmission_file": {"hw.zip": BOTH},
@@ -237,6 +257,10 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a link in a tar": ({"ann.tar": {"model.py": Path("/etc/hostname")}}, {"ann": "! model.py is a link"}),
     "a link in a zip": ({"ann.zip": {"model.py": Path("/etc/hostname")}}, {"ann": "! model.py is a link"}),
     "a link to a folder": ({"ann": {"sub": Path("/etc"), "model.py": M}}, {"ann": "model.py"}),
+    "a link to somebody else's": (
+        {"ann": BOTH, "bob": Path("ann")},
+        {"ann": TAKEN, "bob": "! bob is a link to another hand-in: put the work itself there"},
+    ),
     "a link that leads nowhere": ({"ann": Path("/nowhere")}, {"ann": "! found neither, only ann"}),
     "too long": ({"ann": {"model.py": TOO_LONG}}, {"ann": "! model.py has 1,048,577 bytes"}),
     "too long, in a zip": ({"ann.zip": {"model.py": TOO_LONG}}, {"ann": "! model.py has more than 1,048,576 bytes"}),
@@ -247,6 +271,10 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "a zip cut off": ({"ann.zip": Broken(BOTH)}, {"ann": "! ann.zip can't be opened"}),
     "a tar cut off": ({"ann.tar.gz": Broken(BOTH)}, {"ann": "! ann.tar.gz can't be opened"}),
+    "a tar.gz without its checksum": (
+        {"ann.tgz": Broken(BOTH, 0.97)},
+        {"ann": "! ann.tgz can't be opened (Compressed file ended before the end-of-stream marker was reached)"},
+    ),
     "no zip at all": ({"ann.zip": b"hello"}, {"ann": "! ann.zip can't be opened (File is not a zip file)"}),
     "an empty zip": ({"ann.zip": b""}, {"ann": "! ann.zip can't be opened"}),
     "a wrong checksum": (
