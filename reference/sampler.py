@@ -15,7 +15,7 @@ class DDPMSampler:
 
     @torch.no_grad()
     def p_sample(self, model: nn.Module, x_t: Tensor, t: Tensor) -> Tensor:
-        """One reverse step: x_t (B, C, H, W), t (B,) → x_{t-1} (B, C, H, W)."""
+        """One reverse step: x_t (B, C, H, W), t (B,), one for each image → x_{t-1} (B, C, H, W)."""
         d = self.diffusion
         # Each image by its own t: a batch may mix timesteps. A coefficient taken from t[0] would be wrong for the rest.
         beta = d.extract(d.betas, t, x_t.shape)  # (B, 1, 1, 1)
