@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 
-from grader.checks.schedule import Schedule, ScheduleAt
+from grader.checks.schedule import OtherSchedule, Schedule, ScheduleAt
 
 Mean = Callable[[Schedule, int, Tensor, Tensor], Tensor]
 Sigma = Callable[[Schedule, int], float]
@@ -67,6 +68,71 @@ RIGHT_MEANS: dict[str, Mean] = {"eps form": eps_form, "clipped x_0": clipped_for
 RIGHT_SIGMAS: dict[str, Sigma] = {"beta-tilde": sigma_beta_tilde, "beta": sigma_beta}
 
 
+# ---- schedules of one's own
+
+SHIPPED = (1e-4, 0.02)  # what published code writes where it should ask for the schedule
+
+
+def _linear_betas(T: int) -> Tensor:
+    return torch.linspace(*SHIPPED, T, dtype=torch.float64)
+
+
+def _thousand_betas(T: int) -> Tensor:
+    return torch.linspace(*SHIPPED, max(T, 1000), dtype=torch.float64)
+
+
+def _rescaled_betas(T: int) -> Tensor:
+    """Nichol & Dhariwal's: as much noise in all as in 1000 steps."""
+    return torch.linspace(SHIPPED[0] * 1000 / T, SHIPPED[1] * 1000 / T, T, dtype=torch.float64)
+
+
+def _quadratic_betas(first: float, last: float) -> Callable[[int], Tensor]:
+    return lambda T: torch.linspace(math.sqrt(first), math.sqrt(last), T, dtype=torch.float64).square()
+
+
+def _sigmoid_betas(T: int) -> Tensor:
+    first, last = SHIPPED
+    return torch.linspace(-6, 6, T, dtype=torch.float64).sigmoid() * (last - first) + first
+
+
+def _cosine_betas(largest: float) -> Callable[[int], Tensor]:
+    """Nichol & Dhariwal 2021, Eq. 17."""
+
+    def betas(T: int) -> Tensor:
+        when = torch.linspace(0, 1, T + 1, dtype=torch.float64)
+        alpha_bar = ((when + 0.008) / 1.008 * math.pi / 2).cos().square()
+        return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=largest)
+
+    return betas
+
+
+OWN_SCHEDULES: dict[str, tuple[Callable[[int], Tensor], ...]] = {
+    "a cosine schedule": (_cosine_betas(0.999), _cosine_betas(0.9999)),
+    "fixed betas from 1e-4 to 0.02": (_linear_betas, _thousand_betas, _rescaled_betas),
+    "betas that grow by a square": (_quadratic_betas(*SHIPPED), _quadratic_betas(0.00085, 0.012)),
+    "betas that grow by a sigmoid": (_sigmoid_betas,),
+}
+OWN_SCHEDULE = (
+    "the network was trained with the schedule that `diffusion` has, so sampling has to use it too: take betas, alphas "
+    "and alpha_bar from `diffusion`."
+)
+
+
+def _on(rule: Callable[[int], Tensor], s: Schedule) -> Schedule:
+    return OtherSchedule(s.T, s.beta_start, s.beta_end, rule)
+
+
+def _own_means(rule: Callable[[int], Tensor]) -> tuple[Mean, Mean]:
+    return (
+        lambda s, t, x, eps: eps_form(_on(rule, s), t, x, eps),
+        lambda s, t, x, eps: clipped_form(_on(rule, s), t, x, eps),
+    )
+
+
+def _own_sigmas(rule: Callable[[int], Tensor]) -> tuple[Sigma, Sigma]:
+    return lambda s, t: sigma_beta_tilde(_on(rule, s), t), lambda s, t: sigma_beta(_on(rule, s), t)
+
+
 # ---- wrong means: patterns that many of them share
 
 
@@ -111,6 +177,18 @@ def _clamped_after(sigma: Sigma) -> Mean:
     def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
         mu, scale = eps_form(s, t, x, eps), max(sigma(s, t), TINY)
         return -1 + above(mu + 1, scale) - above(mu - 1, scale)
+
+    return mean
+
+
+def _clipped_ddim(*, rederived: bool) -> Mean:
+    """Eq. 12 of Song et al. 2021 with sigma = 0 and x_0 clipped; eps follows from that x_0, or stays as it was."""
+
+    def mean(s: Schedule, t: int, x: Tensor, eps: Tensor) -> Tensor:
+        h = s.at(t)
+        x_0 = x0_estimate(h, x, eps).clamp(-1, 1)
+        direction = (x - math.sqrt(h.alpha_bar) * x_0) / math.sqrt(1 - h.alpha_bar) if rederived else eps
+        return math.sqrt(h.alpha_bar_prev) * x_0 + math.sqrt(1 - h.alpha_bar_prev) * direction
 
     return mean
 
@@ -184,7 +262,8 @@ WRONG_MEANS: list[Mistake[Mean]] = [
             "That is the deterministic step of DDIM (Song et al. 2021). Algorithm 2 of Ho et al. 2020 is asked: "
             "Eq. 11 and fresh noise.",
             (lambda s, t, x, eps: math.sqrt(s.at(t).alpha_bar_prev) * x0_estimate(s.at(t), x, eps)
-             + math.sqrt(1 - s.at(t).alpha_bar_prev) * eps,)),
+             + math.sqrt(1 - s.at(t).alpha_bar_prev) * eps,
+             _clipped_ddim(rederived=False), _clipped_ddim(rederived=True))),
     Mistake("x_0 noised again",
             "You estimate x_0 and noise it again to t − 1, which forgets x_t. Eq. 7 (or Eq. 11) keeps a share of x_t.",
             (_from_x0(lambda h: (math.sqrt(h.alpha_bar_prev), 0.0), (-1, 1)),)),
@@ -217,6 +296,9 @@ WRONG_MEANS: list[Mistake[Mean]] = [
              _linear(lambda h: (math.sqrt(h.alpha_bar_prev), 0.0)))),
     Mistake("x_t unchanged", "x_t comes back as it was: Eq. 11 has not been applied.",
             (_linear(lambda h: (1.0, 0.0)),)),
+    *(Mistake(name, f"Your formula is right, but on {name}: {OWN_SCHEDULE}",
+              tuple(mean for rule in rules for mean in _own_means(rule)))
+      for name, rules in OWN_SCHEDULES.items()),
 ]  # fmt: skip
 
 
@@ -232,12 +314,19 @@ def _either(change: Callable[[float, ScheduleAt], float], shift: int = 0) -> tup
     return _of(lambda h: change(h.beta_tilde, h), shift), _of(lambda h: change(h.beta, h), shift)
 
 
+def _but_not_at_1() -> tuple[Sigma, Sigma]:
+    return lambda s, t: sigma_beta_tilde(s, t) if t > 1 else 0.0, lambda s, t: sigma_beta(s, t) if t > 1 else 0.0
+
+
 _ROOT = "beta and beta-tilde are variances, and z is multiplied by a standard deviation: "
 _ALL = "That is the noise of all steps together (Eq. 4). One step adds beta_t or beta-tilde_t (Eq. 7) of variance."
 
 WRONG_SIGMAS: list[Mistake[Sigma]] = [
     Mistake("no noise", "Algorithm 2 adds sigma_t z in every step but the last (t = 0 here); no noise came.",
             (_of(lambda h: 0.0),)),
+    Mistake("no noise at t = 1",
+            "The paper counts from 1, this repository from 0: the last step, which adds no noise, is t = 0 here. "
+            "Write t > 0 where you have t > 1.", _but_not_at_1()),
     Mistake("a missing root", _ROOT + "take the root.", _either(lambda v, h: v)),
     Mistake("the root taken twice", _ROOT + "the root is taken once; yours is a fourth root.",
             _either(lambda v, h: v**0.25)),
@@ -264,4 +353,7 @@ WRONG_SIGMAS: list[Mistake[Sigma]] = [
             "Both beta and beta-tilde are right, but one of them throughout, not something between.",
             (_of(lambda h: math.sqrt((h.beta + h.beta_tilde) / 2)), _of(lambda h: (h.beta * h.beta_tilde) ** 0.25),
              _of(lambda h: (math.sqrt(h.beta) + math.sqrt(h.beta_tilde)) / 2))),
+    *(Mistake(name, f"Your variance is right, but on {name}: {OWN_SCHEDULE}",
+              tuple(sigma for rule in rules for sigma in _own_sigmas(rule)))
+      for name, rules in OWN_SCHEDULES.items()),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The judge's own noise schedule, in float64, from the same three numbers as the submission's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -49,3 +50,14 @@ class Schedule:
         return ScheduleAt(
             beta, 1 - beta, self.alpha_bar[t].item(), self.alpha_bar_prev[t].item(), self.posterior_variance[t].item()
         )
+
+
+@dataclass(frozen=True)
+class OtherSchedule(Schedule):
+    """Betas by a rule of their own, as in samplers that don't take them from `diffusion`."""
+
+    rule: Callable[[int], Tensor]  # T → (T,) or more, float64
+
+    @cached_property
+    def beta(self) -> Tensor:
+        return self.rule(self.T).clamp(0, 0.9999)  # alpha stays above 0
