@@ -9,11 +9,23 @@ Nothing here tests a random sample, so a false failure takes rounding errors a t
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_least, at_most
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
 
 SAME = 1e-3  # of the output's rms: more than rounding, less than any fault of the proof bank
 ENDS_DIFFER = 1e-3  # of the output's rms, between t = 0 and T-1
 TIMES_DIFFER = 1e-5  # of the output's rms, between any two of the probed t
+
+
+OVER_THE_BATCH = (
+    "Something is computed over the batch: an attention between images instead of pixels (nn.MultiheadAttention takes "
+    "(N, B, D) unless it has batch_first=True), a softmax, mean or norm with dim=0, a view or reshape that mixes B "
+    "with C, H or W, or batch statistics in eval mode."
+)
+WIPED_OUT = (
+    "The embedding of t is added, but hardly anything of it is left. A norm right after it takes it out again: "
+    "InstanceNorm, or GroupNorm with a group for each channel, subtracts the channel's mean, and the embedding is the "
+    "same number all over a channel. Add it after the norm, or use fewer groups. Or is it scaled down too far?"
+)
 
 
 def difference(a: Tensor, b: Tensor) -> float:
@@ -31,12 +43,14 @@ def require_output(y: Tensor) -> None:
         )
 
 
-def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, float]:
+def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int], among: Tensor | None = None) -> dict[str, float]:
     """In a batch with different t, each image is treated by its own t.
 
     Args:
         mixed: (B, C, H, W), answers for one image, drawn from N(0, I), at the B timesteps `t`, in one batch
         alone: (B, C, H, W), the same answers, each requested alone
+        among: (1, C, H, W), the first of them, requested among other images that all have the same t; if it differs,
+            mixing t is not to blame
     """
     require_output(alone)
     off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
@@ -44,6 +58,11 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, 
     measured = {"largest_difference": off[worst]} | at_most(off[worst], SAME)
     if off[worst] <= SAME:
         return measured
+    if among is not None and not difference(among, alone[:1]) <= SAME:
+        raise NotJudged(
+            "waits for batch.samples_independent: an image is treated differently among other images, even where all "
+            "have the same t"
+        )
     first = max(difference(row, alone[0]) for row in mixed) <= SAME
     one_for_all = max(difference(row, mixed[0]) for row in mixed) <= SAME
     if first:
@@ -71,8 +90,10 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
         raise CheckFailed(
             f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {change:.1g} of "
             "their size",
-            "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but bad "
-            "samples. Look whether the embedding is computed and then never added.",
+            WIPED_OUT
+            if change > 0
+            else "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but "
+            "bad samples. Look whether the embedding is computed and then never added.",
             **measured,
         )
     return measured
@@ -98,7 +119,7 @@ def check_whole_range(y: Tensor, t: list[int]) -> dict[str, float]:
     one_answer = len(same) == len(values) * (len(values) - 1) // 2  # shared by all that are in a pair
     a, b = max(same, key=lambda pair: pair[1] - pair[0])
     if len(same) >= len(t) * (len(t) - 1) // 2:
-        hint = "All t get the same answer: t is ignored."
+        hint = "All t get the same answer: t is ignored, or a norm right after its embedding takes it out again."
     elif one_answer and values == ordered[-len(values) :]:
         hint = (
             f"All t from about {values[0]} up get the same answer: is t clamped, or the table of embeddings too short?"
@@ -126,8 +147,7 @@ def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     if not off <= SAME:
         raise CheckFailed(
             f"expected the same answer for an image alone and among others, got ones that differ by {off:.1%}",
-            "Something is computed over the batch: a mean or norm with dim=0, an attention whose sequence runs over "
-            "the batch, a view/reshape that mixes B with C, H or W, or batch statistics in eval mode.",
+            OVER_THE_BATCH,
             **measured,
         )
     return measured
