@@ -3,6 +3,7 @@
 The judge answers in place of the network: it sees each call, and knows the noise that it answered.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
-from grader.checks import end_to_end, output_contract, reverse_step
+from grader.checks import end_to_end, reverse_step
 from grader.checks import sampler_calls as traces
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs
@@ -24,10 +25,11 @@ from grader.submission.process import AnySubmission
 from grader.suite.fixtures import Draw, unless_a_stub
 from grader.suite.fixtures_sampler import TRACE_SHAPE, BuildSampler, Steps, silence
 from grader.suite.pictures import save_step_errors
+from grader.suite.sampler_steps import findings, fresh_noise, last_step, step_gaussian, step_mean, step_variance
 
 STEEP = end_to_end.STEEP
 END_SHAPE = (32, 1, 64, 64)  # 2**17 pixels of samples
-NOISE_SHAPE = (8, 3, 16, 16)
+MIXED_CALLS = 4  # of p_sample for each t, so that noise shows as what differs between calls
 OTHER_SIZES = ((7, (1, 1, 8, 8)), (20, (3, 2, 12, 20)), (50, (5, 3, 9, 9)))  # T, shape
 STEPS_TITLE = f"Your sampler's steps: error by t, on a steep schedule of {STEEP.T} steps"
 
@@ -56,14 +58,13 @@ def test_builds(build_sampler: BuildSampler, long: Schedule, step_kept: Once[Non
 
 
 @check("level4.contract.shapes")
-def test_shapes(build_sampler: BuildSampler, submission: AnySubmission) -> None:
+def test_shapes(build_sampler: BuildSampler) -> None:
     """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
     sampler = build_sampler(STEEP)
     x = torch.linspace(-1, 1, 2 * 8 * 8).view(2, 1, 8, 8)
     reply = sampler.reply(x, torch.tensor([3, 3]), torch.zeros_like(x), seed=1)
-    output_contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, submission.device)
-    reply = sampler.trace(silence, (3, 1, 8, 8), seed=1).result
-    output_contract.check_output(reply.values, reply.tensors.get("y"), (3, 1, 8, 8), torch.float32, submission.device)
+    sampler.images("p_sample", reply, x.shape)
+    sampler.images("sample", sampler.trace(silence, (3, 1, 8, 8), seed=1).result, (3, 1, 8, 8))
 
 
 @check("level4.contract.range")
@@ -79,13 +80,12 @@ def test_range(whole: BuildSampler, measured: Measured) -> None:
 
 
 @check("level4.contract.other_sizes")
-def test_other_sizes(build_sampler: BuildSampler, submission: AnySubmission) -> None:
+def test_other_sizes(build_sampler: BuildSampler) -> None:
     """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
     for T, shape in OTHER_SIZES:
         sampler = build_sampler(Schedule(T, 0.01, 0.4))
         trace = sampler.trace(silence, shape, seed=3)
-        reply = trace.result
-        output_contract.check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, submission.device)
+        sampler.images("sample", trace.result, shape)
         if len(trace.x) > T or (trace.steps and max(trace.steps) >= T):
             raise CheckFailed(
                 f"expected steps T − 1 = {T - 1}, …, 0, got {len(trace.x)} calls, from t = {max(trace.steps)}",
@@ -96,7 +96,7 @@ def test_other_sizes(build_sampler: BuildSampler, submission: AnySubmission) -> 
 @check("level4.trace.every_step_once")
 def test_visits_every_step_once(long_trace: Trace, long: Schedule, measured: Measured) -> None:
     """The network is asked at t = T − 1, …, 1, 0: every step once, in this order."""
-    measured.update(traces.check_order(long_trace.steps, long.T))
+    measured.update(traces.check_order(long_trace.judged_steps(long.T), long.T))
 
 
 @check("level4.trace.timesteps")
@@ -128,21 +128,21 @@ def test_no_grad(long_trace: Trace, measured: Measured) -> None:
 
 
 @check("level4.step.mean")
-def test_step_mean(steps: Steps, measured: Measured) -> None:
+def test_step_mean(single: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured) -> None:
     """One reverse step has the mean of Eq. 11, or the one with the clipped x_0."""
-    measured.update(reverse_step.check_mean(*steps))
+    measured.update(step_mean(single, measured_steps, seed))
 
 
 @check("level4.step.variance")
-def test_step_variance(steps: Steps, measured: Measured) -> None:
+def test_step_variance(single: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured) -> None:
     """The noise of a reverse step has variance beta or beta-tilde, at every t."""
-    measured.update(reverse_step.check_variance(steps[0]))
+    measured.update(step_variance(single, measured_steps, seed))
 
 
 @check("level4.step.gaussian")
-def test_step_noise_is_gaussian(steps: Steps, measured: Measured) -> None:
+def test_step_noise_is_gaussian(single: BuildSampler, measured_steps: Once[Steps], measured: Measured) -> None:
     """The noise of a reverse step is normally distributed."""
-    measured.update(reverse_step.check_gaussian(steps[0]))
+    measured.update(step_gaussian(measured_steps))
 
 
 @check("level4.step.fresh_noise")
@@ -150,39 +150,15 @@ def test_step_noise_is_fresh(
     single: BuildSampler, whole: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured
 ) -> None:
     """The noise is drawn anew for each step, image, channel and pixel."""
-    sampler = single(STEEP)
-    generator = torch.Generator().manual_seed(derive_seed("fresh", seed))
-    x_t, eps = inside_inputs(STEEP, 10, NOISE_SHAPE, generator)
-    outs = torch.stack([sampler.p_sample(x_t, 10, eps, seed=derive_seed("fresh", seed, k)) for k in range(8)])
-    measured.update(reverse_step.check_fresh_noise(reverse_step.step_noise(x_t, eps, outs)))
-
-    # in a whole sampling: eps follows from x_t and an x_0 that the judge chose, so all right forms of the mean agree
-    x_0 = torch.rand(NOISE_SHAPE, generator=generator) * 1.8 - 0.9
-
-    def model(x: Tensor, t: Tensor) -> Tensor:
-        a_bar = STEEP.alpha_bar[t.long().flatten()[:1].clamp(0, STEEP.T - 1)].float()
-        return (x - a_bar.sqrt() * x_0) / (1 - a_bar).sqrt()
-
-    trace = whole(STEEP).trace(model, NOISE_SHAPE, seed=derive_seed("fresh trace", seed))
-    if trace.steps != list(range(STEEP.T - 1, -1, -1)):
-        raise NotJudged("waits for every_step_once: the steps of a sampling are not T − 1, …, 0")
-    try:
-        reverse_step.check_mean(*measured_steps())
-    except CheckFailed as error:
-        raise NotJudged("waits for step.mean, which is what the noise of a step is measured from") from error
-    noise = reverse_step.trace_noise(STEEP, torch.stack(trace.x), torch.stack(trace.eps))
-    measured.update(reverse_step.check_fresh_noise(noise))
+    measured.update(fresh_noise(whole, measured_steps, seed))
 
 
 @check("level4.step.last_step")
-def test_last_step_adds_no_noise(single: BuildSampler, long: Schedule, seed: int, measured: Measured) -> None:
+def test_last_step_adds_no_noise(
+    single: BuildSampler, long: Schedule, measured_steps: Once[Steps], seed: int, measured: Measured
+) -> None:
     """At t = 0 no noise is added."""
-    for schedule in (long, STEEP):
-        generator = torch.Generator().manual_seed(derive_seed("last", seed, schedule.T))
-        x_t, eps = inside_inputs(schedule, 0, NOISE_SHAPE, generator)
-        sampler = single(schedule)
-        first, second = (sampler.p_sample(x_t, 0, eps, seed=derive_seed("last", seed, k)) for k in range(2))
-        measured.update(reverse_step.check_last_step(schedule, x_t, eps, first, second))
+    measured.update(last_step(single, long, measured_steps, seed))
 
 
 @check("level4.step.mixed_t")
@@ -192,8 +168,14 @@ def test_mixed_timesteps_in_one_batch(single: BuildSampler, seed: int, measured:
     generator = torch.Generator().manual_seed(derive_seed("mixed", seed))
     inputs = [inside_inputs(STEEP, step, (1, 3, 32, 32), generator) for step in t]
     x_t, eps = (torch.cat(parts) for parts in zip(*inputs, strict=True))
-    out = single(STEEP).p_sample(x_t, torch.tensor(t), eps, seed=derive_seed("mixed z", seed))
-    measured.update(reverse_step.check_mixed_t(STEEP, t, x_t, eps, out))
+    sampler = single(STEEP)
+
+    def calls(steps: Tensor) -> Tensor:
+        seeds = [derive_seed("mixed z", seed, k) for k in range(MIXED_CALLS)]
+        return torch.stack([sampler.p_sample(x_t, steps, eps, seed=s, finite=False) for s in seeds])
+
+    alone = {step: calls(torch.full((len(t),), step)) for step in dict.fromkeys(t)}
+    measured.update(reverse_step.check_mixed_t(t, x_t, eps, calls(torch.tensor(t)), alone))
 
 
 @check("level4.behaviour.leaves_alone")
@@ -220,12 +202,26 @@ def test_reproducible(whole: BuildSampler, seed: int, measured: Measured) -> Non
 
 
 @check("level4.end_to_end")
-def test_end_to_end(whole: BuildSampler, seed: int, draw: Draw, measured: Measured) -> None:
+def test_end_to_end(
+    whole: BuildSampler, long: Schedule, step_kept: Once[None], measured_steps: Once[Steps], seed: int, draw: Draw,
+    measured: Measured,
+) -> None:  # fmt: skip
     """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
     sampler = whole(STEEP)
     trace = sampler.trace(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))
     steps = steps_of(STEEP, trace.steps, trace.x, trace.eps, trace.result.tensors.get("y"))
     if len(steps) > 1:
-        found = step_errors(steps)
-        draw("level4-steps.png", STEPS_TITLE, in_words(found), lambda path: save_step_errors(found, path))
-    measured.update(end_to_end.check_end_to_end(sampler.verified(trace, END_SHAPE)))
+        errors = step_errors(steps)
+        draw("level4-steps.png", STEPS_TITLE, in_words(errors), lambda path: save_step_errors(errors, path))
+    samples = sampler.verified(trace, END_SHAPE)
+    if not end_to_end.is_right(samples):
+        calls = trace.judged_steps(STEEP.T)
+        judgements: dict[str, Callable[[], object]] = {
+            "step.mean": lambda: step_mean(whole, measured_steps, seed),
+            "step.variance": lambda: step_variance(whole, measured_steps, seed),
+            "step.last_step": lambda: last_step(whole, long, measured_steps, seed),
+            "step.fresh_noise": lambda: fresh_noise(whole, measured_steps, seed),
+        }
+        found = findings(judgements) if findings({"p_sample": step_kept}) == {"p_sample": None} else {}
+        end_to_end.check_end_to_end(samples, calls=calls, found=found)
+    measured.update(end_to_end.check_end_to_end(samples))

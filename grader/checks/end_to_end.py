@@ -8,7 +8,9 @@ With T = 20 and beta 0.01 → 0.4 wrong formulas show; at T = 1000 they hide.
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,7 +18,9 @@ from torch import Tensor
 
 from grader.checks.finding import CheckFailed, at_most, least_margin
 from grader.checks.noise import Z
+from grader.checks.reverse_step import NOISE_AT_0, SAME_NOISE
 from grader.checks.sampler_mistakes import (
+    OWN_SCHEDULES,
     RIGHT_SIGMAS,
     WRONG_MEANS,
     WRONG_SIGMAS,
@@ -68,31 +72,49 @@ def expected_moments(
 def simulate(
     s: Schedule, oracle: Callable[[Tensor, int], Tensor], *, mean: Mean = eps_form, sigma: Sigma = sigma_beta_tilde,
     steps: Sequence[int] | None = None, sees: Callable[[int], int] = lambda t: t, last_sigma: Sigma | None = None,
-    fixed_noise: bool = False, start: Callable[[Tensor], Tensor] = lambda z: z, n: int = 1 << 16,
+    fixed_noise: bool = False, result: Callable[[Tensor], Tensor] = lambda x: x, n: int = 1 << 16,
 ) -> tuple[float, float]:  # fmt: skip
     """Mean and standard deviation of n pixels from a sampler with these parts. The judge's own seed."""
     generator = torch.Generator().manual_seed(20)
-    x = start(torch.randn(n, 1, generator=generator, dtype=torch.float64))
+    x = torch.randn(n, 1, generator=generator, dtype=torch.float64)
     z = torch.randn(n, 1, generator=generator, dtype=torch.float64)
     for t in reversed(range(s.T)) if steps is None else steps:
         if not fixed_noise:
             z = torch.randn(n, 1, generator=generator, dtype=torch.float64)
         scale = sigma(s, t) if t else (last_sigma(s, t) if last_sigma else 0.0)
         x = (mean(s, t, x, oracle(x, sees(t))) + scale * z).clamp(-1e6, 1e6)
-    x = x.clamp(-1, 1)
+    x = result(x.clamp(-1, 1))
     return x.mean().item(), x.std().item()
 
 
+@dataclass(frozen=True)
+class Mutant:
+    """A sampler with one mistake."""
+
+    name: str
+    hint: str
+    claim: str  # the check of a single step that fails for it, and names it; "" for a mistake of the loop
+    calls: list[int]  # the t that its network sees, in order
+    run: Callable[[], tuple[float, float]]
+
+    @cached_property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of its samples."""
+        return self.run()
+
+
 @functools.cache
-def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str, str, tuple[float, float]]]:
-    """(name, hint, moments) of samplers with one mistake; computed only after a failure."""
+def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[Mutant]:
+    """Needed only after a failure; each is computed when its moments are asked for."""
     run = functools.partial(simulate, s, GaussianOracle(s, mean, std))
     T, made = s.T, []
 
-    def add(name: str, hint: str, **parts: Any) -> None:
+    def add(name: str, hint: str, claim: str = "", **parts: Any) -> None:
         """With either variance, as both are right; only once where the mistake is in sigma itself."""
+        sees = parts.get("sees", lambda t: t)
+        calls = [sees(t) for t in parts.get("steps", reversed(range(T)))]
         for sigma in [parts["sigma"]] if "sigma" in parts else RIGHT_SIGMAS.values():
-            made.append((name, hint, run(**parts | {"sigma": sigma})))
+            made.append(Mutant(name, hint, claim, calls, functools.partial(run, **parts | {"sigma": sigma})))
 
     loop = "Look at the loop in sample: it visits T−1, …, 0, each once, and passes its own t on."
     add("the last step left out", loop, steps=range(T - 1, 0, -1))
@@ -103,17 +125,39 @@ def mutants(s: Schedule, mean: float = MEAN, std: float = STD) -> list[tuple[str
     add("the model always sees t = T - 1", loop, sees=lambda t: T - 1)
     add("the steps in reverse order", loop, steps=range(T))
     add("every second step", loop, steps=range(T - 1, -1, -2))
-    add("noise at t = 0", "At t = 0 no noise is added (Algorithm 2, line 3: z = 0).", last_sigma=sigma_beta)
-    add("the same noise in every step", "z is drawn anew in each step (Algorithm 2, line 3).", fixed_noise=True)
+    add("samples moved to [0, 1]", "Images live in [−1, 1]: sample returns x_0 as it is, only clamped.",
+        result=lambda x: (x + 1) / 2)  # fmt: skip
+    add(NOISE_AT_0, "At t = 0 no noise is added (Algorithm 2, line 3: z = 0).", "step.last_step",
+        last_sigma=sigma_beta)  # fmt: skip
+    add(SAME_NOISE, "z is drawn anew in each step (Algorithm 2, line 3).", "step.fresh_noise", fixed_noise=True)
     for mistake in WRONG_MEANS:
-        for formula in mistake.formulas:
+        for i, formula in enumerate(mistake.formulas):
             # these two add no noise of their own
             quiet = {"sigma": lambda s, t: 0.0} if mistake.name in ("a DDIM step", EPS_AS_NOISE) else {}
-            add(mistake.name, mistake.hint, mean=formula, **quiet)
+            # whoever has a schedule of their own takes sigma from it as well
+            own = next((m for m in WRONG_SIGMAS if m.name == mistake.name in OWN_SCHEDULES), None)
+            for parts in [{"sigma": own.formulas[i // 2 * 2 + k]} for k in (0, 1)] if own else [quiet]:
+                add(mistake.name, mistake.hint, "step.mean", mean=formula, **parts)
     for wrong in WRONG_SIGMAS:
-        for sigma in wrong.formulas:
-            add(wrong.name, wrong.hint, sigma=sigma)
+        for sigma in wrong.formulas if wrong.name not in OWN_SCHEDULES else ():
+            add(wrong.name, wrong.hint, "step.variance", sigma=sigma)
     return made
+
+
+def could_be(mutant: Mutant, calls: Sequence[int] | None, found: Mapping[str, str | None]) -> bool:
+    """Whether a mutant's mistake agrees with what the other checks found.
+
+    Args:
+        calls: the t that the network saw; None if they were not recorded
+        found: for each check of single steps that was judged, the mistake that it named: None if it passed, "" if it
+            failed without a name
+    """
+    if calls is not None and list(calls) != mutant.calls:
+        return False
+    others = {claim: name for claim, name in found.items() if claim != mutant.claim}
+    if mutant.claim == "step.mean":
+        others.pop("step.variance", None)  # many wrong means change the noise, too
+    return found.get(mutant.claim, mutant.name) == mutant.name and not any(n is not None for n in others.values())
 
 
 def distances(
@@ -131,7 +175,23 @@ def agrees(measured: tuple[float, float], expected: tuple[float, float], n: floa
     return all(off < allowed for off, allowed in distances(measured, expected, n))
 
 
-def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, std: float = STD) -> dict[str, float]:
+def is_right(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, std: float = STD) -> bool:
+    """Whether `check_end_to_end` holds."""
+    measured = samples.double().mean().item(), samples.double().std().item()
+    return any(agrees(measured, expected_moments(s, name, mean, std), samples.numel()) for name in RIGHT_SIGMAS)
+
+
+FAILED_FIRST = "Look at the failed checks of single steps and of the trace first: they say more than the result does."
+STEPS_ARE_RIGHT = (
+    "p_sample is right by itself and the network is called in the right order, so look at what else sample does: x "
+    "becomes what p_sample returns, with no formula of its own, and the last x is only clamped."
+)
+
+
+def check_end_to_end(
+    samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, std: float = STD, *, calls: Sequence[int] | None = None,
+    found: Mapping[str, str | None] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Samples made with the Gaussian oracle have the mean and spread that Algorithm 2 gives with beta-tilde or beta.
 
     4 comparisons at 6 standard errors: 1e-8 false alarms. n = samples.numel(), normally 2**17: the mean is then known
@@ -140,6 +200,7 @@ def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, s
     Args:
         samples: (B, C, H, W) in [-1, 1], what `sample` returned
         mean, std: of the pixels that the oracle knows
+        calls, found: what is known from elsewhere (see `could_be`); it decides the hint only
     """
     n = samples.numel()
     measured = samples.double().mean().item(), samples.double().std().item()
@@ -151,16 +212,25 @@ def check_end_to_end(samples: Tensor, s: Schedule = STEEP, mean: float = MEAN, s
             return {**numbers, "expected_mean": moments[0], "expected_std": moments[1], **margin}
     (tilde_mean, tilde_std), (_, beta_std) = expected["beta-tilde"], expected["beta"]
     # the simulated moments have sampling errors of their own
-    joint = 1 / (1 / n + 1 / (1 << 16))
-    like = [(name, hint) for name, hint, moments in mutants(s, mean, std) if agrees(measured, moments, joint)]
-    names = list(dict.fromkeys(name for name, _ in like))
+    joint, known = 1 / (1 / n + 1 / (1 << 16)), found or {}
+    like = {
+        mutant.name: mutant.hint
+        for mutant in mutants(s, mean, std)
+        if could_be(mutant, calls, known) and agrees(measured, mutant.moments, joint)
+    }
+    name, hint = next(iter(like.items()), (None, ""))
+    in_order = calls is not None and list(calls) == list(reversed(range(s.T)))
     hint = (
-        f"So comes out a sampler with this mistake: {names[0]}. {like[0][1]}" if len(names) == 1
-        else f"So come out samplers with one of these mistakes: {'; '.join(names)}." if 1 < len(names) <= 3
-        else "Look at the failed checks of single steps and of the trace first: they say more than the result does."
-    )  # fmt: skip
+        f"Your samples match those of a sampler with this mistake, so it could be yours: {name}. {hint}"
+        if len(like) == 1
+        else f"Your samples match those of samplers with these mistakes, so it could be one of them: {'; '.join(like)}."
+        if 1 < len(like) <= 3
+        else STEPS_ARE_RIGHT
+        if not like and known and in_order and not any(said is not None for said in known.values())
+        else FAILED_FIRST
+    )
     raise CheckFailed(
         f"expected samples with mean {tilde_mean:.3f} and standard deviation {tilde_std:.3f} (beta-tilde) or "
         f"{beta_std:.3f} (beta), got {measured[0]:.3f} and {measured[1]:.3f}",
-        hint, mistake=names[0] if len(names) == 1 else None, **numbers,
+        hint, mistake=name if len(like) == 1 else None, **numbers,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader.checks.noise import Z
+from grader.checks.noise import Z, most_alike
 from grader.checks.sampler_mistakes import Mean
 from grader.checks.schedule import Schedule
 
@@ -23,6 +23,7 @@ from grader.checks.schedule import Schedule
 # That is nobody's mistake. Real mistakes show on the steep schedule, where they are 20 times as large.
 MEAN_TOLERANCE = 2e-3  # outputs have a scale of 1
 SIGMA_TOLERANCE = 2e-3  # relative
+WITHIN = {"columns": 3, "rows": 2, "channels": 1, "images of a batch": 0}  # the axes of a step's noise
 # A sigma below this counts as no noise: in float32 beta-tilde at t = 0 can be 6e-8. Real ones are at least 7e-3.
 SILENT = 1e-3
 
@@ -114,6 +115,25 @@ def excess(step: Step, mean: Mean) -> float:
 def spread(step: Step) -> Tensor:
     """The residual of a step's output after the best linear fit, (N,): sigma z, where nothing was clipped."""
     return fit(step.flat[2], step.basis[0])[1]
+
+
+def shares_noise(step: Step) -> bool:
+    """Whether pixels or images share their noise: then its n numbers say less than n about mean and sigma."""
+    z = spread(step)
+    return z.std().item() > SILENT and most_alike(z.view(step.x_t.shape), WITHIN)[0] is not None
+
+
+def bends(step: Step) -> bool:
+    """Whether the mean is not linear, as a clamped one: then what a linear fit leaves over is not the noise alone."""
+    q, _ = step.basis
+    z = spread(step)
+    for column in q[:, 1:].unbind(1):
+        for curve in (column.abs(), column.pow(3)):
+            _, rest = fit(curve, q)
+            r = (z @ rest / (z.norm() * rest.norm()).clamp(min=1e-30)).item()
+            if abs(r) * math.sqrt(len(z)) > Z:
+                return True
+    return False
 
 
 def coefficients(step: Step) -> tuple[float, float]:

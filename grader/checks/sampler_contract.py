@@ -1,11 +1,93 @@
-"""Level 4, the contract and behaviour of a sampler: range, what is left alone, seeds."""
+"""Level 4, the contract and behaviour of a sampler: what it returns, range, what is left alone, seeds."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from grader.checks.finding import CheckFailed, at_least, at_most
+
+
+def check_images(method: str, facts: dict[str, Any], came: Tensor | None, shape: Sequence[int], device: str) -> Tensor:
+    """What p_sample or sample returned is a plain float32 tensor of the shape asked for, on the device.
+
+    Args:
+        method: which of the two
+        facts: the worker's description
+        came: (B, C, H, W) if right; None where it could not be sent
+        shape: expected
+    Returns:
+        the images
+    """
+    what = "x_{t-1}" if method == "p_sample" else "the images"
+    if facts.get("shape") is None:
+        raise CheckFailed(
+            f"expected a tensor of shape {tuple(shape)} from {method}, got {facts['type']}",
+            f"{method} returns {what} and nothing else: no tuple, no list of steps, no numpy array. Is the `return` "
+            "there?",
+        )
+    got = tuple(facts["shape"] if came is None else came.shape)
+    if got != tuple(shape):
+        raise CheckFailed(f"expected shape {tuple(shape)} from {method}, got {got}", _shape_hint(method, got, shape))
+    if came is None:
+        raise CheckFailed(
+            f"expected a dense tensor from {method}, got a sparse, complex or meta one", "Return a plain tensor."
+        )
+    if facts["type"] != "Tensor":
+        raise CheckFailed(
+            f"expected a plain torch.Tensor from {method}, got {facts['type']}", f"Return {what} as a plain tensor."
+        )
+    if facts["dtype"] != "torch.float32" or came.dtype != torch.float32:
+        dtype = str(facts["dtype"]).removeprefix("torch.")
+        raise CheckFailed(f"expected float32 from {method}, got {dtype}", _dtype_hint(method, dtype))
+    if facts["device"] != device.split(":")[0]:
+        raise CheckFailed(
+            f"expected {what} on {device}, got {what} on {facts['device']}",
+            f"{method} leaves {what} on self.device, without .cpu(): whoever shows images moves them.",
+        )
+    return came
+
+
+def _shape_hint(method: str, got: Sequence[int], shape: Sequence[int]) -> str:
+    if len(got) == 5 and tuple(got[1:]) == tuple(shape):
+        return f"{method} returns the last x alone, not those of all steps."
+    if len(got) == 4 and tuple(got) == (shape[0], *shape[2:], shape[1]):
+        return "Channels stay in front, (B, C, H, W): leave out the permute, whoever shows images does that."
+    if len(got) == 3:
+        return "An axis is lost: squeeze, or an index [0], drops the channel or the batch. x stays (B, C, H, W)."
+    if len(got) == 4 and got[0] != shape[0]:
+        return "The batch size differs: something concatenates along dimension 0, or has a batch size of its own."
+    return (
+        "x keeps the shape (B, C, H, W) that was asked for. A coefficient of shape (B,) has to become (B, 1, 1, 1) "
+        "before it meets x: diffusion.extract(values, t, x_t.shape)."
+    )
+
+
+def _dtype_hint(method: str, dtype: str) -> str:
+    if dtype == "float64":
+        return "Something is in float64, as numpy's numbers are, and turns x into float64: use torch, or .float()."
+    if "float" in dtype:
+        return "Leave x in float32: no .half() and no .bfloat16()."
+    if method == "sample":
+        return (
+            "sample returns floats in [−1, 1], as the network saw images: leave out * 255 and .to(torch.uint8). "
+            "main.py converts them when it draws them."
+        )
+    return "x_{t-1} stays a float32 tensor: leave out .long(), .to(torch.uint8) and the like."
+
+
+def check_finite_images(y: Tensor, where: str) -> None:
+    """No NaN and no infinity in y, of any shape."""
+    bad = ~y.isfinite()
+    if bad.any():
+        raise CheckFailed(
+            f"expected finite numbers, got {'NaN' if y.isnan().any() else 'infinity'} in {int(bad.sum())} of "
+            f"{y.numel()} values {where}",
+            "Look for a division by 0 or the log of 0. At t = 0, posterior_variance is 0 (its log is −inf), and so is "
+            "1 − alpha_bar of the step before.",
+            not_finite=int(bad.sum()),
+        )
 
 
 def check_range(driven: Tensor) -> dict[str, float]:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed
+from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import Step
-from grader.checks.output_contract import check_finite, check_output
+from grader.checks.sampler_contract import check_finite_images, check_images
 from grader.checks.schedule import Schedule
 from grader.student.deadlines import FLOOR, Pace
 from grader.submission.process import AnySubmission, Reply
@@ -19,6 +19,7 @@ REAL = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64,
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
 )  # fmt: skip
+INTEGERS = (torch.int32, torch.int64)
 
 
 @dataclass
@@ -38,6 +39,20 @@ class Trace:
 
     def of_t(self, key: str) -> list[Any]:
         return [facts["t"].get(key) for facts in self.facts]
+
+    def judged_steps(self, T: int) -> list[int]:
+        """`steps`, if they are right or t was an integer in every call: a fraction doesn't say which step it means."""
+        steps = self.steps
+        bad = (facts["t"] for t, facts in zip(self.t, self.facts, strict=True) if t is None or t.dtype not in INTEGERS)
+        about = next(bad, None)
+        if about is None or steps == list(range(T - 1, -1, -1)):
+            return steps
+        kind = str(about.get("dtype") or about.get("type")).removeprefix("torch.")
+        shape = "" if about.get("shape") is None else f" of shape {tuple(about['shape'])}"
+        raise NotJudged(
+            f"waits for trace.timesteps: the network gets t as {kind}{shape}, not as one integer for each image, so "
+            "which step it means can't be told"
+        )
 
 
 def is_usable(t: Tensor | None, batch: int) -> bool:
@@ -62,12 +77,13 @@ class Sampler:
             answer=lambda facts, tensors: eps,
         )  # fmt: skip
 
-    def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int) -> Tensor:
-        """The same, verified: x_{t-1} (B, C, H, W), as x_t, and finite."""
+    def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int, finite: bool = True) -> Tensor:
+        """The same, verified: x_{t-1} (B, C, H, W), as x_t, and finite unless that isn't asked for."""
         steps = torch.full((len(x_t),), t) if isinstance(t, int) else t
         reply = self.reply(x_t, steps, eps, seed=seed)
-        y = check_output(reply.values, reply.tensors.get("y"), x_t.shape, x_t.dtype, self.submission.device)
-        check_finite(y, f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
+        y = self.images("p_sample", reply, x_t.shape)
+        if finite:
+            check_finite_images(y, f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
         return y
 
     def step(self, t: int, inputs: tuple[Tensor, Tensor], *, seed: int) -> Step:
@@ -110,7 +126,10 @@ class Sampler:
 
     def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
         """The result of a sampling, verified: of the requested shape (B, C, H, W), float32, finite."""
-        reply = trace.result
-        y = check_output(reply.values, reply.tensors.get("y"), shape, torch.float32, self.submission.device)
-        check_finite(y, "in the samples")
+        y = self.images("sample", trace.result, shape)
+        check_finite_images(y, "in the samples")
         return y
+
+    def images(self, method: str, reply: Reply, shape: Sequence[int]) -> Tensor:
+        """What a method returned, verified: of the requested shape (B, C, H, W), float32, on the device."""
+        return check_images(method, reply.values, reply.tensors.get("y"), shape, self.submission.device)

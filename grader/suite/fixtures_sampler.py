@@ -125,11 +125,6 @@ def measured_steps(build_sampler: BuildSampler, long: Schedule, seed: int) -> On
     return Once(measure)
 
 
-@pytest.fixture
-def steps(single: BuildSampler, measured_steps: Once[Steps]) -> Steps:
-    return measured_steps()
-
-
 def silence(x: Tensor, t: Tensor) -> Tensor:
     """A network that predicts no noise."""
     return torch.zeros_like(x)

@@ -7,7 +7,7 @@ import torch
 
 from grader.checks import end_to_end, reverse_step, sampler_calls
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.measure_step import Step, inside_inputs, outside_inputs
+from grader.checks.measure_step import Step, bends, inside_inputs, outside_inputs, shares_noise
 from grader.checks.sampler_mistakes import (
     RIGHT_MEANS,
     RIGHT_SIGMAS,
@@ -15,8 +15,10 @@ from grader.checks.sampler_mistakes import (
     WRONG_SIGMAS,
     clipped_form,
     eps_form,
+    posterior_weights,
     sigma_beta,
     sigma_beta_tilde,
+    x0_estimate,
 )
 from grader.checks.schedule import Schedule
 
@@ -129,6 +131,16 @@ def test_clamped_after_the_noise_is_named():
     assert failed.value.measurements["mistake"] == "x_{t-1} clamped"
 
 
+def test_steps_that_do_not_depend_on_the_schedule_are_named():
+    other = both(lambda s, t, x, eps: eps_form(Schedule(s.T, 0.003, 0.2), t, x, eps))
+    with pytest.raises(CheckFailed) as failed:
+        reverse_step.check_mean(*other, own_schedule=True)
+    assert failed.value.measurements["mistake"] == "a schedule of its own" and "`diffusion`" in failed.value.hint
+    with pytest.raises(CheckFailed) as failed:
+        reverse_step.check_mean(*other)
+    assert failed.value.measurements["mistake"] is None
+
+
 def test_a_mistake_without_a_name_gets_the_general_hint():
     with pytest.raises(CheckFailed) as failed:
         reverse_step.check_mean(*both(lambda s, t, x, eps: 0.9 * eps_form(s, t, x, eps)))
@@ -155,6 +167,29 @@ def test_uniform_and_absent_noise():
         reverse_step.check_gaussian(steps(eps_form, lambda s, t: 0.0))
 
 
+def test_a_mean_that_bends_and_noise_that_is_shared_are_told_from_others():
+    for mean, sigma in RIGHT:
+        assert not any(bends(step) for step in steps(mean, sigma))
+    straight = [m.formulas[0] for m in WRONG_MEANS if m.name in ("1/alpha in front", "a DDIM step", "q_sample")]
+    assert not any(bends(step) for mean in straight for step in steps(mean, sigma_beta))
+    clamped = [Step(s.schedule, s.t, s.x_t, s.eps, s.out.clamp(-1, 1)) for s in steps(eps_form, sigma_beta)]
+    (to_unit,) = (m.formulas[0] for m in WRONG_MEANS if m.name == "x_0 clipped to [0, 1]")
+    for made in (clamped, steps(to_unit, sigma_beta)):
+        assert any(bends(step) for step in made)
+
+    g = torch.Generator().manual_seed(4)
+    x, eps = inside_inputs(STEEP, 10, (16, 3, 16, 16), g)
+    for shared, are in (
+        ((16, 3, 16, 16), False),
+        ((1, 3, 16, 16), True),
+        ((16, 1, 16, 16), True),
+        ((16, 1, 1, 1), True),
+    ):
+        z = torch.randn(shared, generator=g)
+        assert shares_noise(Step(STEEP, 10, x, eps, eps_form(STEEP, 10, x, eps) + 0.3 * z)) == are
+    assert not shares_noise(Step(STEEP, 10, x, eps, eps_form(STEEP, 10, x, eps)))  # there is none
+
+
 SHAPE = (8, 8, 3, 16, 16)
 
 
@@ -174,6 +209,23 @@ def test_fresh_noise(shared, axis):
     else:
         with pytest.raises(CheckFailed, match=f"between {axis}"):
             reverse_step.check_fresh_noise(noise)
+
+
+def test_fresh_noise_within_a_call_does_not_depend_on_the_mean():
+    g = torch.Generator().manual_seed(1)
+    x, eps = outside_inputs(SHAPE[1:], g)
+    for shared, axis in (((8, 8, 3, 16, 16), None), ((8, 1, 3, 16, 16), "images of a batch")):
+        z = torch.randn(shared, generator=g).expand(SHAPE)
+        outs = (eps_form(STEEP, 10, x, eps) + 0.3 * z).clamp(-1, 1)  # a mean that is not linear
+        noise = reverse_step.call_noise(outs)
+        if axis is None:
+            reverse_step.check_fresh_noise(noise, reverse_step.WITHIN)
+            with pytest.raises(CheckFailed, match="between calls"):  # why the test of level 4 then asks for the mean
+                reverse_step.check_fresh_noise(reverse_step.step_noise(x, eps, outs))
+        else:
+            with pytest.raises(CheckFailed, match=f"between {axis}"):
+                reverse_step.check_fresh_noise(noise, reverse_step.WITHIN)
+    assert reverse_step.call_noise(outs[:1].expand(SHAPE)) is None
 
 
 @pytest.mark.parametrize("same", [False, True])
@@ -214,29 +266,124 @@ def test_last_step(s):
 
 
 @pytest.mark.parametrize("s", [SHIPPED, STEEP])
-def test_mixed_t(s):
+def test_a_wrong_alpha_bar_before_the_first_step_is_named(s):
     g = torch.Generator().manual_seed(1)
-    t = [0, 5, s.T - 1, 0, s.T // 2]
-    pairs = [inside_inputs(s, step, (3, 32, 32), g) for step in t]
-    x, eps = (torch.stack(values) for values in zip(*pairs, strict=True))
+    x, eps = inside_inputs(s, 0, (8, 3, 16, 16), g)
+    z = torch.randn(2, *x.shape, generator=g)
+    for prev in (s.alpha_bar[0].item(), s.alpha_bar[-1].item(), 0.0):  # repeated, rolled or index −1, padded with 0
+        h = s.at(0)._replace(alpha_bar_prev=prev)
+        noisy = eps_form(s, 0, x, eps) + math.sqrt(h.beta * (1 - prev) / (1 - h.alpha_bar)) * z
+        with pytest.raises(CheckFailed, match="twice the same") as failed:
+            reverse_step.check_last_step(s, x, eps, *noisy, beta_tilde=True)
+        assert "alpha_bar_prev at t = 0 is 1" in failed.value.hint
+        c1, c2 = posterior_weights(h)
+        out = (c1 * x0_estimate(h, x.double(), eps.double()).clamp(-1, 1) + c2 * x).float()
+        with pytest.raises(CheckFailed, match="the mean without noise") as failed:
+            reverse_step.check_last_step(s, x, eps, out, out)
+        assert "alpha_bar_prev at t = 0 is 1" in failed.value.hint
+    # beta and no mask is another fault, and so is the clipped log-variance without one
+    for sigma, beta_tilde in ((sigma_beta(s, 0), False), (sigma_beta_tilde(s, 1), True)):
+        with pytest.raises(CheckFailed) as failed:
+            reverse_step.check_last_step(s, x, eps, *(eps_form(s, 0, x, eps) + sigma * z), beta_tilde=beta_tilde)
+        assert "(t > 0).view(-1, 1, 1, 1)" in failed.value.hint
 
-    def out(mean, sigma, coefficients_of=lambda i: t[i], noisy=lambda i: t[i] > 0):
-        return torch.stack([
-            mean(s, coefficients_of(i), x[i], eps[i])
-            + noisy(i) * sigma(s, coefficients_of(i)) * torch.randn(x[i].shape, generator=g)
-            for i in range(len(t))
-        ])  # fmt: skip
 
+def test_a_mean_that_is_wrong_everywhere_is_not_the_last_steps_fault():
+    x, eps = inside_inputs(STEEP, 0, (8, 3, 16, 16), torch.Generator().manual_seed(1))
+    with pytest.raises(CheckFailed):
+        reverse_step.check_last_step(STEEP, x, eps, 0.9 * x, 0.9 * x)
+    assert reverse_step.check_last_step(STEEP, x, eps, 0.9 * x, 0.9 * x, mean_is_right=False)["off"] > 0.05
+
+
+class Mixed:
+    """What a sampler returns for a mixed batch and for unmixed ones, as the test of level 4 asks for it.
+
+    Args:
+        step: (schedule, t of one image, its x, eps and z, all t of the batch) → its x_{t-1}
+        drawn: how z is drawn: for the whole "batch", or "image by image", so that seeds don't help
+    """
+
+    def __init__(self, s, step, drawn="batch", seed=1):
+        self.t = [0, 5, s.T - 1, 0, 1]
+        g = torch.Generator().manual_seed(seed)
+        pairs = [inside_inputs(s, t, (3, 32, 32), g) for t in self.t]
+        self.x, self.eps = (torch.stack(values) for values in zip(*pairs, strict=True))
+
+        def calls(t):
+            outs = []
+            for k in range(4):
+                own = torch.Generator().manual_seed(k) if drawn == "batch" else g
+                z = torch.randn(self.x.shape, generator=own)
+                outs.append(torch.stack([step(s, *row, t) for row in zip(t, self.x, self.eps, z, strict=True)]))
+            return torch.stack(outs)
+
+        self.mixed, self.alone = calls(self.t), {t: calls([t] * 5) for t in dict.fromkeys(self.t)}
+
+    def check(self):
+        return reverse_step.check_mixed_t(self.t, self.x, self.eps, self.mixed, self.alone)
+
+
+def one_step(mean, sigma):
+    return lambda s, t, x, eps, z, all_t: mean(s, t, x, eps) + (t > 0) * sigma(s, t) * z
+
+
+@pytest.mark.parametrize("drawn", ["batch", "image by image"])
+@pytest.mark.parametrize("s", [SHIPPED, STEEP])
+def test_mixed_t(s, drawn):
     for mean, sigma in RIGHT:
-        reverse_step.check_mixed_t(s, t, x, eps, out(mean, sigma))
+        measured = Mixed(s, one_step(mean, sigma), drawn).check()
+        assert measured["rows"] == 5 and measured["margin"] == 1 if drawn == "batch" else measured["margin"] > 0
     wrong = {
-        "noise by t[0]": (out(eps_form, sigma_beta, noisy=lambda i: False), "got no noise"),
-        "noise for all": (out(eps_form, sigma_beta, noisy=lambda i: True), "has noise"),
-        "coefficients by t[0]": (out(eps_form, sigma_beta_tilde, lambda i: t[0]), "as if its t were 0"),
+        "got no noise": lambda s, t, x, eps, z, all_t: eps_form(s, t, x, eps) + (all_t[0] > 0) * sigma_beta(s, t) * z,
+        "has noise": lambda s, t, x, eps, z, all_t: eps_form(s, t, x, eps) + (max(all_t) > 0) * sigma_beta(s, t) * z,
+        "as if its t were 0": lambda s, t, x, eps, z, all_t: (
+            eps_form(s, all_t[0], x, eps) + sigma_beta_tilde(s, all_t[0]) * z
+        ),
+        "was not stepped": lambda s, t, x, eps, z, all_t: (
+            eps_form(s, s.T * len(set(all_t)) // 5, x, eps) + sigma_beta(s, 3) * z
+        ),
     }
-    for y, what in wrong.values():
+    for what, step in wrong.items():
         with pytest.raises(CheckFailed, match=what):
-            reverse_step.check_mixed_t(s, t, x, eps, y)
+            Mixed(s, step, drawn).check()
+
+
+@pytest.mark.parametrize("drawn", ["batch", "image by image"])
+@pytest.mark.parametrize("mistake", WRONG_MEANS + WRONG_SIGMAS, ids=lambda mistake: mistake.name)
+def test_who_is_wrong_in_the_same_way_mixed_and_unmixed_keeps_mixed_t(mistake, drawn):
+    for formula in mistake.formulas:
+        wrong = (formula, sigma_beta) if mistake in WRONG_MEANS else (eps_form, formula)
+        Mixed(STEEP, one_step(*wrong), drawn).check()
+
+
+def test_mixed_t_of_other_faults():
+    def clamped(s, t, x, eps, z, all_t):
+        return (eps_form(s, t, x, eps) + (t > 0) * sigma_beta(s, t) * z).clamp(-1, 1)
+
+    def shared(s, t, x, eps, z, all_t):  # one number as an image's noise
+        return eps_form(s, t, x, eps) + (t > 0) * sigma_beta(s, t) * z[0, 0, 0]
+
+    def nan_at(*steps):
+        return lambda s, t, x, eps, z, all_t: math.nan * x if t in steps else eps_form(s, t, x, eps)
+
+    for drawn in ("batch", "image by image"):
+        Mixed(STEEP, clamped, drawn).check()
+        assert Mixed(STEEP, nan_at(0), drawn).check()["rows"] == 3
+        with pytest.raises(NotJudged, match=r"waits for step\.last_step"):
+            Mixed(STEEP, nan_at(0, 1, 5), drawn).check()
+        with pytest.raises(CheckFailed, match="not stepped"):
+            Mixed(STEEP, lambda s, t, x, *more: math.nan * x if len(set(more[-1])) > 1 else x, drawn).check()
+    Mixed(STEEP, shared).check()
+    with pytest.raises(NotJudged, match=r"waits for step\.fresh_noise"):
+        Mixed(STEEP, shared, "image by image").check()
+
+
+def test_how_often_chance_fails_mixed_t_where_noise_is_drawn_image_by_image():
+    """By its 6 standard errors about 5e-8; here 100 draws stay within three quarters of the limit."""
+    margins = [
+        Mixed(STEEP, one_step(eps_form, sigma_beta), "image by image", seed).check()["margin"] for seed in range(100)
+    ]
+    assert min(margins) > 0.25
 
 
 # ---- trace
@@ -333,8 +480,45 @@ def test_the_table_of_mistakes_does_not_hold_a_right_answer():
     """At 2**16 pixels only one mutant passes as right, as its clamp hardly acts; the check of a step catches it."""
     right = [end_to_end.expected_moments(STEEP, name) for name in RIGHT_SIGMAS]
     hidden = {
-        name
-        for name, _, moments in end_to_end.mutants(STEEP)
-        if any(end_to_end.agrees(moments, r, 1 << 16) for r in right)
+        mutant.name
+        for mutant in end_to_end.mutants(STEEP)
+        if any(end_to_end.agrees(mutant.moments, r, 1 << 16) for r in right)
     }
     assert hidden == {"x_{t-1} clamped"}
+
+
+DOWN = list(range(19, -1, -1))
+STEPS_PASSED = dict.fromkeys(("step.mean", "step.variance", "step.last_step", "step.fresh_noise"))
+
+
+def said(calls=DOWN, found=STEPS_PASSED, **parts):
+    with pytest.raises(CheckFailed) as failed:
+        end_to_end.check_end_to_end(samples(STEEP, **parts), calls=calls, found=found)
+    return failed.value
+
+
+def test_only_mistakes_that_the_other_checks_allow_are_offered():
+    a_root = {"sigma": lambda s, t: s.at(t).beta}
+    named = {**STEPS_PASSED, "step.variance": "a missing root"}
+    assert said(found=named, **a_root).measurements["mistake"] == "a missing root"
+    assert "could be yours: a missing root" in said(found=named, **a_root).hint
+    # the step checks passed, or found something else, or another one failed as well
+    for found in (STEPS_PASSED, named | {"step.variance": ""}, named | {"step.mean": "a bracket too short"}):
+        failed = said(found=found, **a_root)
+        assert failed.measurements["mistake"] is None and "root" not in failed.hint
+    assert "with no formula of its own" in said(**a_root).hint
+    assert "failed checks of single steps" in said(found=named | {"step.variance": ""}, **a_root).hint
+    # a mistake of the loop is one that the calls show
+    left_out = {"steps": DOWN[:-1]}
+    assert said(calls=DOWN[:-1], **left_out).measurements["mistake"] == "the last step left out"
+    assert said(calls=DOWN, **left_out).measurements["mistake"] is None
+    assert "with no formula of its own" in said(calls=DOWN, **left_out).hint
+    # nothing known: everything is possible
+    assert "the last step left out" in said(calls=None, found={}, **left_out).hint
+
+
+def test_samples_moved_to_the_unit_interval_are_named():
+    moved = (samples(STEEP) + 1) / 2
+    with pytest.raises(CheckFailed) as failed:
+        end_to_end.check_end_to_end(moved, calls=DOWN, found=STEPS_PASSED)
+    assert failed.value.measurements["mistake"] == "samples moved to [0, 1]"
