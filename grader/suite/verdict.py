@@ -8,12 +8,15 @@ from grader.results import Check
 
 SAMPLER_HINTS = (
     (r"Boolean value of Tensor with more than one value is ambiguous",
-     "`if` asks t for one answer, but t is (B,): each image of the batch has its own t in p_sample. Multiply by a mask "
-     "in place of the `if`: (t > 0).view(-1, 1, 1, 1) * noise."),
+     "`if` (or min, max) asks t for one answer, but t is (B,): each image of the batch has its own t in p_sample. "
+     "Multiply by a mask in place of the `if`: (t > 0).view(-1, 1, 1, 1) * noise."),
     (r"elements cannot be converted to Scalar|only one element tensors can be converted|"
-     r"only integer tensors of a single element",
-     "t is (B,): each image of the batch has its own t in p_sample, so t is no single number. Leave out int(t) and "
-     "t.item(), and take coefficients with diffusion.extract(values, t, x_t.shape), which gives (B, 1, 1, 1)."),
+     r"only integer tensors of a single element|must be Number, not Tensor|invalid combination of arguments",
+     "t is (B,): each image of the batch has its own t in p_sample, so t is no single number. Pass it on to the model "
+     "without int(t), t.item() or torch.full, and take coefficients with diffusion.extract(values, t, x_t.shape), "
+     "which gives (B, 1, 1, 1)."),
+    (r"tensors used as indices must be|Expected dtype int32/int64 for index",
+     "t has to stay an integer tensor to look values up: no .float() and no division by T."),
     (r"must match the size of tensor|not broadcastable|Expected size \d+ but got size \d+",
      "Two tensors of different sizes meet. values[t] has shape (B,), which would broadcast along the width of the "
      "images: diffusion.extract(values, t, x_t.shape) gives (B, 1, 1, 1)."),

@@ -80,6 +80,8 @@ def test_a_samplers_errors_get_a_samplers_hints():
         "Boolean value of Tensor with more than one value is ambiguous",
         "a Tensor with 2 elements cannot be converted to Scalar",
         "only integer tensors of a single element can be converted to an index",
+        "full(): argument 'fill_value' (position 2) must be Number, not Tensor",
+        "tensors used as indices must be long, int, byte or bool tensors",
         "index 1000 is out of bounds for dimension 0 with size 1000",
         "'GaussianDiffusion' object has no attribute 'alpha_bars'",
         "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!",
