@@ -115,8 +115,11 @@ def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured
         measured.update(conditioning.check_uses_every_t(mixed, alone, t.tolist()))
     except CheckFailed:
         others, _ = steady.noise(len(t) - 1, "every t, others", scale=3.0)
-        among = steady(torch.cat([x, others]), t[:1].expand(len(t)).contiguous())[:1]
-        conditioning.check_uses_every_t(mixed, alone, t.tolist(), among)
+        one_t = t[:1].expand(len(t)).contiguous()
+        among_copies, among_others = (
+            steady(torch.cat([x, rest]), one_t)[:1] for rest in (x.expand_as(others), others)
+        )  # fmt: skip
+        conditioning.check_uses_every_t(mixed, alone, t.tolist(), (among_copies, among_others))
 
 
 @check("level1.timestep.depends_on_t")

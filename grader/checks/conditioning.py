@@ -43,14 +43,16 @@ def require_output(y: Tensor) -> None:
         )
 
 
-def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int], among: Tensor | None = None) -> dict[str, float]:
+def check_uses_every_t(
+    mixed: Tensor, alone: Tensor, t: list[int], companies: tuple[Tensor, Tensor] | None = None
+) -> dict[str, float]:
     """In a batch with different t, each image is treated by its own t.
 
     Args:
         mixed: (B, C, H, W), answers for one image, drawn from N(0, I), at the B timesteps `t`, in one batch
         alone: (B, C, H, W), the same answers, each requested alone
-        among: (1, C, H, W), the first of them, requested among other images that all have the same t; if it differs,
-            mixing t is not to blame
+        companies: (1, C, H, W) each, answers for the image among copies of itself, and among other images, all at one
+            t; if they differ, it is the images that mix, and mixing t is not to blame
     """
     require_output(alone)
     off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
@@ -58,10 +60,10 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int], among: Tensor
     measured = {"largest_difference": off[worst]} | at_most(off[worst], SAME)
     if off[worst] <= SAME:
         return measured
-    if among is not None and not difference(among, alone[:1]) <= SAME:
+    if companies is not None and not difference(*companies) <= SAME:
         raise NotJudged(
-            "waits for batch.samples_independent: an image is treated differently among other images, even where all "
-            "have the same t"
+            "waits for batch.samples_independent: an image's answer depends on the other images, even where all have "
+            "the same t"
         )
     first = max(difference(row, alone[0]) for row in mixed) <= SAME
     one_for_all = max(difference(row, mixed[0]) for row in mixed) <= SAME

@@ -62,6 +62,10 @@ def test_every_t():
     conditioning.check_uses_every_t(Y, Y + 1e-6, T)
     assert "t[0]" in hint(lambda: conditioning.check_uses_every_t(Y[:1].expand_as(Y), Y, T))
     assert "averaged" in hint(lambda: conditioning.check_uses_every_t(Y[1:2].expand_as(Y), Y + 3, T))
+    conditioning.check_uses_every_t(Y, Y, T, (Y[:1], Y[1:2]))  # who is right need not wait
+    assert "right axis" in hint(lambda: conditioning.check_uses_every_t(Y.flip(0), Y, T, (Y[:1], Y[:1])))
+    with pytest.raises(NotJudged, match="samples_independent"):
+        conditioning.check_uses_every_t(Y.flip(0), Y, T, (Y[:1], Y[1:2]))
     with failed("only zeros"):
         conditioning.check_uses_every_t(0 * Y, 0 * Y, T)
 
