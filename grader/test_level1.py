@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from assignment.ddpm.config import ModelConfig
+from assignment.ddpm.config import Config, ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
 from grader.checks import behaviour, conditioning, learning, output_contract
@@ -22,7 +22,7 @@ from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, chec
 from grader.suite.judge import Judge
 
 BATCHES = (1, 2, 3, 5)
-PROBED_T = 48  # of the whole range
+PROBED_T = 24  # of the whole range, each with its neighbour
 GRADIENT_STEPS = 4
 REPEATS = 24  # calls that must agree: what drops a block one time in five is missed in 0.5 % of gradings
 
@@ -84,7 +84,7 @@ def test_output_is_a_plain_tensor(build: Build, config: ModelConfig) -> None:
 
 
 @check("level1.contract.finite")
-def test_finite(network: Network, config: ModelConfig, measured: Measured) -> None:
+def test_finite(warm: None, network: Network, config: ModelConfig, measured: Measured) -> None:
     """All numbers are finite at the first and last timestep, for ordinary and large x, before and after a few steps."""
     last = config.num_timesteps - 1
     for when in ("before training", "after a few steps"):
@@ -134,11 +134,14 @@ def test_depends_on_t(steady: Network, config: ModelConfig, measured: Measured) 
 def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """Timesteps are told apart over the whole range, not only in a few coarse bins or a part of it."""
     x, _ = steady.noise(1, "whole range")
-    count = min(PROBED_T, config.num_timesteps)
-    t = spread(config.num_timesteps, count, seed=steady.seed)
-    batches = [t[i : i + 16] for i in range(0, count, 16)]
+    t = spread(config.num_timesteps, min(PROBED_T, config.num_timesteps), seed=steady.seed)
+    t = torch.cat([t, t + 1]).unique()  # neighbours, too
+    t = t[t < config.num_timesteps]
+    batches = t.split(16)
     y = torch.cat([steady(x.expand(len(part), -1, -1, -1).contiguous(), part) for part in batches])
-    measured.update(conditioning.check_whole_range(y, t.tolist()))
+    near = conditioning.near_ones(y)
+    alone = [torch.cat([steady(x, t[i : i + 1]) for _ in range(2)]) for i in near]
+    measured.update(conditioning.check_whole_range(y, t.tolist(), near, torch.stack(alone) if alone else y[:0]))
 
 
 @check("level1.batch.samples_independent")
@@ -211,10 +214,9 @@ def test_no_side_effects(build: Build, config: ModelConfig, submission: AnySubmi
 
 
 @check("level1.contract.device")
-def test_device(network: Network, config: ModelConfig, submission: AnySubmission) -> None:
+def test_device(warm: None, network: Network) -> None:
     """No tensor is pinned to the CPU: the network can move to a GPU."""
-    x, t = network.noise(2, "device")
-    submission.request("meta", seconds=network.pace.for_forward(2), tensors={"x": x, "t": t}, config=vars(config))
+    network.move(*network.noise(2, "device"))
 
 
 @check("level1.training.registered")
@@ -232,7 +234,7 @@ def test_all_layers_are_registered(
 
 @check("level1.training.all_parameters")
 def test_all_parameters_get_gradients(
-    network: Network, build: Build, other_config: ModelConfig, measured: Measured
+    warm: None, network: Network, build: Build, other_config: ModelConfig, measured: Measured
 ) -> None:
     """Every trainable parameter gets a finite, non-zero gradient within a few training steps."""
     parameters = network.built.values["parameters"]
@@ -248,7 +250,7 @@ def test_all_parameters_get_gradients(
 
 
 @check("level1.training.gradient_flow")
-def test_gradient_flow(perturbed: Network, seed: int, measured: Measured) -> None:
+def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Measured) -> None:
     """The output carries gradients, they reach x, and backward works in train mode."""
     x, t = perturbed.noise(3, "flow")
     cotangent, _ = perturbed.noise(3, "flow, cotangent")
@@ -272,14 +274,18 @@ def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) ->
 
 @check("level1.training.overfits")
 def test_overfits(
-    network: Network, overfit_run: Once[overfit.Trained], device: str, judge: Judge, measured: Measured
-) -> None:
+    network: Network, overfit_run: Once[overfit.Trained], settings: Config, device: str, judge: Judge,
+    measured: Measured,
+) -> None:  # fmt: skip
     """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
     trained = overfit_run()
     ratio = trained.seconds_per_image / network.pace.step
     judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
-    budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
-    measured.update(learning.check_overfits(trained.loss, trained.baseline, budget.share, trained.steps))
+    share = load_grading().overfit["cpu" if device == "cpu" else "gpu"].share
+    gentler = trained.learning_rate < settings.training.learning_rate
+    measured.update(learning.check_overfits(
+        trained.loss, trained.baseline, share, trained.steps, falling=trained.falling, gentler=gentler, times=ratio,
+    ))  # fmt: skip
 
 
 @check("level1.trained.weights")

@@ -46,7 +46,10 @@ ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
     "perturb": ({}, ()),
     "forward": ({**OUTPUT, "defaults": SETTINGS}, ("x", "t", "rng_before", "rng_after")),
     "flow": ({"requires_grad": a(bool)}, ()),
-    "steps": ({"losses": each(a((float, int))), "gradients": table(row(a(bool), a(bool), a(bool)))}, ()),
+    "steps": (
+        {"losses": each(a((float, int))), "gradients": table(row(a(bool), a(bool), a(bool))), "seconds": a(float)},
+        (),
+    ),
     "state": ({}, ()),
     "load_state": ({}, ()),
     "meta": ({}, ()),

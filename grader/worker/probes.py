@@ -7,6 +7,7 @@ elsewhere.
 import importlib
 import math
 from collections.abc import Callable
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
@@ -96,6 +97,11 @@ def defaults() -> dict[str, Any]:
     """Process-wide settings that only the judge may change."""
     found = {name: get() for name, get in SETTINGS.items()}
     return {name: value if isinstance(value, (bool, int)) else str(value) for name, value in found.items()}
+
+
+def clock(session: Session) -> float:
+    """Seconds, on a CPU divided among the threads."""
+    return process_time() / torch.get_num_threads() if session.device.type == "cpu" else perf_counter()
 
 
 def backward(y: Tensor, cotangent: Tensor) -> None:
@@ -195,6 +201,7 @@ def steps(
     """K optimiser steps on x_t, t, noise (K, B, …); the optimiser's state is kept between calls.
 
     `gradients`: also report for each trainable parameter whether a gradient came, was ever non-zero, was always finite.
+    `seconds` that the steps took: on a CPU those for which it worked, in all threads, whoever else was waiting for it.
     """
     model = session.networks[name].train()
     if name not in session.optimizers:
@@ -203,7 +210,7 @@ def steps(
     optimizer = session.optimizers[name]
     seen = {n: [False, False, True] for n, p in model.named_parameters() if p.requires_grad} if gradients else {}
     manual_seed(seed)
-    losses = []
+    losses, start = [], clock(session)
     for x_t, t, noise in zip(*(tensors[k].to(session.device) for k in ("x_t", "t", "noise")), strict=True):
         loss = mse_loss(model(x_t, t).float(), noise)
         model.zero_grad(set_to_none=True)
@@ -214,7 +221,7 @@ def steps(
                 seen[n] = [True, seen[n][1] or nonzero, seen[n][2] and finite]
         optimizer.step()
         losses.append(loss.item())
-    return {"losses": losses, "gradients": seen}, {}
+    return {"losses": losses, "gradients": seen, "seconds": clock(session) - start}, {}
 
 
 @probe
@@ -230,7 +237,7 @@ def load_state(session: Session, tensors: Tensors, *, name: str) -> Result:
 
 
 @probe
-def meta(session: Session, tensors: Tensors, *, config: dict[str, Any]) -> Result:
+def meta(session: Session, tensors: Tensors, *, name: str, config: dict[str, Any]) -> Result:
     """Run on torch's meta device: a tensor made without a device stays on the CPU, and the two don't mix."""
     model = find_class("model", "DiffusionModel")(ModelConfig(**config)).to("meta").eval()
     x, t = (tensors[k].to("meta") for k in ("x", "t"))

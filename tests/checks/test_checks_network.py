@@ -7,6 +7,7 @@ import torch
 
 from grader.checks import behaviour, conditioning, learning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
+from grader.student import overfit
 
 Y = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 T = [0, 100, 300, 500, 700, 999]
@@ -91,8 +92,30 @@ def test_depends_on_t():
 def test_whole_range(as_if, says):
     t = list(range(0, 1000, 20))
     table = torch.randn(1000, 1, 4, 4, generator=torch.Generator().manual_seed(1))
-    conditioning.check_whole_range(table[t], t)
-    assert says in hint(lambda: conditioning.check_whole_range(table[[as_if(v) for v in t]], t))
+    whole_range(table[t], t)
+    assert says in hint(lambda: whole_range(table[[as_if(v) for v in t]], t))
+
+
+def whole_range(y: torch.Tensor, t: list[int], rounding: float = 0.0) -> dict:
+    """Judge answers that come back the same when asked for alone, but for `rounding`."""
+    near = conditioning.near_ones(y)
+    alone = torch.stack([y[near], y[near] + rounding], dim=1)
+    return conditioning.check_whole_range(y, t, near, alone)
+
+
+def test_a_network_may_be_smooth_in_t_but_not_the_same_for_two():
+    t = torch.arange(40)
+    image = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+    smooth = image * (1 + 1e-6 * t.view(-1, 1, 1, 1))  # neighbours differ by ten roundings
+    assert conditioning.near_ones(smooth)
+    assert whole_range(smooth, t.tolist())["smallest_difference"] < 2e-6
+    with failed("the same for"):
+        whole_range(smooth, t.tolist(), rounding=1e-6)  # a device on which the same question gets other answers
+    steps = image * (1 + 1e-6 * (t // 4).view(-1, 1, 1, 1))
+    with failed("the same for"):
+        whole_range(steps, t.tolist())
+    with failed("the same for"):
+        whole_range(torch.full_like(smooth, torch.nan), t.tolist())
 
 
 def test_independent_and_order():
@@ -168,8 +191,20 @@ def test_the_baseline_is_the_best_scaling():
 
 def test_overfits():
     learning.check_overfits(0.1, 0.3, 0.9, 100)
-    for loss, says in ((0.95, "doesn't learn"), (0.5, "scaling x_t"), (0.29, "slowly"), (float("nan"), "learns")):
+    for loss, says in ((0.95, "doesn't learn"), (0.5, "scaling x_t"), (0.29, "stopped"), (float("nan"), "stopped")):
         assert says in hint(lambda loss=loss: learning.check_overfits(loss, 0.3, 0.9, 100))
+    for about, says in (({"falling": True}, "still learns"), ({"falling": True, "times": 9.0}, "9 times as long"),
+                        ({"gentler": True}, "a quarter of the learning rate")):  # fmt: skip
+        assert says in hint(lambda about=about: learning.check_overfits(0.29, 0.3, 0.9, 1500, **about))
+
+
+def test_a_loss_falls_for_as_long_as_the_last_looks_are_lower():
+    inf = float("inf")
+    assert overfit.is_falling([inf, 1.0, 0.9, 0.8, 0.7])
+    assert overfit.is_falling([inf, 1.0, 0.9, 0.8, 0.9, 0.9, 0.75])
+    assert not overfit.is_falling([inf, 1.0, 0.5, 0.6, 0.499, 0.5, 0.6])
+    assert not overfit.is_falling([inf, *[1.0] * 9])
+    assert not overfit.is_falling([inf, 0.5, *[float("nan")] * 4])
 
 
 def noisy() -> tuple:

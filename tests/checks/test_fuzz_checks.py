@@ -21,9 +21,10 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
 from grader.errors import Raised, SubmissionFailed
-from grader.grading_config import Budget
+from grader.grading_config import Budget, Time
 from grader.results import Check, Results
 from grader.student import deadlines, overfit
+from grader.student.budget import TimeBudget
 from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.sampler import Sampler
@@ -37,6 +38,7 @@ from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.strategies import DTYPES, NOT_NUMBERS, replaced, tensors
 
+UNHURRIED = deadlines.Deadlines(deadlines.UNHURRIED, TimeBudget(Time(1e9, 1e9, 1e9)))
 SMALL = ModelConfig(image_channels=1, image_size=8, num_timesteps=10)
 
 
@@ -62,7 +64,7 @@ def test_only_a_finite_tensor_of_the_right_shape_and_kind_gets_through(facts, y,
         device="cpu", request=lambda *a, **k: Reply(facts, INPUTS if y is None else {**INPUTS, "y": y})
     )
     try:
-        got = Network(answers, deadlines.UNHURRIED, SMALL, seed=0)(INPUTS["x"], INPUTS["t"], autocast=autocast)
+        got = Network(answers, UNHURRIED, SMALL, seed=0)(INPUTS["x"], INPUTS["t"], autocast=autocast)
     except CheckFailed:
         return
     assert tuple(y.shape) == SHAPE and y.dtype.is_floating_point and got.isfinite().all()
@@ -111,7 +113,8 @@ class Fixtures:
     """The suite's fixtures for the checks of levels 1 and 4, small, and each made on demand."""
 
     device, seed, config, other_config = "cpu", 1, SMALL, ModelConfig(image_channels=3, image_size=16, num_timesteps=5)
-    long = Schedule(10, 0.01, 0.4)
+    long, warm = Schedule(10, 0.01, 0.4), None
+    settings = SimpleNamespace(training=SimpleNamespace(learning_rate=1e-3))
 
     def __init__(self, submission: Stranger) -> None:
         self.submission, self.measured = submission, {}
@@ -120,8 +123,8 @@ class Fixtures:
 
     def build(self, what, seed=1):
         if isinstance(what, Schedule):
-            return Sampler(self.submission, deadlines.UNHURRIED, what, seed=seed)
-        return Network(self.submission, deadlines.UNHURRIED, what, seed=seed)
+            return Sampler(self.submission, UNHURRIED, what, seed=seed)
+        return Network(self.submission, UNHURRIED, what, seed=seed)
 
     whole = single = build_sampler = build
 
@@ -140,7 +143,8 @@ class Fixtures:
     @cached_property
     def trained(self):
         images, diffusion = torch.linspace(-1, 1, 128).view(SHAPE), GaussianDiffusion(SMALL.num_timesteps, 0.01, 0.4)
-        return overfit.run(self.network, diffusion, images, Budget(images=2, batch=2, steps=10, share=0.9), 1e-3)
+        budget = Budget(images=2, batch=2, steps=10, longest=10, share=0.9)
+        return overfit.run(lambda: self.network, diffusion, images, budget, 1e-3)
 
     @cached_property
     def overfit_run(self):
