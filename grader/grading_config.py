@@ -19,11 +19,12 @@ GRADING = ROOT / "configs" / "grading.yaml"
 
 @dataclass(frozen=True)
 class Budget:
-    """The overfit run: at most `steps` steps on batches of `batch`, from `images` images."""
+    """The overfit run: `steps` steps, up to `longest` while the loss falls, on `batch` of `images` images each."""
 
     images: int
     batch: int
     steps: int
+    longest: int
     share: float  # of the loss of the best scaling of x_t; the network's loss has to fall below it
 
 
@@ -54,11 +55,33 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Time:
+    """Seconds beyond those that the reference's pace grants: for importing, building, slow first calls."""
+
+    request: float  # at most, of one request
+    check: float  # of all requests of a check
+    submission: float  # of all checks
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training by the course may use (--train)."""
+
+    minutes: float  # on each configuration
+    memory_gib: float  # of address space; on a GPU there is no limit
+    processes: int  # and threads
+    file_mib: int
+    disk_mib: int  # in all
+
+
+@dataclass(frozen=True)
 class Grading:
     points: dict[str, float]
     overfit: dict[str, Budget]
     samples: dict[str, Samples]
     limits: Limits
+    time: Time
+    training: Training
 
 
 def load_grading(path: Path = GRADING) -> Grading:
@@ -72,15 +95,20 @@ def load_grading(path: Path = GRADING) -> Grading:
             for k, v in values["samples"].items()
         }
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
+        training = Training(**{str(k): v + 0 for k, v in values["training"].items()})
+        time = Time(**{str(k): v + 0 for k, v in values["time"].items()})
         sized: list[Budget | Drawing] = [*overfit.values()]
         sized += [s.setting(k) for s in samples.values() for k in ("cpu", "gpu")]
         counts = [n for of in sized for n in (of.images, of.steps)]
+        counts += [each.longest for each in overfit.values()]
         if not all(isinstance(n, int) and n > 0 for n in counts):
-            raise ValueError("images and steps are whole numbers above 0")
+            raise ValueError("images, steps and longest are whole numbers above 0")
         if not all(s.missing_classes in range(10) for s in samples.values()):
             raise ValueError("missing_classes is a whole number below 10")
     except (KeyError, *UNREADABLE, OSError) as error:
-        raise UserError(f"{path}: expected points:, overfit:, samples: and limits: as shipped; {error}") from error
+        raise UserError(
+            f"{path}: expected points:, overfit:, samples:, limits:, time: and training: as shipped; {error}"
+        ) from error
     if unknown := [k for k in points if k not in check_ids()]:
         near = difflib.get_close_matches(unknown[0], check_ids(), n=1, cutoff=0.0)[0]
         raise UserError(f"{path}: points.{unknown[0]}: there is no such check; did you mean {near}?")
@@ -88,6 +116,7 @@ def load_grading(path: Path = GRADING) -> Grading:
         raise UserError(f"{path}: points.{missing[0]}: missing; expected a number, which may be 0")
     if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
         raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
-    if wrong := [k for k, v in vars(limits).items() if v <= 0]:
-        raise UserError(f"{path}: limits.{wrong[0]}: expected more than 0")
-    return Grading(points, overfit, samples, limits)
+    for section, of in (("limits", limits), ("time", time), ("training", training)):
+        if wrong := [k for k, v in vars(of).items() if not 0 < v < math.inf]:
+            raise UserError(f"{path}: {section}.{wrong[0]}: expected more than 0")
+    return Grading(points, overfit, samples, limits, time, training)

@@ -22,7 +22,7 @@ from grader.checks.step_errors import in_words, step_errors, steps_of
 from grader.student.once import Once
 from grader.student.sampler import Model, Trace
 from grader.submission.process import AnySubmission
-from grader.suite.fixtures import Draw, unless_a_stub
+from grader.suite.fixtures import ShowPicture, unless_a_stub
 from grader.suite.fixtures_sampler import TRACE_SHAPE, BuildSampler, Steps, silence
 from grader.suite.pictures import save_step_errors
 from grader.suite.sampler_steps import findings, fresh_noise, last_step, step_gaussian, step_mean, step_variance
@@ -203,8 +203,8 @@ def test_reproducible(whole: BuildSampler, seed: int, measured: Measured) -> Non
 
 @check("level4.end_to_end")
 def test_end_to_end(
-    whole: BuildSampler, long: Schedule, step_kept: Once[None], measured_steps: Once[Steps], seed: int, draw: Draw,
-    measured: Measured,
+    whole: BuildSampler, long: Schedule, step_kept: Once[None], measured_steps: Once[Steps], seed: int,
+    show_picture: ShowPicture, measured: Measured,
 ) -> None:  # fmt: skip
     """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
     sampler = whole(STEEP)
@@ -212,7 +212,7 @@ def test_end_to_end(
     steps = steps_of(STEEP, trace.steps, trace.x, trace.eps, trace.result.tensors.get("y"))
     if len(steps) > 1:
         errors = step_errors(steps)
-        draw("level4-steps.png", STEPS_TITLE, in_words(errors), lambda path: save_step_errors(errors, path))
+        show_picture("level4-steps.png", STEPS_TITLE, in_words(errors), lambda path: save_step_errors(errors, path))
     samples = sampler.verified(trace, END_SHAPE)
     if not end_to_end.is_right(samples):
         calls = trace.judged_steps(STEEP.T)

@@ -80,12 +80,6 @@ def sigma_mistake(steps: list[Step]) -> Mistake[Sigma] | None:
     return next((mistake for mistake in WRONG_SIGMAS if any(map(fits, mistake.formulas))), None)
 
 
-def nearest_mistake(inside: list[Step], outside: list[Step]) -> str | None:
-    """Name of the wrong formula, of the mean or of sigma, that fits what was measured."""
-    found = mean_mistake(outside + inside) or sigma_mistake(inside)
-    return found.name if found else None
-
-
 # ---- the checks
 
 

@@ -11,7 +11,7 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import Step
 from grader.checks.sampler_contract import check_finite_images, check_images
 from grader.checks.schedule import Schedule
-from grader.student.deadlines import FLOOR, Pace
+from grader.student.deadlines import Deadlines
 from grader.submission.process import AnySubmission, Reply
 
 Model = Callable[[Tensor, Tensor], Tensor]
@@ -65,16 +65,16 @@ def is_usable(t: Tensor | None, batch: int) -> bool:
 class Sampler:
     """One DDPMSampler on a schedule, in the worker."""
 
-    def __init__(self, submission: AnySubmission, pace: Pace, schedule: Schedule, *, seed: int) -> None:
-        self.submission, self.pace, self.schedule, self.seed = submission, pace, schedule, seed
+    def __init__(self, submission: AnySubmission, deadlines: Deadlines, schedule: Schedule, *, seed: int) -> None:
+        self.submission, self.deadlines, self.schedule, self.seed = submission, deadlines, schedule, seed
         about = [schedule.T, schedule.beta_start, schedule.beta_end]
-        submission.request("build_sampler", seconds=FLOOR, name="sampler", schedule=about)
+        deadlines.ask(submission, "build_sampler", name="sampler", schedule=about)
 
     def reply(self, x_t: Tensor, t: Tensor, eps: Tensor, *, seed: int) -> Reply:
         """One call of p_sample on x_t (B, C, H, W), t (B,), whatever comes back; the model answers eps."""
-        return self.submission.request(
-            "p_sample", seconds=self.pace.for_sampling(1), tensors={"x_t": x_t, "t": t}, name="sampler", seed=seed,
-            answer=lambda facts, tensors: eps,
+        return self.deadlines.ask(
+            self.submission, "p_sample", self.deadlines.pace.sampling, name="sampler", seed=seed,
+            tensors={"x_t": x_t, "t": t}, answer=lambda facts, tensors: eps,
         )  # fmt: skip
 
     def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int, finite: bool = True) -> Tensor:
@@ -114,9 +114,9 @@ class Sampler:
             trace.eps.append(model(x.float(), torch.zeros(1) if usable is None else usable))
             return trace.eps[-1]
 
-        trace.result = self.submission.request(
-            "sample", seconds=self.pace.for_sampling(self.schedule.T), name="sampler", shape=list(shape), seed=seed,
-            answer=answer,
+        trace.result = self.deadlines.ask(
+            self.submission, "sample", self.deadlines.pace.sampling * self.schedule.T,
+            name="sampler", shape=list(shape), seed=seed, answer=answer,
         )  # fmt: skip
         return trace
 

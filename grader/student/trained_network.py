@@ -20,7 +20,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import NotJudged
 from grader.grading_config import Samples, load_grading
 from grader.metrics.record import Record, load_record
-from grader.student.deadlines import Pace
+from grader.student.deadlines import Deadlines
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.training_log import Epoch, read_log
@@ -34,9 +34,16 @@ class TrainedNetwork:
     """Everything that checks need to know about one training, computed once."""
 
     def __init__(
-        self, submission: AnySubmission, pace: Pace, settings: Config, *, config: Path, weights: Path, seed: int
+        self,
+        submission: AnySubmission,
+        deadlines: Deadlines,
+        settings: Config,
+        *,
+        config: Path,
+        weights: Path,
+        seed: int,
     ) -> None:
-        self.submission, self.pace, self.settings, self.seed = submission, pace, settings, seed
+        self.submission, self.deadlines, self.settings, self.seed = submission, deadlines, settings, seed
         self.config_file, self.name, self.weights_file = config, config.stem, weights
         self.code = hashlib.sha256(submission.sources.get("model.py", b"")).hexdigest()
         self.shape = settings.model.image_shape
@@ -54,7 +61,7 @@ class TrainedNetwork:
     @property
     @done_once
     def weights(self) -> Weights:
-        minutes = self.pace.step * len(self.images.train) * self.settings.training.epochs / 60
+        minutes = self.deadlines.pace.step * len(self.images.train) * self.settings.training.epochs / 60
         again = f"`uv run python main.py --config {self.config_shown}` (about {max(1, minutes):.0f} min on this device)"
         return read_weights(self.weights_file, self.code, again)
 
@@ -66,7 +73,7 @@ class TrainedNetwork:
 
     def network(self) -> Network:
         """The student's network with the trained weights, built anew: the worker may have been replaced."""
-        network = Network(self.submission, self.pace, self.settings.model, seed=derive_seed("finished", self.seed))
+        network = Network(self.submission, self.deadlines, self.settings.model, seed=derive_seed("finished", self.seed))
         network.load(self.weights.state)
         return network
 

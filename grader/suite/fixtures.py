@@ -17,7 +17,7 @@ from grader import __version__
 from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed
 from grader.errors import NotImplementedYet, SubmissionFailed
-from grader.student.deadlines import Pace
+from grader.student.deadlines import Deadlines
 from grader.student.once import Once
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
@@ -51,7 +51,9 @@ def seed(judge: Judge) -> int:
 
 
 @pytest.fixture(scope="session")
-def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: int, settings: Config) -> AnySubmission:
+def submission(
+    judge: Judge, request: pytest.FixtureRequest, device: str, seed: int, settings: Config
+) -> Iterator[AnySubmission]:
     path = request.config.option.submission
     if judge.in_process:
         judge.submission = InProcessSubmission(path, device=device)
@@ -74,12 +76,13 @@ def submission(judge: Judge, request: pytest.FixtureRequest, device: str, seed: 
             ) if so
         ),
     }  # fmt: skip
-    return judge.submission
+    yield judge.submission
+    judge.submission.close()
 
 
 @pytest.fixture(scope="session")
-def pace(judge: Judge, settings: Config, device: str, submission: AnySubmission) -> Pace:
-    return judge.pace(settings, device)
+def deadlines(judge: Judge, settings: Config, device: str, submission: AnySubmission) -> Deadlines:
+    return judge.deadlines(settings, device)
 
 
 class Training(NamedTuple):
@@ -107,8 +110,8 @@ class Trainings:
         settings = load_config(file, self.options.set)
         kind = "solution" if self.options.trusted else "student"
         weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
-        pace = self.judge.pace(settings, self.submission.device)
-        network = TrainedNetwork(self.submission, pace, settings, config=file, weights=weights, seed=self.seed)
+        deadlines = self.judge.deadlines(settings, self.submission.device)
+        network = TrainedNetwork(self.submission, deadlines, settings, config=file, weights=weights, seed=self.seed)
         return Training(network, TrainedSamples(network), TrainedLosses(network))
 
 
@@ -147,14 +150,14 @@ def measured() -> dict[str, Any]:
     return {}
 
 
-Draw = Callable[[str, str, str, Callable[[Path], object]], None]  # name, title, alt, save
+ShowPicture = Callable[[str, str, str, Callable[[Path], object]], None]  # name, title, alt, save
 
 
 @pytest.fixture(scope="session")
-def draw(judge: Judge, figures: Path) -> Draw:
+def show_picture(judge: Judge, figures: Path) -> ShowPicture:
     """Draw and show a picture on which no verdict depends; one that can't be written is reported as left out."""
 
-    def draw(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
+    def show(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
         try:
             save(figures / name)
         except OSError as error:
@@ -162,7 +165,7 @@ def draw(judge: Judge, figures: Path) -> Draw:
         else:
             judge.show(figures / name, title, alt)
 
-    return draw
+    return show
 
 
 def unless_a_stub(once: Once[Any]) -> None:

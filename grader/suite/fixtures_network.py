@@ -19,7 +19,7 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.grading_config import load_grading
 from grader.student import overfit
-from grader.student.deadlines import Pace
+from grader.student.deadlines import Deadlines
 from grader.student.network import Network
 from grader.student.once import Once
 from grader.submission.process import AnySubmission
@@ -50,9 +50,9 @@ class Build(Protocol):
 
 
 @pytest.fixture(scope="session")
-def build(submission: AnySubmission, pace: Pace, seed: int, model_file: bytes) -> Build:
+def build(submission: AnySubmission, deadlines: Deadlines, seed: int, model_file: bytes) -> Build:
     def build(config: ModelConfig, seed: int = seed) -> Network:
-        return Network(submission, pace, config, seed=seed)
+        return Network(submission, deadlines, config, seed=seed)
 
     return build
 
@@ -61,13 +61,19 @@ def build(submission: AnySubmission, pace: Pace, seed: int, model_file: bytes) -
 def contract_kept(build: Build, config: ModelConfig, device: str) -> Once[None]:
     """The minimum for the later checks: it builds, and answers in the shape of x."""
 
-    def look() -> None:
+    def try_it() -> None:
         network = build(config)
         x, t = network.noise(2, "contract")
         reply = network.reply(x, t)
         output_contract.check_output(reply.values, reply.tensors.get("y"), x.shape, x.dtype, device)
 
-    return Once(look)
+    return Once(try_it)
+
+
+@pytest.fixture
+def warm(submission: AnySubmission) -> None:
+    """For checks that train, or use the meta device: what torch imports for that takes seconds, and is not timed."""
+    submission.warm_up()
 
 
 @pytest.fixture
@@ -99,7 +105,9 @@ def steady(perturbed: Network) -> Network:
 
 
 @pytest.fixture(scope="session")
-def overfit_run(settings: Config, build: Build, config: ModelConfig, device: str) -> Once[overfit.Trained]:
+def overfit_run(
+    settings: Config, build: Build, config: ModelConfig, device: str, submission: AnySubmission, seed: int
+) -> Once[overfit.Trained]:
     def run() -> overfit.Trained:
         shape = config.image_shape
         try:
@@ -107,11 +115,11 @@ def overfit_run(settings: Config, build: Build, config: ModelConfig, device: str
         except UserError as error:
             raise NotJudged(f"there are no images to learn: {error}") from error
         budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
-        network = build(config)
-        chosen = torch.Generator().manual_seed(derive_seed("images", network.seed))
+        submission.warm_up()
+        chosen = torch.Generator().manual_seed(derive_seed("images", seed))
         few = to_float(images[torch.randperm(len(images), generator=chosen)[: budget.images]])
         diffusion = GaussianDiffusion.of(settings)
-        return overfit.run(network, diffusion, few, budget, settings.training.learning_rate)
+        return overfit.run(lambda: build(config), diffusion, few, budget, settings.training.learning_rate)
 
     return Once(run)
 

@@ -13,7 +13,7 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
 from grader.errors import NotImplementedYet, SubmissionFailed
-from grader.student.deadlines import Pace
+from grader.student.deadlines import Deadlines
 from grader.student.once import Once
 from grader.student.sampler import Sampler, Trace
 from grader.submission.process import AnySubmission
@@ -42,9 +42,9 @@ Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside one
 
 
 @pytest.fixture(scope="session")
-def build_sampler(submission: AnySubmission, pace: Pace, seed: int, sampler_file: bytes) -> BuildSampler:
+def build_sampler(submission: AnySubmission, deadlines: Deadlines, seed: int, sampler_file: bytes) -> BuildSampler:
     def build_sampler(schedule: Schedule) -> Sampler:
-        return Sampler(submission, pace, schedule, seed=seed)
+        return Sampler(submission, deadlines, schedule, seed=seed)
 
     return build_sampler
 
@@ -53,21 +53,21 @@ def build_sampler(submission: AnySubmission, pace: Pace, seed: int, sampler_file
 def sampling_kept(build_sampler: BuildSampler) -> Once[None]:
     """The minimum for checks of whole samplings: sample returns the requested shape."""
 
-    def look() -> None:
+    def try_it() -> None:
         build_sampler(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
 
-    return Once(look)
+    return Once(try_it)
 
 
 @pytest.fixture(scope="session")
 def step_kept(build_sampler: BuildSampler) -> Once[None]:
     """The minimum for checks of single steps: p_sample returns the shape of x_t."""
 
-    def look() -> None:
+    def try_it() -> None:
         x = torch.zeros(2, 1, 8, 8)
         build_sampler(STEEP).p_sample(x, 3, x, seed=0)
 
-    return Once(look)
+    return Once(try_it)
 
 
 def waiting_for(once: Once[None], what: str) -> None:

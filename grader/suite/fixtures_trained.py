@@ -16,7 +16,7 @@ from grader.results import level_of
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
-from grader.suite.fixtures import Draw, Training, Trainings, WithProgress
+from grader.suite.fixtures import ShowPicture, Training, Trainings, WithProgress
 from grader.suite.judge import Judge
 from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_loss_curve, save_samples
 
@@ -107,7 +107,7 @@ def check_sound(judge: Judge, figures: Path, with_progress: WithProgress, level:
 
 
 @pytest.fixture(scope="session")
-def show_training(judge: Judge, draw: Draw) -> ShowTraining:
+def show_training(judge: Judge, show_picture: ShowPicture) -> ShowTraining:
     """Show a training's losses by epoch, at the first level that meets it."""
     shown: set[str] = set()
 
@@ -124,7 +124,7 @@ def show_training(judge: Judge, draw: Draw) -> ShowTraining:
         if log:
             reference = [(epoch, loss) for epoch, loss in trained.reference_curve if epoch <= log[-1].epoch]
             caveat = f"; the reference's is of other noise{trained.record.caveat}" if reference else ""
-            draw(
+            show_picture(
                 f"training-{trained.name}.png", title + caveat, curve_in_words(log, reference),
                 lambda path: save_loss_curve(log, reference, path),
             )  # fmt: skip

@@ -1,20 +1,25 @@
 """The judge of a run: a pytest plugin that owns the workers and the results, and turns outcomes into verdicts."""
 
+import math
 import platform
+import time
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from assignment.ddpm.config import Config
 from assignment.ddpm.errors import UserError
 from grader.check_ids import id_of
-from grader.errors import GraderFault
+from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.provisional import notes
 from grader.reports.terminal import details, render
-from grader.results import Check, Results
+from grader.results import Check, Results, cut
+from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
 from grader.submission.seed import choose_seed
 from grader.suite import verdict
@@ -22,8 +27,11 @@ from grader.suite.shared_fork_server import shared_fork_server
 from grader.worker.limits import describe
 
 if TYPE_CHECKING:  # these import torch, which is not to be imported before the fork server is
-    from grader.student.deadlines import Pace
+    from grader.student.deadlines import Deadlines, Pace
     from grader.submission.process import AnySubmission
+
+
+JUST_NOW = 60.0  # seconds for which a measurement of the machine counts
 
 
 class Judge:
@@ -42,19 +50,39 @@ class Judge:
         self.checks: dict[str, Check] = {}
         self.faults: list[str] = []
         self.submission: AnySubmission | None = None
+        self.budget = TimeBudget(load_grading().time)
+        self.paced: tuple[Config, str, Pace] | None = None  # whose pace the deadlines follow, where, and the pace
+        self.looked = -math.inf  # when the machine was last measured
+        self.ran_out: set[str] = set()  # checks that met a timeout
 
     def _fork_server(self, *, fork: bool, trusted: bool = False) -> ForkServer:
         option = self.config.option
         return shared_fork_server(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
 
-    def pace(self, settings: Config, device: str) -> "Pace":
-        """How fast the reference runs on this machine."""
+    def deadlines(self, settings: Config, device: str) -> "Deadlines":
+        """Deadlines by the reference's pace on this machine."""
         from grader.student import deadlines  # imports torch
 
         if self.fork_server is None:
-            return deadlines.UNHURRIED
+            return deadlines.Deadlines(deadlines.UNHURRIED, self.budget)
         fork = self.fork_server.fork
-        return deadlines.remembered(settings, lambda: self._fork_server(fork=fork, trusted=True), device)
+        pace = deadlines.remembered(settings, lambda: self._fork_server(fork=fork, trusted=True), device)
+        self.paced = settings, device, pace
+        return deadlines.Deadlines(pace, self.budget)
+
+    def _look_at_the_machine(self) -> None:
+        """How much slower is it than when the pace was measured? The deadlines follow."""
+        from grader.student import deadlines
+
+        assert self.paced and self.fork_server, "no request is sent, and none can time out, before the pace is known"
+        settings, device, pace = self.paced
+        server = self.fork_server
+        with closing(ForkServer(fork=server.fork, sandbox=server.sandbox, limits=server.limits, trusted=True)) as own:
+            self.budget.slowdown = deadlines.slowdown(pace, settings, own, device)
+        self.looked = time.monotonic()
+        self.inform(
+            "time", f"ran out once; the machine was then {self.budget.slowdown:.1f} × as slow as when it was measured"
+        )
 
     def fork_server_for(self, device: str) -> ForkServer:
         """A fork server whose workers can use the device: CUDA does not survive a fork."""
@@ -73,7 +101,7 @@ class Judge:
 
     def inform(self, name: str, says: str) -> None:
         """Record something about the submission that earns no points."""
-        self.results.information[name] = says
+        self.results.information[name] = cut(says)
 
     def show(self, picture: Path, title: str, alt: str) -> None:
         """Add a picture to the reports; it is stored beside results.json. `alt` describes it in words."""
@@ -93,6 +121,28 @@ class Judge:
         self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
         self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Function, nextitem: pytest.Item | None) -> bool:
+        """Run a check; if time ran out, once more with deadlines for the machine as it is now."""
+        about = {"nodeid": item.nodeid, "location": item.location}
+        item.ihook.pytest_runtest_logstart(**about)
+        self.budget.start_check()
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        self.budget.start_check()
+        if item.nodeid in self.ran_out and self._is_worth_another_try():
+            self._look_at_the_machine()
+            check = self.checks[item.nodeid]
+            vars(check).update(vars(Check(check.id, check.claim, check.max_points)))
+            item._initrequest()
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        for report in reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(**about)
+        return True
+
+    def _is_worth_another_try(self) -> bool:
+        return self.paced is not None and time.monotonic() - self.looked > JUST_NOW and self.budget.left() > 0
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Function, call: pytest.CallInfo[None]
@@ -106,6 +156,8 @@ class Judge:
             check.measurements |= measured
         if self.submission:
             check.output = self.submission.take_printed()
+        if call.excinfo and is_about_time(call.excinfo.value):
+            self.ran_out.add(item.nodeid)
         try:
             verdict.apply(check, call.excinfo and call.excinfo.value, in_process=self.in_process)
         except verdict.Ours:
@@ -128,6 +180,7 @@ class Judge:
         if self.faults:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.submission:
+            self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -140,6 +193,11 @@ class Judge:
                 for check in self.results.checks:
                     if check.verdict != "passed":
                         terminalreporter.write_line("\n" + details(check))
+
+
+def is_about_time(error: BaseException | None) -> bool:
+    """Whether it is a timeout, or follows from one."""
+    return error is not None and (isinstance(error, TimedOut) or is_about_time(error.__cause__))
 
 
 def claim_of(test: pytest.Item) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_a_message_of_any_bytes_is_read_or_refused(head, blob):
 RIGHT: dict[str, Any] = {
     "parameters": [["a.weight", 9, True]], "batch_norms": ["a"], "defaults": [{"threads": 1}, {}], "type": "Tensor",
     "shape": [2, 1], "dtype": "torch.float32", "device": "cpu", "requires_grad": False, "losses": [1.0, 2],
+    "seconds": 0.5,
     "gradients": {"a.weight": [True, True, True]}, "changed": ["t"],
 }  # fmt: skip
 
@@ -132,19 +134,25 @@ def test_the_hint_for_a_long_message_comes_at_once():
 
 
 class Tape:
-    """A fork server whose worker sends what is on the tape, and then closes the connection or, if `mute`, is silent."""
+    """A fork server whose worker sends what is on the tape, and then closes the connection or, if `mute`, is silent.
+
+    If it `drips`, it sends a byte every hundredth of a second.
+    """
 
     trusted = False
 
-    def __init__(self, path: Path, tape: bytes, *, mute: bool = False) -> None:
-        self.home, self.tape, self.mute = SimpleNamespace(path=path), tape, mute
+    def __init__(self, path: Path, tape: bytes, *, mute: bool = False, drips: bool = False) -> None:
+        self.home, self.tape, self.mute, self.drips = SimpleNamespace(path=path), tape, mute, drips
 
-    def spawn(self, folder: Path, device: str, *, threads: int) -> Process:
+    def spawn(self, folder: Path, device: str, *, threads: int, warm: bool) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         ours.setblocking(False)
         os.set_blocking(read, False)
-        theirs.sendall(self.tape)
+        if self.drips:
+            Thread(target=self.drip, args=[theirs], daemon=True).start()
+        else:
+            theirs.sendall(self.tape)
         if not self.mute:
             theirs.shutdown(socket.SHUT_WR)
 
@@ -153,7 +161,13 @@ class Tape:
             os.close(write)
             return Ending()
 
-        return Process(ours, read, end)
+        return Process(ours, read, end, warm)
+
+    def drip(self, theirs: socket.socket) -> None:
+        with suppress(OSError):  # until the judge hangs up
+            for byte in self.tape:
+                theirs.sendall(bytes([byte]))
+                time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +177,8 @@ def listen(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "token_hex", lambda size: "ab")
 
-        def listen(tape: bytes, *, seconds: float = 5.0, mute: bool = False, answer: Callable = torch.zeros_like):
-            submission = Submission(path, Tape(path, tape, mute=mute), device="cpu")
+        def listen(tape: bytes, *, seconds: float = 5.0, answer: Callable = torch.zeros_like, **manners: bool):
+            submission = Submission(path, Tape(path, tape, **manners), device="cpu")
             try:
                 return submission.request("forward", seconds=seconds, answer=lambda facts, back: answer(back["x"]))
             finally:
@@ -189,6 +203,13 @@ def test_a_worker_that_says_anything_and_hangs_up_has_answered_or_failed(listen,
 def test_a_worker_that_falls_silent_has_no_longer_than_its_deadline(listen, tape):
     with pytest.raises(TimedOut):
         listen(tape, seconds=0.2, mute=True)
+
+
+def test_a_worker_that_drips_its_answer_has_no_longer_either(listen):
+    start = time.monotonic()
+    with pytest.raises(TimedOut):
+        listen(ANSWER, seconds=0.3, mute=True, drips=True)
+    assert time.monotonic() - start < 1.5
 
 
 def test_a_worker_that_asks_on_and_on_has_no_longer_either(listen):
