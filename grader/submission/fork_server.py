@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm import WAITING
-from grader import ROOT
 from grader.errors import GraderFault
-from grader.submission.sandbox import Sandbox, clean_environment, our_code, ready_made, user_for
+from grader.submission.given_code import GIVEN, WORKER, CodeFolder
+from grader.submission.sandbox import Sandbox, clean_environment, ready_made, user_for
 from grader.submission.temporary_folder import TemporaryFolder
 from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import SCRATCH
 
-BOOT_SECONDS = 120  # for our own process to import torch from a slow disk
-REPLY_SECONDS = 60  # for a running fork server: it may be in the middle of an import
+PATIENCE = 600  # seconds for our own process, which may be importing torch from a slow disk, on a busy machine
 NO_SANDBOX, DEFAULT_LIMITS = Sandbox(), Limits()
 
 
@@ -40,6 +39,7 @@ class Process:
     sock: socket.socket
     output: int
     end: Callable[[], Ending]
+    warm: bool  # whether what torch needs for training was imported before the submission got there
     printed: bytearray = field(default_factory=bytearray)
 
 
@@ -56,6 +56,7 @@ class ForkServer:
         self.fork, self.sandbox, self.limits, self.trusted = fork, sandbox, limits, trusted
         self.user = user_for(os.getpid()) if sandbox else None
         self.home = TemporaryFolder()
+        self.code = CodeFolder((*WORKER, *GIVEN))
         if self.user is not None:
             os.chown(self.home.path, self.user, self.user)
         self.process: subprocess.Popen[bytes] | None = None
@@ -64,23 +65,24 @@ class ForkServer:
 
     def _open(self) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.settimeout(BOOT_SECONDS)
+        self.control.settimeout(PATIENCE)
         self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
         theirs.close()
 
     def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen[bytes]:
-        env = WAITING | clean_environment()
-        env["TORCHINDUCTOR_CACHE_DIR"] = str(ROOT)  # torch creates this folder when imported: name one that exists
+        code = self.code.path
+        # torch creates this folder when imported: name one that exists
+        env = WAITING | clean_environment() | {"TORCHINDUCTOR_CACHE_DIR": str(code)}
         command = self.sandbox.wrap(
-            [sys.executable, "-m", "grader.worker", *arguments], at=ROOT, readable=[*our_code(), self.home.path],
+            [sys.executable, "-m", "grader.worker", *arguments], at=code, readable=[code, self.home.path],
             hidden=[] if self.trusted else ready_made(), scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
         )  # fmt: skip
         return subprocess.Popen(
-            command, cwd=ROOT, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork
+            command, cwd=code, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork
         )
 
-    def spawn(self, folder: Path, device: str, *, threads: int) -> Process:
-        """A worker for the clean tree in `folder`, which is in `home`."""
+    def spawn(self, folder: Path, device: str, *, threads: int, warm: bool = False) -> Process:
+        """A worker for the clean tree in `folder`, which is in `home`; ready to train, if it is to be `warm`."""
         scratch = SCRATCH
         if not self.sandbox:
             scratch = folder / "scratch"
@@ -88,11 +90,12 @@ class ForkServer:
         request = {
             "folder": str(folder), "scratch": str(scratch), "device": device, "threads": threads,
             "trusted": self.trusted, "user": self.user, "limits": asdict(self.limits), "running": tasks_of_user(),
+            "warm": warm,
         }  # fmt: skip
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
-            end = self._fork(request, theirs, write) if self.fork else self._spawn(request, ours, theirs, write)
+            end = self._fork(request, theirs, write) if self.fork else self._spawn(request, theirs, write)
         except BaseException:
             ours.close()
             os.close(read)
@@ -101,8 +104,30 @@ class ForkServer:
             theirs.close()
             os.close(write)
         os.set_blocking(read, False)
+        try:
+            self._wait_until_ready(ours, read)
+        except BaseException:
+            ours.close()
+            end()
+            os.close(read)
+            raise
         ours.setblocking(False)
-        return Process(ours, read, end)
+        return Process(ours, read, end, warm)
+
+    @staticmethod
+    def _wait_until_ready(ours: socket.socket, output: int) -> None:
+        """A worker that can't start is our fault or the machine's: it has not yet looked at the submission."""
+        ours.settimeout(PATIENCE)
+        try:
+            ready = ours.recv(1) == b"1"
+        except OSError:
+            ready = False
+        if not ready:
+            said = b""
+            with contextlib.suppress(BlockingIOError):
+                said = os.read(output, 1 << 16)
+            lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise GraderFault(f"a worker did not start: {lines[-1]}")
 
     def _fork(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
         if self.process is None:
@@ -134,20 +159,13 @@ class ForkServer:
         data = self.control.recv(1 << 16)
         if not data:
             raise ConnectionError("the fork server of the workers has died")
-        self.control.settimeout(REPLY_SECONDS)
         return json.loads(data)
 
-    def _spawn(
-        self, request: dict[str, Any], ours: socket.socket, theirs: socket.socket, write: int
-    ) -> Callable[[], Ending]:
+    def _spawn(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
         process = self._start(
             ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write,
             gpu=request["device"].startswith("cuda"),
         )  # fmt: skip
-        theirs.close()
-        ours.settimeout(BOOT_SECONDS)
-        if ours.recv(1) != b"1":
-            raise GraderFault("a worker did not start")
 
         def end() -> Ending:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -175,3 +193,4 @@ class ForkServer:
     def close(self) -> None:
         self._close_process()
         self.home.close()
+        self.code.close()

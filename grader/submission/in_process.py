@@ -40,6 +40,9 @@ class InProcessSubmission:
         copies = {k: v.clone() for k, v in (tensors or {}).items()}
         return Reply(*PROBES[probe](self.session, copies, **arguments))
 
+    def warm_up(self) -> None:
+        """Nothing: nobody is waiting."""
+
     def take_printed(self) -> str:
         """Nothing: what is printed goes to the terminal."""
         return ""

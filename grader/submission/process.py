@@ -3,7 +3,6 @@
 import os
 import secrets
 import selectors
-import shutil
 import signal
 import tempfile
 import time
@@ -15,16 +14,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grader import ROOT
 from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
 from grader.submission.answers import check_answer, check_question
 from grader.submission.fork_server import Ending, ForkServer, Process
+from grader.submission.given_code import lay_out
 from grader.submission.sources import FILES, read_sources
 from grader.submission.temporary_folder import remove
 from grader.worker import wire
 
 OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
-LONGEST, FRAMES = 2000, 100  # characters of a text in an error report, and frames of its traceback
+MAX_TEXT, FRAMES = 2000, 100  # characters of a text in an error report, and frames of its traceback
 
 
 @dataclass
@@ -49,6 +48,8 @@ class AnySubmission(Protocol):
         **arguments: Any,
     ) -> Reply: ...  # fmt: skip
 
+    def warm_up(self) -> None: ...
+
     def take_printed(self) -> str: ...
 
     def stop(self) -> object: ...
@@ -70,6 +71,7 @@ class Submission:
         self.folder: Path  # of the running worker
         self.process: Process | None = None
         self.requests = 0
+        self.warm = False
         self.printed = ""
 
     @property
@@ -83,6 +85,12 @@ class Submission:
         printed, self.printed = self.printed, ""
         return printed
 
+    def warm_up(self) -> None:
+        """From now on, workers have imported what torch needs for training, which takes seconds: see Process.warm."""
+        self.warm = True
+        if self.process is not None and not self.process.warm:
+            self.stop()
+
     def request(
         self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
         **arguments: Any,
@@ -91,9 +99,13 @@ class Submission:
         if self.process is None:
             # a new folder, so that nothing an earlier worker wrote is in it
             self.folder = Path(tempfile.mkdtemp(prefix="submission-", dir=self.fork_server.home.path))
-            self.folder.chmod(0o755)  # only the worker can enter its parent folder
             lay_out(self.sources, self.folder)
-            self.process = self.fork_server.spawn(self.folder, self.device, threads=torch.get_num_threads())
+            threads = torch.get_num_threads()
+            try:
+                self.process = self.fork_server.spawn(self.folder, self.device, threads=threads, warm=self.warm)
+            except BaseException:
+                remove(self.folder)
+                raise
         self.process.printed.clear()
         try:
             return self._converse(probe, seconds, tensors or {}, answer, arguments)
@@ -134,7 +146,10 @@ class Submission:
             return Reply(values["values"], back)
 
     def _wait(self, event: int, deadline: float, probe: str, seconds: float) -> None:
-        """Wait until the socket is ready; meanwhile read the output, as a full pipe would block the worker."""
+        """Wait until the socket is ready; meanwhile read the output, as a full pipe would block the worker.
+
+        Past the deadline nothing is ready: a worker may send its answer byte by byte.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self.worker.sock, event)
             selector.register(self.worker.output, selectors.EVENT_READ)
@@ -142,7 +157,7 @@ class Submission:
                 ready = {key.fd for key, _ in selector.select(max(0, deadline - time.monotonic()))}
                 if self.worker.output in ready and not self._drain():
                     selector.unregister(self.worker.output)  # closed by the worker
-                if self.worker.sock.fileno() in ready:
+                if self.worker.sock.fileno() in ready and time.monotonic() < deadline:
                     return
                 if time.monotonic() >= deadline:
                     output = self.worker.printed.decode(errors="replace")
@@ -210,21 +225,13 @@ class Submission:
         self.stop()
 
 
-def lay_out(sources: dict[str, bytes], folder: Path) -> None:
-    """Put the given code and the submission's files into an empty folder, and nothing else."""
-    clean = folder / "assignment"
-    shutil.copytree(ROOT / "assignment" / "ddpm", clean / "ddpm", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "assignment" / "__init__.py", clean)
-    for name, source in sources.items():
-        (clean / name).write_bytes(source)
-
-
 def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
     """The worker's report of an exception → the judge's own exception. Trusts none of the types in it."""
     try:
-        kind, name, message = (str(error[k])[:LONGEST] for k in ("kind", "type", "message"))
+        kind, name, message = (str(error[k])[:MAX_TEXT] for k in ("kind", "type", "message"))
         frames = [
-            (str(file)[:LONGEST], int(line or 0), str(code)[:LONGEST]) for file, line, code in error["frames"][:FRAMES]
+            (str(file)[:MAX_TEXT], int(line or 0), str(code)[:MAX_TEXT])
+            for file, line, code in error["frames"][:FRAMES]
         ]
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as forged:
         raise wire.WireError("an error report that can't be read") from forged

@@ -4,6 +4,7 @@ What exceeds a limit fails there (MemoryError, OSError), so the current check re
 """
 
 import contextlib
+import math
 import os
 import resource
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def apply(limits: Limits, running: int, device: str) -> None:
 
         index = torch.device(device).index  # None for "cuda", which torch does not accept here
         torch.cuda.set_per_process_memory_fraction(GPU_SHARE, 0 if index is None else index)
-    elif size := _address_space():
+    elif limits.memory_gib < math.inf and (size := _address_space()):
         _set(resource.RLIMIT_AS, int(size + limits.memory_gib * GIB + (os.cpu_count() or 1) * PER_CORE))
 
 

@@ -62,7 +62,7 @@ found = sorted(os.path.relpath(os.path.join(folder, name), root)
                if not os.path.join(folder, "").startswith({python!r}))"""
 
 
-def listing(root: Path) -> str:
+def listing(root: Path | str) -> str:
     """Code that lists the files below `root`, without Python's own, where the environment lies in the checkout."""
     return LISTING.format(root=str(root), python=f"{sys.prefix}/")
 
@@ -73,7 +73,9 @@ def more_than_visible(files: list[str]) -> list[str]:
 
 @with_sandbox
 def test_of_this_project_a_submission_sees_the_worker_and_the_given_code(tmp_path):
-    more = f"{listing(ROOT)}\nfound = [len(found), [file for file in found if not file.startswith({VISIBLE})]]"
+    assert asked(tmp_path, listing(ROOT)) == []
+    at = "import os, sys\nos.chdir(os.path.dirname(sys.modules['__main__'].__file__) + '/../..')"  # a copy of our code
+    more = f"{at}\n{listing('.')}\nfound = [len(found), [file for file in found if not file.startswith({VISIBLE})]]"
     count, found = asked(tmp_path, more)  # in short, as an error's message is cut
     assert count > 20 and found == []
     assert asked(tmp_path, "import os\nfound = sorted(os.listdir('/'))").count("home") == 0
@@ -96,15 +98,21 @@ def test_whoever_grades_the_sandbox_shows_no_more(readable_checkout, user):
     python = shutil.which("python3", path="/usr/bin")
     if python is None or (user is not None and os.getuid() != 0):
         pytest.skip("needs the system's python3, and root to become another user")
-    look = "import json\n" + listing(readable_checkout) + "\nprint(json.dumps(found))"
+    look = (
+        f"import json\n{listing(readable_checkout)}\nshown = found\n{listing('.')}\nprint(json.dumps([shown, found]))"
+    )
     code = f"""
 import subprocess, sys
-from grader import ROOT
-from grader.submission.sandbox import find_sandbox, our_code
+from grader.submission.fork_server import ForkServer
+from grader.submission.sandbox import find_sandbox
 sandbox = find_sandbox("auto")
 print(sandbox, flush=True)
-command = sandbox.wrap([sys.executable, "-S", "-c", {look!r}], at=ROOT, readable=our_code(), scratch_mib=1)
-sys.exit(subprocess.run(command).returncode)"""
+server = ForkServer(fork=False)
+command = sandbox.wrap([sys.executable, "-S", "-c", {look!r}], at=server.code.path, readable=[server.code.path],
+                       scratch_mib=1)
+done = subprocess.run(command)
+server.close()
+sys.exit(done.returncode)"""
     done = subprocess.run(
         [python, "-B", "-c", code], cwd=readable_checkout, capture_output=True, text=True,
         user=user, group=user, extra_groups=None if user is None else [], env={"PATH": os.environ["PATH"]},
@@ -113,8 +121,8 @@ sys.exit(subprocess.run(command).returncode)"""
     guards, *rest = done.stdout.splitlines()
     if not guards.startswith("sandbox"):
         pytest.skip(guards)
-    found = json.loads(rest[0])
-    assert "grader/worker/probes.py" in found and more_than_visible(found) == []
+    of_checkout, found = json.loads(rest[0])
+    assert of_checkout == [] and "grader/worker/probes.py" in found and more_than_visible(found) == []
 
 
 def test_the_listing_would_show_more(tmp_path):
@@ -339,6 +347,7 @@ def test_a_secret_seed_follows_from_the_secret_and_the_submission(tmp_path):
     ("arguments", "says"),
     [
         (["--seed", "1", "--secret-seed", "draw"], "--seed and --secret-seed: expected one of them"),
+        (["--seed", str(2**70)], f"--seed {2**70}: expected at least 0, and below 2^63"),
         (["--secret-seed", "nowhere"], "--secret-seed=nowhere: No such file or directory; expected `draw` or a file"),
         (["--secret-seed", "short"], "--secret-seed=short: a secret of 5 bytes; expected at least 16"),
     ],
@@ -346,6 +355,7 @@ def test_a_secret_seed_follows_from_the_secret_and_the_submission(tmp_path):
 def test_a_wrong_seed_is_told_in_one_line(arguments, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("short").write_text("short")
+    Path("model.py").touch()
     assert main([str(tmp_path), "--config", str(DIGITS), *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"error: {says}")
 
