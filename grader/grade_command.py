@@ -10,6 +10,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader.check_ids import config_file
+from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
 from grader.reports import html
@@ -68,7 +69,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
     submission = submitted(submission, output)
-    if options.secret_seed:
+    if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     output.mkdir(parents=True, exist_ok=True)
     if 1 in files:  # missing images are the caller's error: report them before any work is done
@@ -83,8 +84,9 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     if options.train:
         from grader.train_submission import train
 
-        trained = {file for level, file in files.items() if level != 4}
-        overrides.append(f"output_dir={train(submission, trained, options.overrides, output, sandbox)}")
+        trained = list(dict.fromkeys(file for level, file in files.items() if level != 4))  # level 1 comes first
+        runs = train(submission, trained, options.overrides, output, sandbox, options.minutes)
+        overrides.append(f"output_dir={runs}")
     results = grade(
         submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,
         options=[*words, f"--figures={output}"],
@@ -103,4 +105,4 @@ def main(argv: list[str]) -> int:
         written = run(args.submission, args.output, options)
         print(f"\nresults: {written}, as a page: {written.with_name('report.html')}")
 
-    return run_command(command, interrupted="no results were written")
+    return run_command(command, interrupted="no results were written", exhausted=GraderFault)

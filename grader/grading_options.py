@@ -1,6 +1,7 @@
 """How a submission is graded: the options that `python -m grader`, `class` and pytest share, each declared once."""
 
 import argparse
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--train": {
         "action": "store_true", "help": "train first if the contract is kept; resumes an interrupted training",
+    },
+    "--minutes": {
+        "type": float, "metavar": "N", "help": "stop training after N minutes, and judge what it has learnt by then",
     },
     "--inception": {
         "metavar": "FILE",
@@ -55,6 +59,7 @@ class GradingOptions:
     config: Path | None = None
     weights: Path | None = None
     train: bool = False
+    minutes: float | None = None
     inception: str | None = None
     trusted: bool = False
     seed: int | None = None
@@ -72,6 +77,8 @@ class GradingOptions:
         options = cls(**given | {"levels": levels, "overrides": tuple(args.overrides)})
         if options.weights and options.train:
             raise UserError("--weights and --train: expected one of them, as --train makes weights of its own")
+        if options.minutes is not None and not 0 < options.minutes < math.inf:
+            raise UserError(f"--minutes {options.minutes:g}: expected more than 0")
         return options
 
     def words(self) -> list[str]:
@@ -80,7 +87,9 @@ class GradingOptions:
         for name, value in (("--config", self.config), ("--secret-seed", self.secret_seed)):
             if value:
                 words += [name, str(Path(value).resolve())]
-        return [*words, "--sandbox", self.sandbox, *(["--train"] if self.train else []), *self.overrides]
+        if self.train:
+            words += ["--train", *(["--minutes", f"{self.minutes:g}"] if self.minutes else [])]
+        return [*words, "--sandbox", self.sandbox, *self.overrides]
 
     def for_pytest(self) -> list[str]:
         """The same as pytest options, without what `grade` takes by name: levels, config, seed, overrides."""

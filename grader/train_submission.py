@@ -1,104 +1,164 @@
 """Train a submission before it is judged, with the project's own main.py, in a clean tree and a process of its own.
 
 The run is stored under the hash of model.py, so the same code resumes where it stopped and other code starts anew.
-In the sandbox, if there is one, the training sees its data and its runs, and can write only to these runs.
+It has limits like a worker's. In the sandbox, if there is one, it sees its data and its runs, and can write only there.
 """
 
 import hashlib
+import json
+import math
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images
-from grader import ROOT
 from grader.errors import GraderFault
 from grader.grade import grade
-from grader.submission.process import lay_out
-from grader.submission.sandbox import Sandbox, clean_environment
+from grader.grading_config import Training, load_grading
+from grader.reports.wording import printable
+from grader.results import Results
+from grader.submission.given_code import GIVEN, TRAINING, WORKER, CodeFolder, copy_code, lay_out, let_everybody_read
+from grader.submission.sandbox import Sandbox, clean_environment, user_for
 from grader.submission.sources import read_sources
+from grader.submission.supervise import supervise
 from grader.submission.temporary_folder import TemporaryFolder
+from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import die_with_parent
 
 SCRATCH_MIB = 4096  # for what torch.compile writes
+LEAST = 0.05  # minutes: enough to be told that time is up
+AFTERWARDS = 10.0  # minutes after the training's own end, for its samples
+FULL = 64 << 20  # bytes that are left of a disk on which a training can't write its checkpoint
+BUSY = 1.5  # times as slow as when it was measured: a machine on which a timeout says nothing of a submission
 
 
-def train(submission: Path, configs: Iterable[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox) -> Path:
+def train(
+    submission: Path, configs: Sequence[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox,
+    minutes: float | None = None,
+) -> Path:  # fmt: skip
     """Train on each configuration if the contract of level 1 is kept; returns the folder of the runs.
 
-    The training's output is passed through. A training that fails leaves no weights, which the checks report.
+    The training's output is passed on. A training that fails leaves no weights, which the checks report; one that is
+    cut off leaves those of its best epoch.
 
+    Args:
+        configs: in the order in which they are wanted
+        minutes: for all of them
     Raises:
+        GraderFault: the machine was too busy for the contract, or a training could not be started
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
     """
-    sources = read_sources(submission)
+    sources, limits = read_sources(submission), load_grading().training
     runs = output.resolve() / "trainings" / hashlib.sha256(sources.get("model.py", b"")).hexdigest()[:16]
-    for config in sorted(configs):
-        results = grade(
-            submission,
-            levels=[1],
-            config=config,
-            overrides=overrides,
-            quiet=True,
-            options=["-k", "contract", f"--sandbox={'auto' if sandbox else 'none'}"],
-        )
-        broken = [check for check in results.checks if check.verdict != "passed"]
-        if broken:
-            print(f"{config.stem}: not trained, as {broken[0].id} is not kept: {broken[0].message}")
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    for i, config in enumerate(configs):
+        if broken := why_not(submission, config, overrides, sandbox):
+            print(f"{config.stem}: not trained, as {broken}")
             continue
+        left = (end - time.monotonic()) / 60 / (len(configs) - i)
         print(f"{config.stem}: the contract is kept, training", flush=True)
         home = TemporaryFolder()
         try:
-            code = _run(sources, home.path, config.resolve(), overrides, runs, sandbox)
+            problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, left)
         finally:
             home.close()
-        if code:  # whichever it is: the submission chooses it, so it must not end the grading
-            print(f"{config.stem}: the training failed (exit code {code})")
+        if problem:  # whichever it is: the submission chooses it, so it must not end the grading
+            print(f"{config.stem}: the training {problem}")
     return runs
 
 
+def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: Sandbox) -> str:
+    """The check of the contract that is not kept, and its message; empty if all are. A timeout is tried once more."""
+
+    def check_contract() -> Results:
+        return grade(
+            submission, levels=[1], config=config, overrides=overrides, quiet=True,
+            only=lambda check: ".contract." in check, options=[f"--sandbox={'auto' if sandbox else 'none'}"],
+        )  # fmt: skip
+
+    for _ in range(2):
+        results = check_contract()
+        broken = [check for check in results.checks if check.verdict != "passed"]
+        late = [check for check in broken if check.verdict == "timeout"]
+        if not late:
+            break
+    else:
+        if results.environment["slowdown"] > BUSY:
+            raise GraderFault(
+                f"{config.stem}: {late[0].id} took too long on a machine that is {results.environment['slowdown']:g} "
+                "times as slow as when it was measured; grade again when it is less busy"
+            )
+    return f"{broken[0].id} is not kept: {broken[0].message}" if broken else ""
+
+
 def _run(
-    sources: dict[str, bytes], folder: Path, config: Path, overrides: Sequence[str], runs: Path, sandbox: Sandbox
-) -> int:
-    """Run main.py in a tree with the submission's files and pristine given code; returns its exit code."""
-    tree = folder / "tree"
+    sources: dict[str, bytes], home: Path, config: Path, overrides: Sequence[str], runs: Path, sandbox: Sandbox,
+    limits: Training, minutes: float,
+) -> str:  # fmt: skip
+    """Run main.py in a tree with the submission's files and pristine given code; returns what went wrong, if it did."""
+    tree, user = home / "tree", user_for(os.getpid()) if sandbox else None
     tree.mkdir()
     lay_out(sources, tree)
-    shutil.copy(ROOT / "main.py", tree)
-    shutil.copy(config, tree)
-    (tree / "reference").mkdir()
-    shutil.copy(ROOT / "reference" / "sampler.py", tree / "reference")  # what main.py samples with
+    copy_code(tree, TRAINING)
+    (tree / config.name).write_bytes(config.read_bytes())
+    let_everybody_read(tree)
     settings = load_config(config, overrides)
     root = Path(settings.data.root).resolve()
     # downloaded here if necessary: there is no network inside
     load_images(settings.data.name, root, limit=1, shape=settings.model.image_shape)
     runs.mkdir(parents=True, exist_ok=True)
-    mine = ["training.resume=true", f"output_dir={runs}", f"data.root={root}"]
+    if user is not None:
+        for path in (home, runs, *runs.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+    asked = math.inf if settings.training.max_minutes is None else settings.training.max_minutes
+    cap = min(limits.minutes, max(LEAST, minutes), asked)
+    mine = ["training.resume=true", f"training.max_minutes={cap:.3f}", f"output_dir={runs}", f"data.root={root}"]
+    gpu = not settings.runtime.device.startswith("cpu")
+    ready, told = os.pipe()
+    request = {
+        "folder": str(tree), "user": user, "ready": told, "running": tasks_of_user(),
+        "readable": [str(tree), *([str(root)] if root.is_dir() else [])],
+        "limits": asdict(Limits(math.inf if gpu else limits.memory_gib, limits.processes, limits.file_mib)),
+    }  # fmt: skip
+    code = CodeFolder((*WORKER, *GIVEN))
     command = sandbox.wrap(
-        [sys.executable, "main.py", "--config", config.name, *overrides, *mine], at=tree, readable=[folder, root],
-        writable=[runs], scratch_mib=SCRATCH_MIB, gpu=not settings.runtime.device.startswith("cpu"),
+        [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config", config.name,
+         *overrides, *mine],
+        at=code.path, readable=[code.path, home, root], writable=[runs], scratch_mib=SCRATCH_MIB, gpu=gpu, users=True,
     )  # fmt: skip
     try:
-        # Ctrl-C reaches it through us, and only once
         process = subprocess.Popen(
-            command, cwd=tree, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent
-        )
+            command, cwd=code.path, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told],
+        )  # fmt: skip
+        os.close(told)
+        exit_code, why = supervise(
+            process, _say, seconds=60 * (cap + AFTERWARDS), folder=runs, mib=limits.disk_mib
+        )  # fmt: skip
+        started = os.read(ready, 1) == b"1"
     except OSError as error:
         raise GraderFault(f"the training could not be started: {error}") from error
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        os.kill(_innermost(process.pid), signal.SIGINT)
-        process.wait()  # for its checkpoint
-        raise
+    finally:
+        os.close(ready)
+        code.close()
+    if not started:
+        raise GraderFault(f"the training could not be started (exit code {exit_code}): its last words are above")
+    if why:
+        return f"was ended: {why}"
+    if exit_code and shutil.disk_usage(runs).free < FULL:
+        raise GraderFault(f"the disk of {runs} is full, and the training failed (exit code {exit_code})")
+    return f"failed (exit code {exit_code})" if exit_code else ""
 
 
-def _innermost(pid: int) -> int:
-    """The training itself: bubblewrap's only child, if it runs in a sandbox."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    below = children.read_text().split() if children.exists() else []
-    return int(below[0]) if below else pid
+def _say(line: str, drawn_over: bool) -> None:
+    """A line of a training: never at the start of a line of ours, where a CI would take it for a command."""
+    if not drawn_over:
+        print(f"  | {printable(line)}", flush=True)
+    elif sys.stdout.isatty():
+        print(f"  | {printable(line)}", end="\r", flush=True)

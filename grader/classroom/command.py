@@ -4,19 +4,17 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--e
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
-from assignment.ddpm.files import replacing
+from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.classroom import audit, preview
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
@@ -24,6 +22,7 @@ from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.page import warning
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
+from grader.errors import GraderFault
 from grader.grading_config import GRADING, load_grading
 from grader.grading_options import GradingOptions, add_options
 from grader.provisional import notes
@@ -32,6 +31,7 @@ from grader.submission.handed_in import Taken, take
 from grader.submission.sandbox import find_sandbox
 
 SETTINGS = "class.json"
+TRAINING = 2 / 3  # of a job's time limit, at most, for training: the rest is for judging what it has learnt
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
@@ -51,12 +51,19 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add("--cpus", type=int, default=1, metavar="N", help="CPU cores per job; default: %(default)s")
     add("--gpus", type=int, default=0, metavar="N", help="GPUs per job; default: %(default)s")
     add("--memory-gb", type=int, default=8, metavar="N", help="memory per job, on Slurm; default: %(default)s")
-    add("--minutes", type=int, default=60, metavar="N", help="time limit of a job; default: %(default)s")
+    add(
+        "--minutes",
+        type=int,
+        default=60,
+        metavar="N",
+        help="time limit of a job, two thirds of it for training; default: 60",
+    )
     add("--partition", default="", metavar="NAME", help="Slurm's partition")
     add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
     options = GradingOptions.of(args)
+    options = replace(options, minutes=TRAINING * args.minutes if args.train else None)
     for name in ("jobs", "cpus", "memory_gb", "minutes"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
@@ -89,17 +96,6 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
 
-@contextmanager
-def alone(output: Path) -> Iterator[None]:
-    """Raises UserError if this class is already being graded."""
-    with open(output / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{output}: another command is grading this class; expected it to end first") from error
-        yield
-
-
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
     check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
     handed_in, strays = find(args.submissions, args.roster, args.output)
@@ -114,7 +110,7 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         return preview.show(handed_in, args.output, options, check_ids, resources)
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
-    with alone(args.output):
+    with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)
 
 
@@ -171,4 +167,6 @@ def grade_class(
 def main(argv: list[str]) -> int:
     """Exit codes: 0 all were graded, 1 some could not be, or a verdict does not stand, 2 the call is wrong, 3 the
     grader failed, 130 interrupted."""
-    return run_command(lambda: run(*parse(argv)), interrupted="the same command resumes where it stopped")
+    return run_command(
+        lambda: run(*parse(argv)), interrupted="the same command resumes where it stopped", exhausted=GraderFault
+    )

@@ -25,6 +25,8 @@ def choose_seed(submission: Path, given: int | None, secret: str | None) -> tupl
     if given is not None and secret is not None:
         raise UserError("--seed and --secret-seed: expected one of them")
     if given is not None:
+        if not 0 <= given < 2**63:
+            raise UserError(f"--seed {given}: expected at least 0, and below 2^63")
         return given, "given"
     if secret is None:
         return PUBLIC, "public"

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from assignment.ddpm.files import only_one
 from grader.classroom import audit, command, jobs
-from grader.classroom.command import alone, main
+from grader.classroom.command import main
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.jobs import Outcome, run_one
 from grader.worker.processes import descendants
@@ -38,7 +39,7 @@ CLASS = {
 def environment(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     if request.param == "local":
         yield {"EXECUTOR": "local"}
-    elif why := why_not():
+    elif why := why_not() if "STUDENTS" in os.environ else "in `make test-class`":
         pytest.skip(why)
     else:
         with slurm(tmp_path_factory.mktemp("slurm")) as env:
@@ -121,7 +122,7 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert {who: row["score"] for who, row in rows.items() if row["score"] and who not in expected} == {
         "ann": "10.0",
-        "bob": "6.25",
+        "bob": "7.25",
         "cid <b>": "10.0",
     }
     assert rows["bob"]["email"] == "'=cmd()" and rows["zoe"]["problem"] == "nothing handed in"
@@ -239,7 +240,7 @@ def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
 
 
 def test_a_class_is_graded_by_one_command_at_a_time(handed_in, tmp_path, capsys):
-    with alone(tmp_path):
+    with only_one(tmp_path / ".lock", "the test is working there"):
         assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
     assert "another command is grading this class" in capsys.readouterr().err
 

@@ -103,7 +103,7 @@ def test_who_kills_everything_leaves_no_score(sampler_only):
     ("files", "says"),
     [
         ({"notes.txt": ""}, "expected model.py or sampler.py, found neither"),
-        ({"a/sampler.py": "", "b/sampler.py": "x"}, "sampler.py is there 2 times"),
+        ({"a/sampler.py": "x = 1", "b/sampler.py": "x = 2"}, "sampler.py is there 2 times"),
     ],
 )
 def test_what_can_not_be_graded_is_told_in_a_line(files, says, sampler_only):
