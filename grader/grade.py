@@ -1,15 +1,17 @@
 """Grade one folder: run the tests in grader/test_level*.py on it, in this process, and return the results."""
 
 import io
-from collections.abc import Sequence
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from grader import ROOT
+from grader.check_ids import check_ids
 from grader.errors import GraderFault
-from grader.results import Results
+from grader.results import DID_NOT_RUN, Results, level_of
 from grader.suite.judge import Judge
 
 
@@ -17,30 +19,50 @@ class _Keeper:
     """A pytest plugin that keeps the judge after pytest has dropped it."""
 
     judge: Judge | None = None
+    interrupted = False
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.interrupted = True
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         self.judge = config.pluginmanager.get_plugin("judge")
 
 
+@contextmanager
+def _nobody_elses_pytest() -> Iterator[None]:
+    """Whatever a user has set up for their own tests (PYTEST_ADDOPTS, plugins) must not change a grade."""
+    theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+            del os.environ[name]
+        os.environ.update(theirs)
+
+
 def grade(
     submission: Path, *, levels: Sequence[int], config: Path | None, overrides: Sequence[str] = (),
-    seed: int | None = None, quiet: bool = False, options: Sequence[str] = (), plugins: Sequence[object] = (),
+    seed: int | None = None, quiet: bool = False, only: Callable[[str], bool] | None = None,
+    options: Sequence[str] = (), plugins: Sequence[object] = (),
 ) -> Results:  # fmt: skip
     """Judge `submission` on the given levels.
 
     Args:
         config: the configuration to grade on; None for each level's own
-        options: further options of pytest, such as -k or --junitxml
+        only: which check ids to judge; None for all of the levels
+        options: further options of the suite, such as --sandbox
         plugins: further plugins of pytest, beside the grader's own
     Raises:
-        GraderFault: the grader itself failed; nothing is said about the submission
+        GraderFault: the grader itself failed, or a check did not run; nothing is said about the submission
         KeyboardInterrupt: after Ctrl-C, once the worker is gone
     """
     keeper = _Keeper()
+    wanted = [check for check in check_ids() if level_of(check) in levels and (only is None or only(check))]
     files = [str(ROOT / "grader" / f"test_level{level}.py") for level in levels]
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
-        "--assert=plain",
+        "--assert=plain", "-p", "pytest_timeout", *(f"--check={check}" for check in wanted if only),
         f"--submission={submission}", *(f"--set={text}" for text in overrides), *options,
     ]  # fmt: skip
     if config is not None:
@@ -48,7 +70,7 @@ def grade(
     if seed is not None:
         arguments.append(f"--seed={seed}")
     unheard = io.StringIO()
-    with ExitStack() as stack:
+    with _nobody_elses_pytest(), ExitStack() as stack:
         if quiet:
             stack.enter_context(redirect_stdout(unheard))
             stack.enter_context(redirect_stderr(unheard))
@@ -56,9 +78,12 @@ def grade(
             code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper, *plugins])
         except Exception as error:
             raise GraderFault(f"pytest failed: {type(error).__name__}: {error}") from error
-    if code == pytest.ExitCode.INTERRUPTED:
+    if keeper.interrupted:  # the exit code is the same where the suite itself is broken
         raise KeyboardInterrupt
     judge = keeper.judge
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or judge is None or judge.faults:
         raise GraderFault("; ".join(judge.faults) if judge and judge.faults else f"pytest ended with {code!r}")
+    ran = [check.id for check in judge.results.checks if check.message != DID_NOT_RUN]
+    if missing := [check for check in wanted if check not in ran]:
+        raise GraderFault(f"{missing[0]} was not judged, nor were {len(missing) - 1} others: pytest left them out")
     return judge.results

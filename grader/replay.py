@@ -11,6 +11,7 @@ from typing import Any
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
+from grader.errors import GraderFault
 from grader.reports.reading import load
 from grader.submission.sources import read_sources, sha256
 
@@ -49,13 +50,11 @@ def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weight
         if name not in before:
             raise UserError(f"--check {name}: not in the results; expected one such as {next(iter(before))}")
     wanted, about = checks or list(before), recorded["environment"]
-    options = [f"--check={name}" for name in wanted]
-    if weights is not None:
-        options.append(f"--weights={weights}")
+    options = [f"--weights={weights}"] if weights is not None else []
     results = grade(
         submission, levels=sorted({before[name]["level"] for name in wanted}),
         config=Path(about["config_file"]) if about["config_file"] else None, overrides=about["overrides"],
-        seed=about["seed"], quiet=True, options=options,
+        seed=about["seed"], quiet=True, only=wanted.__contains__, options=options,
     )  # fmt: skip
     lines = []
     for check in results.checks:
@@ -102,4 +101,4 @@ def run(args: argparse.Namespace) -> int:
 
 def main(argv: list[str]) -> int:
     """Exit codes: 0 every verdict stands, 1 one differs, 2 the call or a file is wrong, 3 the grader failed."""
-    return run_command(lambda: run(parse(argv)))
+    return run_command(lambda: run(parse(argv)), exhausted=GraderFault)

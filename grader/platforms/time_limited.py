@@ -19,6 +19,7 @@ from typing import Any
 from grader import ROOT
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
+from grader.results import DID_NOT_RUN
 from grader.submission.sandbox import user_for
 
 LEVELS = (1, 4)  # those with checks that need no training
@@ -72,7 +73,7 @@ def _grade_level(request: dict[str, Any], minutes: float, home: Path, user: int 
         raise GraderFault(f"level {request['level']}: the grading process {why}")
     results = json.loads(line)
     for check in results["checks"]:
-        if check["message"] == "did not run":
+        if check["message"] == DID_NOT_RUN:
             check["message"] = f"the {minutes:g} minutes that there are here for a level were over"
             check["hint"] = "Something took too long: this check, or those before it."
     return results
