@@ -10,6 +10,7 @@ from typing import Any
 from assignment.ddpm.files import replacing
 
 SCHEMA = "no-confusion-diffusion/results/v1"
+DID_NOT_RUN = "did not run"
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 
 
@@ -30,7 +31,7 @@ class Check:
     claim: str  # one sentence
     max_points: float
     verdict: str = "not_judged"
-    message: str = "did not run"
+    message: str = DID_NOT_RUN
     hint: str = ""
     location: str = ""
     seconds: float = 0.0
@@ -49,6 +50,15 @@ class Check:
     def to_json(self) -> dict[str, Any]:
         values = asdict(self) | {"level": self.level, "points": self.points, "seconds": round(self.seconds, 3)}
         return values | {"measurements": {k: _plain(v) for k, v in self.measurements.items()}}
+
+
+# characters that are kept of each text in a result: most of them may come from a submission
+MAX_LENGTH = {"message": 1000, "hint": 2000, "location": 200, "trace": 20_000, "output": 64 << 10}
+LONG, MANY = 500, 100  # characters of a text, and entries of a list, among measurements and information
+
+
+def cut(text: str, longest: int = LONG) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 @dataclass
@@ -89,10 +99,12 @@ class Results:
 def _plain(value: Any) -> Any:
     """A value as JSON can hold it: no NaN, rounded to four digits."""
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [_plain(v) for v in value[:MANY]]
+    if isinstance(value, str):
+        return cut(value)
     if isinstance(value, float):
         short = float(f"{value:.4g}")  # the largest ones round to infinity
         return short if math.isfinite(short) else str(value)
     if isinstance(value, int) and value.bit_length() > 64:  # too long for readers of JSON
         return f"a number of {value.bit_length()} bits"
-    return value if isinstance(value, (int, str, bool)) or value is None else str(value)
+    return value if isinstance(value, (int, bool)) or value is None else cut(str(value))

@@ -10,7 +10,7 @@ from typing import Any
 from grader.reports.wording import clean, score_line
 
 SHOWN = 10
-LONGEST = 1000  # characters of a message
+MAX_MESSAGE = 1000  # characters of a message
 IN_MESSAGES, IN_PROPERTIES = "%\r\n", "%\r\n:,"
 
 
@@ -28,7 +28,7 @@ def render(results: dict[str, Any], path_of: Callable[[str], str] = str) -> str:
 def _of_check(kind: str, check: dict[str, Any], path_of: Callable[[str], str]) -> str:
     place = re.fullmatch(r"([\w./-]+):([0-9]+)", check["location"])
     where = {"file": path_of(place[1]), "line": place[2]} if place else {}
-    says = "\n".join(clean(check[key], LONGEST) for key in ("claim", "message", "hint") if check[key])
+    says = "\n".join(clean(check[key], MAX_MESSAGE) for key in ("claim", "message", "hint") if check[key])
     return _command(kind, says, **where, title=check["id"])
 
 

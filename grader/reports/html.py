@@ -19,7 +19,7 @@ from grader.reports.wording import MARKS, checks_to_look_at, printable, word
 
 HERE = Path(__file__).parent
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
-LONGEST = 10_000  # characters of one text, and
+MAX_TEXT = 10_000  # characters of one text, and
 LINES = 200  # lines of it; all of it is in results.json
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -66,7 +66,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, Markup):
         return value
     everything = str(value)
-    cut = "\n".join(everything[:LONGEST].split("\n")[:LINES])
+    cut = "\n".join(everything[:MAX_TEXT].split("\n")[:LINES])
     left = len(everything) - len(cut)
     return printable(cut) + (f"\n… and {left:,} characters more, in results.json" if left else "")
 

@@ -9,7 +9,7 @@ from grader.results import to_look_at
 MARKS = {"passed": "✓", "not_judged": "–"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
 JOINER = "\N{WORD JOINER}"  # invisible; breaks up what a runner would take for a command
-LONGEST = 4000  # characters of a student's output
+MAX_OUTPUT = 4000  # characters of a student's output
 
 
 def printable(text: str) -> str:
@@ -18,13 +18,13 @@ def printable(text: str) -> str:
     return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
 
 
-def clean(text: str, longest: int = LONGEST) -> str:
+def clean(text: str, longest: int = MAX_OUTPUT) -> str:
     """The start of a student's text, without control characters and lone surrogates."""
     more = f"\n… and {len(text) - longest:,} characters more" if len(text) > longest else ""
     return printable(text[:longest].replace("\r\n", "\n").replace("\r", "\n")) + more
 
 
-def one_line(text: str, longest: int = LONGEST) -> str:
+def one_line(text: str, longest: int = MAX_OUTPUT) -> str:
     """A text without line breaks, which could forge a row of a table."""
     return " ".join(clean(text, longest).split())
 
@@ -38,7 +38,7 @@ def word(verdict: str) -> str:
     return WORDS.get(verdict, verdict)
 
 
-def explanation(check: dict[str, Any], longest: int = LONGEST) -> str:
+def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
@@ -62,7 +62,7 @@ def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def within(size: int, write: Callable[[int], str]) -> str:
     """The result of `write` with texts as long as possible within `size` bytes."""
-    longest = LONGEST
+    longest = MAX_OUTPUT
     while len((written := write(longest)).encode("utf-8", "replace")) > size and longest:
         longest //= 2
     return written

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from assignment.ddpm.errors import UserError
 
 LARGEST = 1 << 20  # bytes
-LONGEST = 10_000  # rows
+MAX_EPOCHS = 10_000  # rows
 SMALLEST, GREATEST = 1e-6, 1e6  # epoch and loss: beyond these a picture shows nothing
 
 
@@ -29,8 +29,8 @@ def read_log(file: Path) -> list[Epoch]:
             raise ValueError(f"more than {LARGEST:,} bytes")
         rows = list(csv.DictReader(content.decode().splitlines()))
         log = [Epoch(*(float(row[key]) for key in ("epoch", "train_loss", "val_loss"))) for row in rows]
-        if not 0 < len(log) <= LONGEST:
-            raise ValueError(f"expected 1 to {LONGEST:,} epochs, got {len(log):,}")
+        if not 0 < len(log) <= MAX_EPOCHS:
+            raise ValueError(f"expected 1 to {MAX_EPOCHS:,} epochs, got {len(log):,}")
         if not all(SMALLEST < value < GREATEST for row in log for value in row):
             raise ValueError(f"expected epochs and losses between {SMALLEST:g} and {GREATEST:g}")
         if any(after.epoch <= before.epoch for before, after in pairwise(log)):

@@ -4,7 +4,7 @@ import re
 
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import GraderFault, NotImplementedYet, SubmissionFailed, TimedOut
-from grader.results import Check
+from grader.results import MAX_LENGTH, Check, cut
 
 SAMPLER_HINTS = (
     (r"Boolean value of Tensor with more than one value is ambiguous",
@@ -80,6 +80,8 @@ def apply(check: Check, error: BaseException | None, *, in_process: bool) -> Non
         check.hint = error_hint(error, check.level)
     else:
         raise Ours from error
+    for name, longest in MAX_LENGTH.items():
+        setattr(check, name, cut(getattr(check, name), longest))
 
 
 def error_hint(error: BaseException, level: int = 1) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from grader.reports.html import HERE, LINES, LONGEST, render
+from grader.reports.html import HERE, LINES, MAX_TEXT, render
 from grader.results import VERDICTS, Check, Results
 from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, coded, contrast
 
@@ -101,7 +101,7 @@ def test_endless_output_is_cut(tmp_path, endless):
     graded = results() | {"checks": [Check("level1.a", "The claim.", 1.0, "failed", output=endless).to_json()]}
     source = render(graded, tmp_path)
     output = next(data for data in Page(source).texts if "more, in results.json" in data)
-    assert output.count("\n") <= LINES and len(output) < LONGEST + 100
+    assert output.count("\n") <= LINES and len(output) < MAX_TEXT + 100
     assert len(source) < 100_000
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import resource
 import struct
@@ -10,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -202,7 +204,7 @@ def test_a_remembered_pace_is_one_that_may_be_believed(file, content):
         (cache,) = file.parent.rglob("pace-*.json")
         cache.write_bytes(content)
         found = deadlines.remembered(config, lambda: None, "cpu")
-    assert found == measured or all(0 < seconds < deadlines.LONGEST for seconds in vars(found).values())
+    assert found == measured or all(0 < seconds < deadlines.IMPLAUSIBLE for seconds in vars(found).values())
 
 
 @given(st.binary(min_size=16, max_size=16) | damaged(struct.pack(">IIII", 0x803, 60_000, 28, 28)))
@@ -219,3 +221,34 @@ def test_any_packed_images_are_read_or_refused(file, header):
             packed.truncate(size)
     with suppress(UserError):
         datasets.load_images("fashion_mnist", file.parent, limit=None, shape=(1, 28, 28))
+
+
+# ---- facts about a file that no honest file has
+
+
+def weights(path, tensors: dict[str, torch.Tensor], **about: str) -> None:
+    safetensors.torch.save_file(tensors, path, metadata={"code": CODE} | about)
+
+
+@pytest.mark.parametrize("when", [-1e11, 1e13, 4e17])
+def test_weights_of_any_date_can_be_described(when, tmp_path):
+    weights(tmp_path / "w.safetensors", {"a": torch.zeros(2)}, epoch="9" * 3_000_000)
+    with suppress(OverflowError, OSError):  # what this file system can store
+        os.utime(tmp_path / "w.safetensors", (when, when))
+    assert len(read_weights(tmp_path / "w.safetensors", CODE, "").describe()) < 300
+
+
+def test_a_thousand_names_for_one_tensor_are_refused_before_they_cost_memory(tmp_path):
+    tensor = {"a": torch.zeros(1 << 20)}
+    weights(tmp_path / "w.safetensors", tensor, **{f"tied{k}": "a" for k in range(3)})
+    assert len(read_weights(tmp_path / "w.safetensors", CODE, "").state) == 4
+    weights(tmp_path / "w.safetensors", tensor, **{f"tied{k}": "a" for k in range(700)})
+    with pytest.raises(CheckFailed, match=r"at most 512 MiB of weights .* got 2,804 MiB"):
+        read_weights(tmp_path / "w.safetensors", CODE, "")
+
+
+def test_weights_behind_a_link_are_refused(tmp_path):
+    weights(tmp_path / "w.safetensors", {"a": torch.zeros(2)})
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "w.safetensors")
+    with pytest.raises(CheckFailed, match="a symbolic link"):
+        read_weights(tmp_path / "link.safetensors", CODE, "")

@@ -12,6 +12,7 @@ from pathlib import Path
 from assignment.ddpm.errors import run_command
 from assignment.ddpm.files import replacing
 from grader.check_ids import needs_training
+from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.platforms.time_limited import LEVELS, grade_apart
 from grader.reports import classroom50, github_summary
@@ -22,7 +23,7 @@ from grader.submission.seed import DRAW, choose_seed
 
 MINUTES = 10  # the job is stopped after 15, which include installing PyTorch
 SANDBOX = "required"  # without one, a student's code could write its own result.json
-LONGEST = 120_000  # characters; GitHub accepts 125,000 for a release
+MAX_BODY = 120_000  # characters; GitHub accepts 125,000 for a release
 
 
 def grade(checkout: Path) -> tuple[str, str]:
@@ -48,13 +49,13 @@ def nothing_handed_in(problem: str) -> str:
 
 def main(checkout: str) -> int:
     """Exit codes: 0 graded, 2 not called by Classroom 50's runner, 3 the grader itself failed."""
-    return run_command(lambda: run(checkout))
+    return run_command(lambda: run(checkout), exhausted=GraderFault)
 
 
 def run(checkout: str) -> None:
     classroom50.identity(os.environ)
     result, body = grade(Path(checkout))
-    pages = {"result.json": result} | ({"release-body.md": body} if len(body) <= LONGEST else {})
+    pages = {"result.json": result} | ({"release-body.md": body} if len(body) <= MAX_BODY else {})
     for name, page in pages.items():
         with replacing(Path(checkout) / name) as temporary:
             temporary.write_bytes(page.encode("utf-8", "replace"))

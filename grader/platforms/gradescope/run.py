@@ -51,7 +51,7 @@ def main() -> int:
         with replacing(target) as temporary:
             temporary.write_bytes(page.encode("utf-8", "replace"))
 
-    return run_command(command)
+    return run_command(command, exhausted=GraderFault)
 
 
 if __name__ == "__main__":
