@@ -6,7 +6,7 @@ A key that is not in the schema is an error, as is a value of the wrong type or 
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.scalars import as_written, misread, unquoted
+
+SEEDS = 2**63  # torch's generators take so many
 
 
 def _check(ok: bool, key: str, value: Any, expected: str) -> None:
@@ -104,7 +107,7 @@ class TrainingConfig:
             "training.max_minutes", self.max_minutes, "minutes, or null for no limit",
         )  # fmt: skip
         _check(self.checkpoint_minutes >= 0, "training.checkpoint_minutes", self.checkpoint_minutes, "minutes")
-        _check(self.seed >= 0, "training.seed", self.seed, "at least 0")
+        _check(0 <= self.seed < SEEDS, "training.seed", self.seed, "at least 0, and below 2^63")
 
 
 @dataclass
@@ -118,7 +121,7 @@ class SamplingConfig:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
         _check(self.batch_size is None or self.batch_size >= 1, "sampling.batch_size", self.batch_size, "at least 1")
         _check(self.every_epochs >= 0, "sampling.every_epochs", self.every_epochs, "at least 0")
-        _check(self.seed >= 0, "sampling.seed", self.seed, "at least 0")
+        _check(0 <= self.seed < SEEDS, "sampling.seed", self.seed, "at least 0, and below 2^63")
 
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -190,12 +193,28 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     # OmegaConf has checked types; ranges, and values that have to suit each other, are checked here
     for section in (config.data, config.model, config.diffusion, config.training, config.sampling, config.runtime):
         section.check()
+    config.data.root, config.output_dir = _home("data.root", config.data.root), _home("output_dir", config.output_dir)
     return config
+
+
+def _home(key: str, folder: str) -> str:
+    """A folder with ~ as the user's home. Raises UserError where there is no home, or no folder."""
+    _check(bool(folder), key, folder, "a folder")
+    try:
+        return str(Path(folder).expanduser())
+    except RuntimeError as error:
+        raise UserError(f"{key}={folder}: {error}") from error
 
 
 def to_yaml(config: Config) -> str:
     return OmegaConf.to_yaml(OmegaConf.structured(config))
 
+
+# the keys whose values are text, whatever they look like
+_TEXTS = {
+    f"{section.name}.{each.name}" for section in fields(Config) if is_dataclass(section.type)
+    for each in fields(section.type) if each.type is str
+} | {"output_dir"}  # fmt: skip
 
 # Settings that may differ when a run is resumed: how long, where and how fast, not what is computed.
 _FREE = ("training.epochs", "training.max_minutes", "training.resume", "training.checkpoint_minutes",
@@ -227,6 +246,7 @@ def _read_yaml(path: Path) -> Any:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
         raise UserError(f"{path}: no such configuration file; {hint}")
     try:
+        written = as_written(path.read_text(encoding="utf-8"))
         values = OmegaConf.load(path)
         sections: Any = OmegaConf.to_container(values)  # not resolved: a ${…} may refer to what another source gives
     except (*UNREADABLE, OSError) as error:
@@ -236,7 +256,9 @@ def _read_yaml(path: Path) -> Any:
     for name, section in sections.items():
         if name in Config.__dataclass_fields__ and name != "output_dir" and not isinstance(section, dict):
             raise UserError(f"{path}: {name}: expected a section with keys of its own, got {section}")
-    return values
+    if isinstance(written, dict):  # else the file is empty
+        _keep_texts(sections, written, str(path))
+    return OmegaConf.create(sections)
 
 
 def _read_override(text: str) -> Any:
@@ -249,10 +271,41 @@ def _read_override(text: str) -> Any:
         # epochs=10 is meant as training.epochs=10: the right name without its section beats a similar spelling
         same_leaf = [k for k in known if k.split(".")[-1] == key.split(".")[-1]]
         raise UserError(f"{text}: unknown key {key}; did you mean {(same_leaf or [near])[0]}?")
+    value = text.partition("=")[2]
     try:
+        if key in _TEXTS:
+            return OmegaConf.create(_nested(key, unquoted(value)))
+        if wrong := misread(as_written(value)):
+            raise UserError(f"{text}: YAML would read {wrong} as another number; expected a plain decimal one")
         return OmegaConf.from_dotlist([text])  # reads the value as YAML: 3, 1e-4, true, null, [32, 64]
     except UNREADABLE as error:
         raise UserError(f"{text}: {' '.join(str(error).split())}") from error
+
+
+def _nested(key: str, value: str) -> dict[str, Any]:
+    """data.root, x → {data: {root: x}}"""
+    section, _, leaf = key.rpartition(".")
+    return {section: {leaf: value}} if section else {leaf: value}
+
+
+def _keep_texts(sections: dict[str, Any], written: dict[str, Any], where: str) -> None:
+    """Put texts back as they are written, where YAML would make numbers of them.
+
+    Raises:
+        UserError: YAML would read a number as another one
+    """
+    for name, section in written.items():
+        for leaf, value in section.items() if isinstance(section, dict) else [("", section)]:
+            key = f"{name}.{leaf}".rstrip(".")
+            if key not in _TEXTS:
+                if wrong := misread(value):
+                    raise UserError(
+                        f"{where}: {key}: YAML would read {wrong} as another number; expected a decimal one"
+                    )
+            elif isinstance(value, str) and leaf and sections[name][leaf] is not None:
+                sections[name][leaf] = value
+            elif isinstance(value, str) and sections[name] is not None:
+                sections[name] = value
 
 
 def _explain(error: Exception) -> str:

@@ -1,6 +1,9 @@
 """Errors that a person at the keyboard can fix, and how a command ends: with one line, not with a traceback."""
 
 import argparse
+import errno
+import io
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -33,20 +36,34 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message)
 
 
-def run_command(command: Callable[[], int | None], *, interrupted: str = "") -> int:
+OUT_OF = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EPIPE)
+
+
+def run_command(
+    command: Callable[[], int | None], *, interrupted: str = "", exhausted: type[CommandError] = RunError
+) -> int:
     """Run a command to its end: the outermost try/except of every command in this project.
 
     Args:
         command: does the work; returns its exit code, or None for 0
         interrupted: what Ctrl-C leaves behind, and how to resume
+        exhausted: the error that it is if the machine has no more disk, memory or files
     Returns:
-        the exit code: the command's own, that of its CommandError, 2 for a file that cannot be read or written, or 130
-        after Ctrl-C
+        the exit code: the command's own, that of its CommandError or of `exhausted`, 2 for a file that cannot be read
+        or written, or 130 after Ctrl-C
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only
     try:
         return command() or 0
     except (CommandError, OSError) as error:  # and nothing else: unforeseen errors keep their traceback
-        known = error if isinstance(error, CommandError) else UserError(str(error))
+        if isinstance(error, CommandError):
+            known = error
+        else:
+            known = exhausted(str(error)) if error.errno in OUT_OF else UserError(str(error))
+        if isinstance(error, BrokenPipeError):  # as in `… | head`: Python's own farewell would fail, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         for line in str(known).splitlines():
             print(f"{known.opening}: {line}", file=sys.stderr)
         return known.exit_code

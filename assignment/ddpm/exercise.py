@@ -22,7 +22,7 @@ from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_m
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
-from assignment.ddpm.files import replacing
+from assignment.ddpm.files import only_one, replacing
 from assignment.ddpm.runner import Runner, threads
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
 from assignment.ddpm.trainer import Trainer
@@ -79,9 +79,11 @@ def run(
             )  # fmt: skip
 
     code = {"code": code_hash(network)}
-    train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
-    # the averaged weights of the best epoch, into the network that training has left at its last step
-    about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
+    lock = run_dir.with_name(f".{run_dir.name}.lock")
+    with only_one(lock, f"{run_dir}: another training is working there"):
+        train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
+        # the averaged weights of the best epoch, into the network that training has left at its last step
+        about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
     save_grid(draw(runner, num_images.value), samples)

@@ -13,7 +13,11 @@ from assignment.ddpm.files import replacing
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
+    """The user's; raises OSError where there is no home, as in a container."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "no-confusion-diffusion"
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from error
 
 
 def measured_once(
@@ -25,8 +29,9 @@ def measured_once(
     """
     # Everything that may change the result belongs in the key: another torch or another machine is another file.
     key = repr((about, torch.__version__, torch.get_num_threads(), _machine()))
-    file = cache_folder() / f"{what}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    name = f"{what}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
+        file = cache_folder() / name
         found = json.loads(file.read_text())
         if usable(found):
             return found
@@ -34,7 +39,7 @@ def measured_once(
         pass  # not measured yet, or not readable
     found = measure()
     try:
-        with replacing(file) as temporary:
+        with replacing(cache_folder() / name) as temporary:
             temporary.write_text(json.dumps(found))
     except OSError:
         pass  # a read-only home: measured again next time

@@ -22,7 +22,7 @@ from assignment.ddpm.seeds import derive_seed
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
 
-LOOK_SECONDS = 0.5  # between readings of the loss, each of which makes the CPU wait for the GPU
+UPDATE_SECONDS = 0.5  # between readings of the loss, each of which makes the CPU wait for the GPU
 CURVE_SECONDS = 15  # between drawings of the curve
 
 
@@ -55,7 +55,7 @@ class _Sitting:
 
         self.first_step = trainer.step_count
         # monotonic: the clock on the wall may be set back or forth
-        self.started = self.looked = self.saved = time.monotonic()
+        self.started = self.updated = self.saved = time.monotonic()
         self.drawn = self.started
         self.seconds_before = trainer.seconds  # of earlier sittings
         self.bar = progress_bar(self._images(epochs * self.steps_per_epoch), "images", "training", done=self._images())
@@ -87,15 +87,15 @@ class _Sitting:
         for x_0 in shuffled_batches(self.train, self.batch_size, device, seed=order, first=first):
             self.trainer.step(x_0, self.seed)
             now = time.monotonic()
-            if now - self.looked > LOOK_SECONDS:
-                self.look()
+            if now - self.updated > UPDATE_SECONDS:
+                self.update_progress()
             # At its end the epoch has to be judged first: a checkpoint between the two would lose its row of the log.
             if self.within_epoch:
                 self.save_if_due()
             if stop.made or now > deadline:
                 return
 
-    def look(self) -> None:
+    def update_progress(self) -> None:
         """Show the loss and the speed; stop if the loss is no longer finite."""
         loss = self.trainer.mean_loss()
         if not math.isfinite(loss):  # one NaN reaches all weights in a step; training on would be wasted
@@ -105,12 +105,12 @@ class _Sitting:
         if self.trainer.epoch_losses:
             self.bar.set_postfix(epoch=f"{epoch}/{self.epochs}", loss=f"{loss:.4f}", refresh=False)
         self.bar.update(self._images() - self.bar.n)
-        self.looked = time.monotonic()
-        self.trainer.seconds = self.seconds_before + self.looked - self.started
+        self.updated = time.monotonic()
+        self.trainer.seconds = self.seconds_before + self.updated - self.started
 
     def judge(self) -> dict[str, float]:
         """Measure the validation loss now; returns a row of the log, and saves the weights if they are the best."""
-        self.look()
+        self.update_progress()
         trainer = self.trainer
         loss = validation_loss(self.averaged, trainer.diffusion, self.triples, self.batch_size)
         if not math.isfinite(loss):  # possible with finite weights: activations can overflow in float16
@@ -151,7 +151,7 @@ class _Sitting:
             self.save()
 
     def save(self) -> None:
-        self.look()  # never save what is not finite
+        self.update_progress()  # never save what is not finite
         # with the settings it belongs to, so that no other run continues from it by mistake
         state = {"identity": self.identity, **self.trainer.state_dict()}
         ckpt.save_checkpoint(state, self.run_dir / ckpt.CHECKPOINT)

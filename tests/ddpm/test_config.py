@@ -108,3 +108,30 @@ def test_the_identity_of_a_run_is_what_is_computed_not_how_long_or_where():
     for other in ("training.learning_rate=2e-3", "data.limit=10", "training.seed=1", "model.num_timesteps=10"):
         assert identity(load_config(DIGITS, [other])) != run
     OmegaConf.create(run)  # plain values only: it is stored in checkpoints
+
+
+# ---- values that YAML reads otherwise than they are typed
+
+
+@pytest.mark.parametrize("text", ["007", "1e3", "no", "run #2", "1:30", "2024-01-01", "a=b", "[x", "null"])
+def test_a_text_stays_what_is_typed(text, tmp_path):
+    assert load_config(DIGITS, [f"output_dir={text}", f"data.root={text}"]).output_dir == text
+    if "#" not in text and "[" not in text and text != "null":
+        (tmp_path / "c.yaml").write_text(f"{Path(DIGITS).read_text()}\noutput_dir: {text}\n")
+        assert load_config(tmp_path / "c.yaml").output_dir == text
+
+
+def test_quotes_around_a_text_and_a_tilde_are_taken_as_in_a_shell():
+    config = load_config(DIGITS, ["output_dir='my runs'", "data.root=~/data"])
+    assert config.output_dir == "my runs" and config.data.root == str(Path.home() / "data")
+
+
+@pytest.mark.parametrize(
+    "text", ["training.epochs=010", "training.max_minutes=1:30", "model.block_out_channels=[32,064]", "data.limit=-07"]
+)
+def test_a_number_that_yaml_would_misread_is_refused(text, tmp_path):
+    with pytest.raises(UserError, match="YAML would read"):
+        load_config(DIGITS, [text])
+    (tmp_path / "c.yaml").write_text("data: {name: digits, limit: 010}\nmodel: {image_channels: 1, image_size: 8}\n")
+    with pytest.raises(UserError, match=r"data.limit: YAML would read 010"):
+        load_config(tmp_path / "c.yaml")
