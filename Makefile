@@ -51,7 +51,7 @@ clean:  ## remove caches; outputs, data and the environment stay
 
 # instructors: what follows, up to the closing mark, is not in what students receive
 .PHONY: handout gradescope classroom50 reference reference-all reference-status features \
-        test test-class prove calibrate-checks calibrate-quality lint bench
+        test test-class rehearse prove attacks calibrate-checks calibrate-quality lint bench
 
 ##@ Instructors
 
@@ -85,8 +85,14 @@ test: env  ## run the project's own tests, on all cores
 test-class: env  ## grade a class of 33 on a real Slurm: five minutes
 	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
 
+rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU: two minutes
+	REHEARSE=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/gpu/test_gpu_script.py
+
 prove: env  ## is the grader right? grade the whole bank of right and wrong submissions
 	$(PYTHON) -m tests.proof.prove
+
+attacks: env  ## is it hard to cheat? grade all hostile submissions, with and without the sandbox
+	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py
 
 calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
 	$(PYTHON) -m tests.proof.calibrate

@@ -7,6 +7,7 @@ All attacks are built on the same wrong network (submissions/hostile/honest.py):
 
 import argparse
 import gc
+import importlib
 import json
 import os
 import re
@@ -25,8 +26,9 @@ from typing import Any
 
 import torch
 
+from grader.check_ids import needs_training
 from grader.checks.own_work import scan
-from grader.grading_config import GRADING, load_grading
+from grader.grading_config import Grading, load_grading
 from grader.results import Results
 from grader.submission.sandbox import find_sandbox
 from grader.submission.temporary_folder import LOCK
@@ -39,6 +41,9 @@ NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("
 WAYS = ("sandbox", "plain")
 LAST = "kills_its_parent"  # also kills the fork server that all others share
 DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "loops_in_init": 5.0, "sleeps_in_c": 5.0}  # seconds
+READERS = (  # of configs/grading.yaml
+    "grader.test_level1", "grader.suite.fixtures_network", "grader.suite.judge", "grader.suite.shared_fork_server",
+)  # fmt: skip
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -82,11 +87,22 @@ def lay_out(name: str, folder: Path) -> Path:
     return folder
 
 
-def quick(path: Path = GRADING) -> Any:
-    """Fewer resources, and overfit runs of 20 steps: the network under all of these learns nothing in 300."""
-    grading = load_grading(path)
-    overfit = {k: replace(budget, steps=20) for k, budget in grading.overfit.items()}
-    return replace(grading, overfit=overfit, limits=replace(grading.limits, memory_gib=1, processes=64))
+def quick(seconds: float) -> Grading:
+    """Fewer resources, and overfit runs of 20 steps: the network under all of these learns nothing in 300.
+
+    Args:
+        seconds: for a request
+    """
+    grading = load_grading()
+    overfit = {k: replace(budget, steps=20, longest=20) for k, budget in grading.overfit.items()}
+    limits = replace(grading.limits, memory_gib=1, processes=64)
+    return replace(grading, overfit=overfit, limits=limits, time=replace(grading.time, request=seconds))
+
+
+def use(grading: Grading) -> None:
+    """Let the suite work by it, in place of configs/grading.yaml."""
+    for name in READERS:
+        importlib.import_module(name).load_grading = lambda: grading
 
 
 def sweep() -> None:
@@ -111,20 +127,17 @@ class Attacked:
     """Gradings in this process, one after another; all their files should be inside `home`."""
 
     def __init__(self, home: Path, way: str) -> None:
-        import grader.suite.fixtures_network
         import grader.suite.shared_fork_server
-        import grader.test_level1
 
+        use(quick(20.0))
         self.home, self.kind = home, "required" if way == "sandbox" else "none"
-        for module in (grader.test_level1, grader.suite.fixtures_network, grader.suite.shared_fork_server):
-            module.load_grading = quick
         self.temporary = home / "temporary"
         self.temporary.mkdir()
         tempfile.tempdir = str(self.temporary)
         shared = grader.suite.shared_fork_server.shared_fork_server
         self.fork_server = shared(fork=True, sandbox=self.kind, trusted=False)
         adopt_orphans()
-        self.usual: set[Path] = set()
+        self.usual = set(self.fork_server.code.path.rglob("*"))
         self.usual_processes: set[int] = set()
         self.grade("honest")  # everything that is made once is made now
         self.usual = {file for file in home.rglob("*") if file.is_file()}
@@ -132,12 +145,9 @@ class Attacked:
         gc.freeze()  # pytest collects garbage five times at the end of each grading
 
     def grade(self, name: str) -> Outcome:
-        import grader.student.deadlines
-        import grader.student.network
         from grader.grade import grade
 
-        for module in (grader.student.deadlines, grader.student.network):
-            module.FLOOR = DEADLINES.get(name, 20.0)
+        use(quick(DEADLINES.get(name, 20.0)))
         folder = self.home / name
         submission = lay_out(name, folder / "handed in")
         before, shared = resident(), set(SHARED_MEMORY.iterdir())
@@ -145,7 +155,8 @@ class Attacked:
         try:
             results = grade(
                 submission, levels=[1], config=ROOT / "configs" / "digits.yaml", quiet=True,
-                overrides=["runtime.device=cpu"], seed=1, options=["-m", "not trained", f"--sandbox={self.kind}"],
+                overrides=["runtime.device=cpu"], seed=1,
+                only=lambda check: not needs_training(check), options=[f"--sandbox={self.kind}"],
             )  # fmt: skip
             results.save(folder / "results.json")
         except Exception as error:

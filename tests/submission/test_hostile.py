@@ -1,6 +1,7 @@
 """Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
-Each is graded with and without the sandbox (attacks.py), beside the wrong network that they are all built on.
+Each is graded with and without the sandbox (attacks.py), beside the wrong network that they are all built on: a sixth
+of them in `make test`, all in `make attacks`.
 """
 
 import os
@@ -29,6 +30,9 @@ from tests.proof.attacks import HOSTILE, NAMES, WAYS, Outcome, attack, claims, i
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
+EVERY = int(os.environ.get("EVERY", "6"))
+NAMED = ("prints_100_mb", "terminal_codes", "pytest_skip")  # below
+CHOSEN = [name for i, name in enumerate(NAMES) if i % EVERY == 0 or name in NAMED]
 PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks with 5 images in eval mode
 WITH_THREE_CHANNELS = {"level1.contract.builds", "level1.contract.other_shapes", "level1.training.all_parameters"}
@@ -47,13 +51,19 @@ if os.getuid() == 0:
 BOMBS = {"fork_bomb", "thread_bomb"}  # may have no thread left to answer with
 
 
+RAISING = (
+    ("pytest_skip", "pytest.skip"), ("unittest_skip", "raise unittest"), ("pytest_exit", "pytest.exit"),
+    ("keyboard_interrupt", "raise KeyboardInterrupt"), ("sys_exit_at_import", "sys.exit"),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def attacked() -> Callable[[str, str], Outcome]:
     """(way, name) → outcome; all are graded on first use."""
 
     @cache
     def outcomes() -> dict[tuple[str, str], Outcome]:
-        return {(way, outcome.name): outcome for way, outcome in attack(NAMES, ways_here())}
+        return {(way, outcome.name): outcome for way, outcome in attack(CHOSEN, ways_here())}
 
     def of(way: str, name: str) -> Outcome:
         if way not in ways_here():
@@ -79,7 +89,7 @@ def parameters() -> list:
     marks = {name: [pytest.mark.xfail(reason=reason, strict=True)] for name, reason in OPEN.items()}
     return [
         pytest.param(way, name, marks=marks.get(name, []) if way == "plain" else [], id=f"{way}-{name}")
-        for way in WAYS for name in NAMES
+        for way in WAYS for name in CHOSEN
     ]  # fmt: skip
 
 
@@ -126,9 +136,8 @@ def test_gains_nothing(way, name, attacked):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("pytest_skip", "pytest.skip"), ("unittest_skip", "raise unittest"), ("pytest_exit", "pytest.exit"),
-     ("keyboard_interrupt", "raise KeyboardInterrupt"), ("sys_exit_at_import", "sys.exit")],
-)  # fmt: skip
+    [(name, line) for name, line in RAISING if name in CHOSEN],
+)
 def test_traceback_ends_in_the_students_own_line(way, name, line, attacked):
     check = attacked(way, name).check(claims(name)[1])
     file, number = check["location"].split(":")
@@ -165,17 +174,16 @@ BROKEN = {
     "symlink_to_endless": (lambda file: file.symlink_to("/dev/zero"), "failed", "is a symbolic link"),
     "folder": (lambda file: file.mkdir(), "failed", "model.py is a folder; expected a file"),
     "large": (lambda file: file.write_bytes(b"x = 1\n" * 8_400_000), "failed", f"expected at most {MOST:,}"),
-    "pipe": (lambda file: os.mkfifo(file), "failed", "there is no file model.py"),
+    "pipe": (lambda file: os.mkfifo(file), "failed", "model.py is no regular file"),
 }
 
 
 @pytest.mark.parametrize(("make", "verdict", "says"), BROKEN.values(), ids=BROKEN)
 def test_what_is_no_source_fails_in_one_line(make, verdict, says, tmp_path):
     make(tmp_path / "model.py")
-    options = ["-k", "contract and builds"]
     (check,) = grade(
         tmp_path, levels=[1], config=ROOT / "configs" / "digits.yaml", overrides=["runtime.device=cpu"], quiet=True,
-        options=options,
+        only=["level1.contract.builds"].__contains__,
     ).checks  # fmt: skip
     assert check.verdict == verdict
     assert says in check.message and "\n" not in check.message
