@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,6 +34,7 @@ from reference.model import DiffusionModel
 from reference.sampler import DDPMSampler
 from tests.bench import baseline
 from tests.bench.results import write
+from tests.support.busy import busy_processes
 
 ROUNDS = 3
 LONG_RUN = 10**6  # steps: long enough that measuring and compiling pay off
@@ -109,20 +109,6 @@ def measure(variant: str, config: Config, steps: int, sampling_steps: int) -> di
     }
 
 
-@contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    """Within the block, this many other processes compute all the time."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    if busy:
-        time.sleep(BUSY_BEFORE)
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-
-
 def peak_memory(device: torch.device) -> int:
     """Peak memory in bytes: of the GPU, else of this process and its largest worker."""
     if device.type == "cuda":
@@ -164,7 +150,7 @@ def main() -> None:
         return
 
     rounds: dict[str, list[dict]] = {"baseline": [], "ours": []}
-    with busy_processes(args.beside):
+    with busy_processes(args.beside, before=BUSY_BEFORE):
         for i in range(args.rounds):
             for variant, results in rounds.items():
                 print(f"round {i + 1} of {args.rounds}: {variant}", file=sys.stderr, flush=True)

@@ -134,6 +134,12 @@ def calibration() -> str:
             f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed a "
             f"check; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do."
         )
+    if beside := load("calibration-cpu-beside-8.json"):
+        failed, count = (sum(row[k] for row in beside["suites"].values()) for k in ("with_a_failure", "gradings"))
+        lines.append(
+            f"- Beside {beside['beside']} busy processes on {beside['machine']['cores']} cores: {failed} of {count:,} "
+            f"gradings failed a check, {beside['second_tries']} needed a second try."
+        )
     return "\n".join(lines)
 
 
@@ -334,22 +340,24 @@ def classes() -> str:
         return "Not yet measured."
     lines = [
         "| class of | executor | slots | whole class | slots busy | one job | its checks "
-        "| killed: controllers, graders, jobs | lost | graded twice | misjudged |",
-        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| killed: controllers, graders, jobs | lost | graded twice | misjudged | odd hand-ins, not taken |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in result.items():
         if name == "machine":
             continue
-        half, killed, lost = row["undisturbed"], row["killed"], row["count"] - row["graded"]
+        half, killed, not_taken = row["undisturbed"], row["killed"], row.get("not_taken", 0)
+        lost, wrong = row["count"] - not_taken - row["graded"], [*row["misjudged"], *row.get("wrong_rows", [])]
         lines.append(
             f"| {row['count']} | {name} | {row['slots']} | {row['wall_seconds'] / 60:.1f} min "
             f"| {half['busy_share']:.0%} | {half['job_seconds']:.1f} s | {half['checks_seconds']:.1f} s "
             f"| {killed['controller']}, {killed['grading']}, {killed['job']} "
-            f"| {lost} | {len(row['graded_twice'])} | {len(row['misjudged'])} |"
+            f"| {lost} | {len(row['graded_twice'])} | {len(wrong)} | {row.get('odd', 0)}, {not_taken} |"
         )
     about = (
         "A mix of right, wrong and hostile submissions, on the digits, untrained. Busy slots and the medians of a job "
-        "are from the first half of the class; the kills took place in the second. "
+        "are from the first half of the class; the kills took place in the second. Odd hand-ins are archives, clones, "
+        "loose files and the like; some can't be taken, and are rows with a problem. "
     )
     return "\n".join([*lines, "", about + where(result)])
 

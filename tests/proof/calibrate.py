@@ -1,9 +1,10 @@
 """How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
 
-    uv run python -m tests.proof.calibrate [--seeds 60]      (make calibrate-checks)
+    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8]      (make calibrate-checks)
 
 Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
-delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json.
+delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json. With `--beside 8`
+eight other processes compete for the cores, to see whether a busy machine costs points; both files are others then.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from grader.grading_config import load_grading
 from tests.bench.results import write
 from tests.proof.bank import entries
 from tests.proof.gradings import in_parallel
+from tests.support.busy import busy_processes
 
-RAW = Path("outputs/calibration/checks.jsonl")
+RAW = Path("outputs/calibration")
 # of a check: what it measures, and whether a right submission has it large
 WATCHED = {
     "level1.timestep.uses_every_t": ("largest_difference", False),
@@ -56,6 +58,7 @@ def compact(result: dict) -> dict:
         "name": result["name"],
         "seed": result["seed"],
         "level": next(iter(checks.values()))["level"],
+        "slowdown": result["slowdown"],
         "failed": {name: check["message"] for name, check in checks.items() if check["verdict"] != "passed"},
         "measured": {n: check["measurements"].get(WATCHED[n][0]) for n, check in checks.items() if n in WATCHED},
     }
@@ -102,14 +105,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof.calibrate", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=60, help="of the judge, for each right submission")
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
+    parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
     args = parser.parse_args()
-    gradings = read_lines(RAW)
+    busy = f"-beside-{args.beside}" if args.beside else ""
+    raw = RAW / f"checks{busy}.jsonl"
+    gradings = read_lines(raw)
     have = {(g["name"], g["seed"]) for g in gradings}
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in entries() if e.right]
     tasks = [task for task in wanted if task not in have]
     try:
-        RAW.parent.mkdir(parents=True, exist_ok=True)
-        with open(RAW, "a") as file:
+        RAW.mkdir(parents=True, exist_ok=True)
+        with open(raw, "a") as file, busy_processes(args.beside):
             for result in in_parallel(tasks, "data"):
                 if "fault" in result:
                     raise RuntimeError(result["fault"])
@@ -117,11 +123,14 @@ def main() -> int:
                 file.flush()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
-    gradings = read_lines(RAW)
+    gradings = read_lines(raw)
     result = summary(gradings)
     seeds = [sum(g["name"] == e.name for g in gradings) for e in entries() if e.right]
     result = {"submissions": len(seeds), "seeds_each": [min(seeds), max(seeds)], **result}
-    path = write("calibration-cpu.json", torch.device("cpu"), result)
+    if busy:
+        slowdowns = [g["slowdown"] for g in gradings if g["slowdown"] > 1]
+        result |= {"beside": args.beside, "second_tries": len(slowdowns), "slowest": max(slowdowns, default=1.0)}
+    path = write(f"calibration-cpu{busy}.json", torch.device("cpu"), result)
     for name, row in result["checks"].items():
         nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
         print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")
