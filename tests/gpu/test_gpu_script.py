@@ -1,6 +1,7 @@
 """`python -m tests.gpu`, rehearsed completely on a CPU: the first run on a GPU should not be the one to find bugs."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def call(at, *arguments):
     return subprocess.run([sys.executable, "-m", "tests.gpu", *arguments], cwd=at, capture_output=True, text=True)
 
 
+@pytest.mark.skipif("REHEARSE" not in os.environ, reason="two minutes: `make rehearse`")
 def test_the_whole_way_there_and_back(tmp_path):
     there, here = checkout(tmp_path / "there"), checkout(tmp_path / "here")
     done = call(there, "--rehearse", "--minutes", "8", "--out", str(tmp_path / "out"))
