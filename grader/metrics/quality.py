@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from assignment.ddpm.errors import UserError
-from grader.metrics import classifier, damage
+from grader.metrics import classifier
 from grader.metrics.classifier import FEATURES, probabilities
 from grader.metrics.copies import copied
 
@@ -136,6 +136,8 @@ def assess(samples: Tensor, data: str, train: Tensor) -> Quality:
     """All metrics of uint8 samples (N, C, H, W), against the training images (M, C, H, W)."""
     p = probabilities(classifier.load(data).network, samples)
     counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
+    from grader.metrics import damage  # imports torchvision, for which a few quick checks need not wait
+
     damaged, kinds = damage.damaged(data, samples)
     return Quality(
         **fidelity(samples, train[:REAL], data),

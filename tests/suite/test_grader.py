@@ -256,3 +256,10 @@ def test_the_bank_is_large_and_says_what_it_is():
     untrained = {i for i in ids if not needs_training(i)}
     assert {e.caught_by for e in found if not e.right} == untrained, "every check has a wrong submission of its name"
     assert len({e.says for e in found}) == len(found)
+
+
+def test_a_few_quick_checks_do_not_wait_for_libraries_that_they_do_not_need():
+    slow = ("torchvision", "matplotlib", "scipy", "sklearn", "torch_fidelity", "diffusers")
+    code = f"import sys, grader.test_level1, grader.test_level4; print([m for m in {slow} if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said == "[]\n"
