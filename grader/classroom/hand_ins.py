@@ -20,7 +20,7 @@ NO_WORK = {
     ".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".log", ".db", ".ini",
 }  # fmt: skip
 STUDENTS = "students"  # the folder with theirs, in that of the results
-LONGEST = 100  # bytes of a folder's name
+MAX_NAME = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
 RENAME = "give the folder or file the student's whole name or number"
 TWICE = "the roster has them more than once: keep one row, or give each of them a number in a column `ID`"
@@ -166,7 +166,7 @@ def told_apart(works: Iterable[HandedIn]) -> list[HandedIn]:
 
 def _folder(student: str, shared: bool) -> str:
     safe = re.sub(r"[^\w .,;@+()\[\]'&=~-]", "_", student).lstrip(".").strip()
-    safe = safe.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore").strip()
+    safe = safe.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore").strip()
     if safe == student and not shared:
         return safe
     return f"{safe}-{hashlib.sha256(student.encode('utf-8', 'replace')).hexdigest()[:8]}"

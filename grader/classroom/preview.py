@@ -20,7 +20,7 @@ from grader.submission.handed_in import Taken, read
 from grader.submission.sources import sha256
 
 HEADER = 8  # bytes that say how long the header of a safetensors file is
-LONGEST = 1 << 20
+MAX_HEADER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def trained_code(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(HEADER), "little")
-            return str(json.loads(opened.read(min(length, LONGEST)))["__metadata__"]["code"])
+            return str(json.loads(opened.read(min(length, MAX_HEADER)))["__metadata__"]["code"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

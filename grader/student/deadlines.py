@@ -40,6 +40,10 @@ class Deadlines:
     pace: Pace
     budget: TimeBudget
 
+    def granted(self, seconds: float) -> float:
+        """What the submission has for work that takes the reference so long, by its pace."""
+        return FACTOR * seconds * self.budget.slowdown
+
     def ask(self, submission: AnySubmission, probe: str, seconds: float = 0.0, **arguments: Any) -> Reply:
         """Send a request that ends in time.
 
@@ -48,7 +52,7 @@ class Deadlines:
         Raises:
             SubmissionFailed: as `Submission.request`; TimedOut also if the budget was used up before
         """
-        granted = FACTOR * seconds * self.budget.slowdown
+        granted = self.granted(seconds)
         left = self.budget.left()
         if not left:
             limits = self.budget.time

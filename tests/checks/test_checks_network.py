@@ -1,12 +1,16 @@
 """The judge's pure functions for level 1: each can pass, and each can fail with the hint for the mistake."""
 
 import math
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.checks import behaviour, conditioning, learning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
+from grader.grading_config import Budget
 from grader.student import overfit
 
 Y = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -259,3 +263,34 @@ def test_squashed():
 )  # fmt: skip
 def test_a_margin_tells_how_far_a_value_is_within_its_limit(found, margin):
     assert found.get("margin") == margin
+
+
+class Sleeper:
+    """A network that learns a little at each step, and says that it took no time for it."""
+
+    seed, config, pace = 1, None, SimpleNamespace(step=1e-4)
+    submission = SimpleNamespace(stop=lambda: None)
+    deadlines = SimpleNamespace(granted=lambda seconds: 0.2)
+    steps = 0
+
+    def train(self, x_t, t, noise, **options):
+        self.steps += len(t)
+        time.sleep(0.02)
+        return SimpleNamespace(values={"losses": [1.0] * len(t), "seconds": 0.0})
+
+    def __call__(self, x, t):
+        return torch.full_like(x, 10.0 * 0.9**self.steps)
+
+    def state(self):
+        return {}
+
+    def load(self, state):
+        pass
+
+
+def test_an_overfit_run_ends_by_the_judges_clock_whatever_the_worker_says(monkeypatch):
+    network = Sleeper()
+    monkeypatch.setattr(overfit, "Network", lambda *about, **options: network)
+    budget = Budget(images=2, batch=2, steps=50, longest=4000, share=1e-9)
+    images, diffusion = torch.zeros(2, 1, 4, 4), GaussianDiffusion(10, 0.01, 0.4)
+    assert 50 <= overfit.run(lambda: network, diffusion, images, budget, 1e-3).steps < 300
