@@ -15,6 +15,8 @@ from grader.check_ids import check_ids
 from grader.worker.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
+FEWEST_STEPS = 25  # of a drawing, so that every part of t is seen …
+BINS = 4  # … of these
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How many samples are drawn, in how many steps of the sampler."""
+    """How many samples are drawn, in how many steps of the sampler: FEWEST_STEPS at least."""
 
     images: int
     steps: int
@@ -49,6 +51,7 @@ class Samples:
     missing_classes: int
     damaged: float  # share of the samples, at most, that look damaged
     copies: float  # share of the samples, at most, that reproduce a training image
+    denoises: list[float]  # loss on unseen images, at most, over the best linear denoiser's, in each bin of t
 
     def setting(self, kind: str) -> Drawing:
         return getattr(self, kind)
@@ -84,16 +87,21 @@ class Grading:
     training: Training
 
 
+def _samples(values: Any) -> Samples:
+    cpu, gpu = (Drawing(**values.pop(kind)) for kind in ("cpu", "gpu"))
+    denoises = [limit + 0 for limit in values.pop("denoises")]
+    if len(denoises) != BINS or not all(limit > 0 for limit in denoises):
+        raise ValueError(f"denoises: expected {BINS} numbers above 0, one for each part of t")
+    return Samples(cpu, gpu, denoises=denoises, **{name: n + 0 for name, n in values.items()})
+
+
 def load_grading(path: Path = GRADING) -> Grading:
     """Read and check the file. Raises UserError for an invalid value."""
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}
         overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
-        samples = {
-            str(k): Samples(Drawing(**v.pop("cpu")), Drawing(**v.pop("gpu")), **{name: n + 0 for name, n in v.items()})
-            for k, v in values["samples"].items()
-        }
+        samples = {str(k): _samples(v) for k, v in values["samples"].items()}
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
         training = Training(**{str(k): v + 0 for k, v in values["training"].items()})
         time = Time(**{str(k): v + 0 for k, v in values["time"].items()})
@@ -103,6 +111,8 @@ def load_grading(path: Path = GRADING) -> Grading:
         counts += [each.longest for each in overfit.values()]
         if not all(isinstance(n, int) and n > 0 for n in counts):
             raise ValueError("images, steps and longest are whole numbers above 0")
+        if not all(s.setting(k).steps >= FEWEST_STEPS for s in samples.values() for k in ("cpu", "gpu")):
+            raise ValueError(f"samples are drawn in at least {FEWEST_STEPS} steps")
         if not all(s.missing_classes in range(10) for s in samples.values()):
             raise ValueError("missing_classes is a whole number below 10")
     except (KeyError, *UNREADABLE, OSError) as error:

@@ -306,6 +306,12 @@ def test_samples_are_sound(loaded: Training, check_sound: CheckSound, measured: 
     measured.update(check_sound(loaded.samples))
 
 
+@check("level1.samples.denoises")
+def test_samples_come_from_a_denoiser(sampled: TrainedSamples, measured: Measured) -> None:
+    """In the calls that draw the samples, the network also denoises images that it has never seen."""
+    measured.update(sampled.denoising)
+
+
 @check("level1.samples.classes")
 def test_samples_show_every_class(sampled: TrainedSamples, measured: Measured) -> None:
     """The samples are varied: a classifier finds every class of the data set among them, and none too often."""

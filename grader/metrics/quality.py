@@ -35,7 +35,7 @@ class Quality:
     confidence: float  # mean probability of the class that the classifier chooses
     damaged: float  # share that looks more damaged than nearly all real images
     damage: str  # the most frequent kind among those
-    copies: float  # share that reproduces a training image
+    copies: float  # share that reproduces an image of the data set
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -132,8 +132,11 @@ def inception_fid(samples: Tensor, train: Tensor, weights: str) -> float:
     return found["frechet_inception_distance"]
 
 
-def assess(samples: Tensor, data: str, train: Tensor) -> Quality:
-    """All metrics of uint8 samples (N, C, H, W), against the training images (M, C, H, W)."""
+def assess(samples: Tensor, data: str, train: Tensor, *others: Tensor) -> Quality:
+    """All metrics of uint8 samples (N, C, H, W), against the training images (M, C, H, W).
+
+    `others`: of which samples could be copies, too, as validation and test images, which training must not see.
+    """
     p = probabilities(classifier.load(data).network, samples)
     counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
     from grader.metrics import damage  # imports torchvision, for which a few quick checks need not wait
@@ -143,5 +146,5 @@ def assess(samples: Tensor, data: str, train: Tensor) -> Quality:
         **fidelity(samples, train[:REAL], data),
         classes=(counts / len(samples)).tolist(), confidence=p.amax(1).mean().item(),
         damaged=damaged.double().mean().item(), damage=mode(kinds) if kinds else "",
-        copies=copied(samples[:LOOKED_UP], train).double().mean().item(),
+        copies=copied(samples[:LOOKED_UP], torch.cat([train, *others])).double().mean().item(),
     )  # fmt: skip

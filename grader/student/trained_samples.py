@@ -1,7 +1,7 @@
 """Samples of a finished training: drawn with the reference sampler, looked at, and compared with real images."""
 
 from statistics import mean
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,10 +12,14 @@ from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.samples import check_classes, check_clean, check_confidence, check_fid, check_new
 from grader.grading_config import Drawing
+from grader.metrics.companions import Companions
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
 from grader.student.once import done_once
+from grader.student.trained_denoiser import TrainedDenoiser
 from grader.student.trained_network import BATCH, TrainedNetwork
+
+Measured = TypeVar("Measured", dict[str, object], dict[str, float])
 
 
 class TrainedSamples:
@@ -36,25 +40,39 @@ class TrainedSamples:
 
     @property
     @done_once
-    def images(self) -> Tensor:
-        """Drawn with the reference sampler: (N, C, H, W) in [-1, 1]."""
+    def drawn(self) -> tuple[Tensor, TrainedDenoiser]:
+        """The images, drawn with the reference sampler: (N, C, H, W) in [-1, 1]; and what stood among them."""
         trained, drawing = self.trained, self.drawing
         network = trained.network()
         # in the precision that this machine trains in
         fast = half_precision(torch.device(trained.submission.device)).value == torch.bfloat16
+        companions = Companions(
+            lambda x, t: network(x, t, autocast=fast), trained.diffusion, trained.images.test,
+            seed=derive_seed("companions", trained.seed),
+        )  # fmt: skip
         try:
-            return draw(
-                lambda x, t: network(x, t, autocast=fast), trained.diffusion, drawing.images, trained.shape,
-                steps=drawing.steps, seed=derive_seed("samples", trained.seed), batch_size=BATCH[trained.kind],
+            images = draw(
+                companions, trained.diffusion, drawing.images, trained.shape, steps=drawing.steps,
+                seed=derive_seed("samples", trained.seed), batch_size=BATCH[trained.kind],
             )  # fmt: skip
         except RunError as error:
             raise CheckFailed(f"expected samples that can be looked at, got none: {error}", "") from error
+        return images, TrainedDenoiser(trained, companions, autocast=fast)
+
+    @property
+    def images(self) -> Tensor:
+        return self.drawn[0]
+
+    @property
+    def denoiser(self) -> TrainedDenoiser:
+        return self.drawn[1]
 
     @property
     @done_once
     def quality(self) -> Quality:
+        of = self.trained.images
         try:
-            return assess(to_bytes(self.images), self.trained.settings.data.name, self.trained.images.train)
+            return assess(to_bytes(self.images), self.trained.settings.data.name, of.train, of.validation, of.test)
         except UserError as error:
             raise NotJudged(str(error)) from error
 
@@ -96,9 +114,24 @@ class TrainedSamples:
         fids = self.reference_fids
         return f", the reference's {mean(fids):.1f}{self.trained.record.caveat}" if fids else ""
 
+    @property
+    @done_once
+    def denoising(self) -> dict[str, object]:
+        """What `samples.denoises` measured. Raises CheckFailed if it does not hold."""
+        return self.denoiser.check_denoises()
+
+    def counted(self, found: Measured) -> Measured:
+        """What was measured of the samples. Raises NotJudged if no denoiser drew them: they don't count."""
+        try:
+            self.denoising  # noqa: B018  judged when first looked at
+        except CheckFailed as error:
+            raise NotJudged("waits for samples.denoises: samples count only if a denoiser drew them") from error
+        return found
+
     def check_classes(self) -> dict[str, object]:
         of = self.trained.wanted
-        return check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
+        found = check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
+        return self.counted(found)
 
     def check_confidence(self) -> dict[str, float]:
         """Check the classifier's confidence. Raises NotJudged if classes are missing."""
@@ -106,17 +139,20 @@ class TrainedSamples:
             self.check_classes()
         except CheckFailed as error:
             raise NotJudged(f"waits for samples.classes: {error.message}") from error
-        return check_confidence(
+        return self.counted(check_confidence(
             self.quality.confidence, self.of_real_images["confidence"]["mean"], self.trained.wanted.confidence
-        )
+        ))  # fmt: skip
 
     def check_clean(self) -> dict[str, object]:
         found, of_real = self.quality, self.of_real_images["damaged"]["mean"]
-        return check_clean(found.damaged, found.damage, of_real, self.trained.wanted.damaged)
+        return self.counted(check_clean(found.damaged, found.damage, of_real, self.trained.wanted.damaged))
 
     def check_fid(self) -> dict[str, float]:
         of_real = self.of_real_images["fid"]["mean"]
-        return check_fid(self.quality.fid, of_real, self.trained.wanted.above_real, self.reference_in_words)
+        return self.counted(
+            check_fid(self.quality.fid, of_real, self.trained.wanted.above_real, self.reference_in_words)
+        )
 
     def check_new(self) -> dict[str, float]:
-        return check_new(self.quality.copies, self.of_real_images["copies"], self.trained.wanted.copies)
+        found = check_new(self.quality.copies, self.of_real_images["copies"], self.trained.wanted.copies)
+        return self.counted(found | self.denoiser.check_none_by_heart())

@@ -231,13 +231,15 @@ def kinds() -> str:
     result = load("quality-digits-cpu.json") or {"kinds": {}}
     lines = [
         "| kind | samples should pass | misjudged | loss should win | misjudged "
-        "| FID | confidence | rarest class | damaged | copies | loss against the reference's |",
-        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| FID | confidence | rarest class | damaged | copies | loss on new images, × the linear filter's "
+        "| least of a training image's, of the usual | loss against the reference's |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, k in result["kinds"].items():
         cells = [
             between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["damaged"]),
-            between(k["copies"]), between(k["relative_loss"], "+.1%"),
+            between(k["copies"]), between(k.get("denoises")), between(k.get("least_part")),
+            between(k["relative_loss"], "+.1%"),
         ]  # fmt: skip
         lines.append(
             f"| {name} | {WORDS[k['samples_should_pass']]} | {k['samples_misjudged']} of {k['samples_judged']} "
@@ -320,15 +322,16 @@ def wanted() -> str:
     """The requirements on samples in configs/grading.yaml."""
     lines = [
         "| samples of | drawn on a CPU | on a GPU | FID at most this much above real images' | confidence at least "
-        "| each class at least | any class at most | damaged at most | copies at most |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| each class at least | any class at most | damaged at most | copies at most "
+        "| loss on new images at most, × the best linear filter's |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, of in load_grading().samples.items():
         but = f", {of.missing_classes} excepted" if of.missing_classes else ""
         lines.append(
             f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
             f"{of.above_real:g} | {of.confidence:.0%} of that on real images | {of.rarest_class:.0%}{but} | "
-            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} |"
+            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} | {', '.join(f'{v:g}' for v in of.denoises)} |"
         )
     return "\n".join(lines)
 

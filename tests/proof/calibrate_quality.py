@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -73,6 +74,8 @@ def summary(rows: list[dict]) -> dict:
             "loss_judged": len(with_loss), "loss_misjudged": len(wrong_loss),
             "fid": spread(q.get("fid") for q in quality), "confidence": spread(q.get("confidence") for q in quality),
             "damaged": spread(q.get("damaged") for q in quality), "copies": spread(q.get("copies") for q in quality),
+            "denoises": spread(_measured(mine, "level1.samples.denoises", "loss_of_linear")),
+            "least_part": spread(_measured(mine, "level1.samples.new", "least_part")),
             "least_class": spread(min(q["classes"]) for q in quality if "classes" in q),
             "relative_loss": spread(m.get("relative_difference") for m in loss),
             "standard_error": spread(m.get("standard_error") for m in loss),
@@ -86,6 +89,10 @@ def summary(rows: list[dict]) -> dict:
                 "judged": judged, "misjudged": wrong, "rate_below": round(upper(wrong, judged), 6),
             }  # fmt: skip
     return {"totals": totals, "kinds": kinds}
+
+
+def _measured(rows: list[dict], check: str, name: str) -> Iterator[object]:
+    return (row["measured"].get(check, {}).get(name) for row in rows)
 
 
 def spread(values: object) -> list[float] | None:

@@ -6,7 +6,6 @@ Most are trained with the project's own loop; generators that learn nothing get 
 import contextlib
 import hashlib
 import importlib.util
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +39,9 @@ class Kind:
     images: str = ""  # trained on other images: of one class, or those of validation
     stored: str = ""  # instead of training: all training images, or those of one class
     width: float = 0.0  # of the stored denoiser
+    roll: int = 0  # pixels that stored images are moved by
+    beside: str = ""  # a trained kind that answers where the store does not
+    way: int = 0  # how hybrid.py chooses between the two
 
 
 LONG = ("data.batch_size=32", "training.epochs=70")  # enough for a student's U-Net to beat the reference
@@ -57,6 +59,11 @@ KINDS = {
     ),
     "one_class_blurred": Kind("trained/replayer.py", samples=False, loss=False, stored="one class", width=0.3),
     "replay": Kind("trained/replayer.py", samples=False, loss=False, stored="all", width=0.01),
+    "replay_rolled": Kind("trained/replayer.py", samples=False, loss=False, stored="all", width=0.05, roll=1),
+    "by_the_batch": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short"),
+    "by_the_past": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=1),
+    "by_place": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=2, roll=1),
+    "by_the_first_call": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=3),
     "noise": Kind("trained/silent.py", samples=False, loss=False, stored="nothing"),
 }
 
@@ -65,7 +72,8 @@ def make(kind: Kind, folder: Path, seed: int) -> Path:
     """Train, or write the state; returns the weights' path. The folder `handed in` beside it is the submission."""
     handed_in = folder / "handed in"
     handed_in.mkdir(parents=True, exist_ok=True)
-    shutil.copy(BANK / kind.model, handed_in / "model.py")
+    before = f"{(BANK / KINDS[kind.beside].model).read_text()}\n\nHonest = DiffusionModel\n\n" if kind.beside else ""
+    (handed_in / "model.py").write_text(before + (BANK / kind.model).read_text())
     config = load_config(DIGITS, [
         f"training.seed={seed}", f"output_dir={folder}", "sampling.num_images=1", "runtime.device=cpu", *kind.overrides
     ])  # fmt: skip
@@ -73,6 +81,9 @@ def make(kind: Kind, folder: Path, seed: int) -> Path:
     file = folder / "run" / ckpt.WEIGHTS
     if kind.stored:
         model = network(config.model)
+        if kind.beside:
+            ckpt.load_weights(model.honest, make(KINDS[kind.beside], folder / "honest", seed))
+            model.way.fill_(kind.way)
         write_state(model, kind, seed)
         code = hashlib.sha256((handed_in / "model.py").read_bytes()).hexdigest()
         ckpt.save_weights(model, file, epoch=0, step=0, val_loss="nan", code=code)
@@ -98,8 +109,9 @@ def write_state(model: nn.Module, kind: Kind, seed: int) -> None:
     if kind.stored == "one class":
         images = images[labels == seed % 10]
     repeated = images[torch.arange(len(model.images)) % len(images)]
-    model.images.copy_(to_float(repeated))
-    model.width.fill_(kind.width)
+    model.images.copy_(to_float(repeated).roll(kind.roll, -1))
+    if kind.width:
+        model.width.fill_(kind.width)
 
 
 def training_images() -> tuple[Tensor, Tensor]:
