@@ -331,7 +331,8 @@ def wanted() -> str:
         lines.append(
             f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
             f"{of.above_real:g} | {of.confidence:.0%} of that on real images | {of.rarest_class:.0%}{but} | "
-            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} | {', '.join(f'{v:g}' for v in of.denoises)} |"
+            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} | "
+            f"{', '.join(f'{limit:g}' for limit in of.denoises)} |"
         )
     return "\n".join(lines)
 
