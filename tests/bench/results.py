@@ -8,6 +8,8 @@ import torch
 from grader.metrics.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
+CONFIGS = ("digits", "fashion_mnist", "cifar10")
+DEVICES = ("cpu", "cuda")
 
 
 def write(name: str, device: torch.device, figures: dict) -> Path:
@@ -20,6 +22,12 @@ def write(name: str, device: torch.device, figures: dict) -> Path:
 def load(name: str) -> dict | None:
     path = RESULTS / name
     return json.loads(path.read_text()) if path.exists() else None
+
+
+def each(kind: str) -> list[tuple[str, dict]]:
+    """The existing result files of a kind, by configuration and device."""
+    names = [(config, f"{kind}{config}-{device}.json") for config in CONFIGS for device in DEVICES]
+    return [(config, result) for config, name in names if (result := load(name))]
 
 
 def where(result: dict) -> str:

@@ -1,0 +1,175 @@
+"""How right, how hard to cheat and how fast the grader is."""
+
+from tests.bench.results import CONFIGS, load, where
+
+MIB_OF_NOISE = 8  # how much a judge may grow in one grading without a submission causing it
+
+
+def proof() -> str:
+    result = load("prove-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    wrong = result["wrong_networks"] + result["wrong_samplers"]
+    right = result["right_networks"] + result["right_samplers"]
+    return (
+        f"Of {right} right submissions ({result['right_networks']} networks and {result['right_samplers']} samplers), "
+        f"{result['right_ones_failed']} failed a check. Of {wrong} wrong ones ({result['wrong_networks']} networks and "
+        f"{result['wrong_samplers']} samplers), {result['survivors']} escaped the check named after their fault. "
+        f"Grading all of them took {result['seconds'] / 60:.1f} minutes ({where(result)})."
+    )
+
+
+def kills() -> str:
+    result = load("prove-cpu.json") or {"checks": {}}
+    lines = [
+        "| check | wrong submissions named after it | caught by it | caught by it alone |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in result["checks"].items():
+        lines.append(f"| `{name}` | {row['bears_its_name']} | {row['kills']} | {row['kills_alone']} |")
+    return "\n".join(lines)
+
+
+def calibration() -> str:
+    result = load("calibration-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    low, high = result["seeds_each"]
+    each = f"{low}" if low == high else f"{low} to {high}"
+    lines = [f"{result['submissions']} right submissions, each graded with {each} judge seeds ({where(result)}).", ""]
+    for level, row in result["suites"].items():
+        lines.append(
+            f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed a "
+            f"check; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do."
+        )
+    if beside := load("calibration-cpu-beside-8.json"):
+        failed, count = (sum(row[k] for row in beside["suites"].values()) for k in ("with_a_failure", "gradings"))
+        lines.append(
+            f"- Beside {beside['beside']} busy processes on {beside['machine']['cores']} cores: {failed} of {count:,} "
+            f"gradings failed a check, {beside['second_tries']} needed a second try."
+        )
+    return "\n".join(lines)
+
+
+def margins() -> str:
+    result = load("calibration-cpu.json") or {"checks": {}}
+    lines = ["| check | closest to failing | submission | failures |", "|---|---:|---|---:|"]
+    for name, row in result["checks"].items():
+        if "worst" in row:
+            nearest = f"{row['measurement'].replace('_', ' ')} {row['worst']:.3g}"
+            who = row["of"].split("/")[-1]
+            lines.append(f"| `{name}` | {nearest} | {who} | {row['failures']} of {row['gradings']:,} |")
+    return "\n".join(lines)
+
+
+def grading() -> str:
+    lines = ["| | import torch | `pytest -k shapes` | level 1 | level 4 |", "|---|---:|---:|---:|---:|"]
+    machine = ""
+    for config in CONFIGS:
+        if result := load(f"grader-{config}-cpu.json"):
+            cells = [
+                f"{result['seconds'][what]:.1f} s"
+                for what in ("import torch", "pytest -k shapes", "level 1", "level 4")
+            ]
+            lines.append(f"| {config}, U-Net of {result['submission_parameters']:,} parameters | {' | '.join(cells)} |")
+            machine = f"\n\nMedian of {result['rounds']} rounds; {where(result)}"
+    return "\n".join(lines) + machine if machine else "Not yet measured."
+
+
+def attacks() -> str:
+    """Hostile submissions, with the sandbox and without: what each gained, what others lost, and what it left."""
+    result = load("hostile.json")
+    if result is None:
+        return "Not yet measured."
+    ways = [way for way in ("sandbox", "plain") if way in result]
+    title = {"sandbox": "with the sandbox", "plain": "without"}
+    head = ["attack", *(f"{title[way]}: {what}" for way in ways for what in ("verdict", "gained, lost", "left"))]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name in result[ways[0]]:
+        cells = []
+        for row in (result[way][name] for way in ways):
+            left = [f"{row['processes']} processes"] * bool(row["processes"]) + row["files"]
+            left += [f"{row['grown_mib']} MiB"] * (row["grown_mib"] > MIB_OF_NOISE)
+            verdict = f"{row['verdict']} at {row['check'].removeprefix('level1.')}"
+            cells += [verdict, f"{len(row['gained'])}, {len(row['lost'])}", ", ".join(left) or "–"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", where(result)])
+
+
+def held() -> str:
+    """The same in two sentences, with the cost of the sandbox and how long everything held."""
+    result = load("hostile.json")
+    if result is None:
+        return "Not yet measured."
+    said = []
+    for way, title in (("sandbox", "with the sandbox"), ("plain", "without it")):
+        if rows := [row for name, row in result.get(way, {}).items() if name != "honest"]:
+            gained, lost = (sum(bool(row[what]) for row in rows) for what in ("gained", "lost"))
+            left = sum(bool(row["processes"] or row["files"]) for row in rows)
+            said.append(
+                f"{title}, {gained} of {len(rows)} gained a check, {lost} kept a check from being "
+                f"judged, and {left} left a file or a process behind"
+            )
+    text = f"Of the hostile submissions, {'; '.join(said)} ({where(result)})."
+    if cost := load("sandbox.json"):
+        text += (
+            f" The sandbox costs {1000 * cost['first_worker']['extra']:.0f} ms per submission (median of "
+            f"{cost['rounds']} rounds)."
+        )
+    if endured := load("endurance.json"):
+        killed = endured.get("judge killed", 0), endured.get("worker killed", 0)
+        text += (
+            f" In {endured['graded']} gradings in a row, {killed[0]} judges and {killed[1]} workers were killed with "
+            "kill -9 at random moments: no result was wrong or broken, and no process and "
+            f"{len(endured['folders_left'])} folders were left behind."
+        )
+    return text
+
+
+def classes() -> str:
+    """A large class, by executor."""
+    result = load("classroom.json")
+    if result is None:
+        return "Not yet measured."
+    lines = [
+        "| class of | executor | slots | whole class | slots busy | one job | its checks "
+        "| killed: controllers, graders, jobs | lost | graded twice | misjudged | odd hand-ins, not taken |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, row in result.items():
+        if name == "machine":
+            continue
+        half, killed, not_taken = row["undisturbed"], row["killed"], row.get("not_taken", 0)
+        lost, wrong = row["count"] - not_taken - row["graded"], [*row["misjudged"], *row.get("wrong_rows", [])]
+        lines.append(
+            f"| {row['count']} | {name} | {row['slots']} | {row['wall_seconds'] / 60:.1f} min "
+            f"| {half['busy_share']:.0%} | {half['job_seconds']:.1f} s | {half['checks_seconds']:.1f} s "
+            f"| {killed['controller']}, {killed['grading']}, {killed['job']} "
+            f"| {lost} | {len(row['graded_twice'])} | {len(wrong)} | {row.get('odd', 0)}, {not_taken} |"
+        )
+    about = (
+        "A mix of right, wrong and hostile submissions, on the digits, untrained. Busy slots and the medians of a job "
+        "are from the first half of the class; the kills took place in the second. Odd hand-ins are archives, clones, "
+        "loose files and the like; some can't be taken, and are rows with a problem. "
+    )
+    return "\n".join([*lines, "", about + where(result)])
+
+
+def container() -> str:
+    """What fits into Gradescope's limits."""
+    result = load("gradescope.json")
+    if result is None:
+        return "Not yet measured."
+    most = max(run["score"] or 0 for run in result["runs"])
+    said = []
+    for run in result["runs"]:
+        within = f"{run['mib']} MiB"
+        if run["killed"]:
+            said.append(f"{within}: out of memory ({run['killed']} killed)")
+        else:
+            said.append(f"{within}: {run['seconds']:.0f} s, {run['score']:g} of {most:g} points")
+    kind = "CUDA" if result["cuda_build"] else "CPUs"
+    return (
+        f"On {result['processor_share']:g} of a processor, with a U-Net of the bank and PyTorch for {kind}: "
+        f"{'; '.join(said)} (`python -m tests.proof.container`; {where(result)})."
+    )

@@ -1,0 +1,111 @@
+"""What samples and losses are judged by, and the reference's own results."""
+
+from grader.grading_config import load_grading
+from grader.metrics import classifier
+from grader.metrics.record import load_record
+from tests.bench.results import CONFIGS, load, where
+
+WORDS = {True: "yes", False: "no", None: "either"}
+
+
+def quality() -> str:
+    """The reference's results, and the quality of the classifiers that judge samples."""
+    lines = [
+        "| | validation loss | test loss | samples | FID | KID | FID of real images | trained |",
+        "|---|---:|---:|---|---:|---:|---:|---|",
+    ]
+    for config in CONFIGS:
+        if (record := load_record(config)) is None:
+            lines.append(f"| {config} | not recorded | | | | | | |")
+            continue
+        f, chosen = record.figures, record.chosen
+        losses = [f"{row['loss']:.5f} ± {1.96 * row['standard_error']:.5f}" for row in (chosen, f["test"])]
+        m, seeds = f["machine"], len(f["seeds"])
+        done = f"{chosen['epochs']:.3g} of {chosen['epochs_wanted']} epochs"
+        if record.provisional:
+            done = f"**provisional** ({record.provisional})"
+        trained = f"{done}, {seeds} seed{'s' if seeds > 1 else ''}; {m['device']}, {m['date']}"
+        for drawn in f["samples"].values():
+            fid, kid = ([row[key] for row in drawn["reference"]] for key in ("fid", "kid"))
+            of_real = f"{drawn['floor']['fid']['mean']:.2f} ± {drawn['floor']['fid']['sd']:.2f}"
+            cells = [f"{drawn['images']} in {drawn['steps']} steps", interval(fid), interval(kid, 3), of_real]
+            lines.append(f"| {config} | {' | '.join(losses)} | {' | '.join(cells)} | {trained} |")
+    return "\n".join(lines)
+
+
+def interval(values: list[float], digits: int = 1) -> str:
+    if not values:
+        return "–"
+    low, high = f"{min(values):.{digits}f}", f"{max(values):.{digits}f}"
+    return low if low == high else f"{low} … {high}"
+
+
+def classifiers() -> str:
+    lines = ["| classifier of | accuracy on test images | parameters | trained in |", "|---|---:|---:|---|"]
+    for config in CONFIGS:
+        shipped = classifier.load(config)
+        about, parameters = shipped.about, sum(p.numel() for p in shipped.network.parameters())
+        lines.append(
+            f"| {config} | {about['test_accuracy']:.2%} of {about['test_images']:,} | {parameters:,} | "
+            f"{about['epochs']} epochs, {about['training_seconds'] / 60:.0f} min, {about['machine']['device']} |"
+        )
+    return "\n".join(lines)
+
+
+def trained() -> str:
+    """How often trained networks are misjudged."""
+    result = load("quality-digits-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    trainings = sum(k["trainings"] for k in result["kinds"].values())
+    lines = [f"{trainings} independent trainings on the digits ({where(result)}):", ""]
+    for what, row in result["totals"].items():
+        lines.append(
+            f"- {what}: {row['misjudged']} of {row['judged']} judgements; with 95 % confidence fewer than "
+            f"{row['rate_below']:.1%}."
+        )
+    return "\n".join(lines)
+
+
+def kinds() -> str:
+    result = load("quality-digits-cpu.json") or {"kinds": {}}
+    lines = [
+        "| kind | samples should pass | misjudged | loss should win | misjudged "
+        "| FID | confidence | rarest class | damaged | copies | loss on new images, × the linear filter's "
+        "| least of a training image's, of the usual | loss against the reference's |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, k in result["kinds"].items():
+        cells = [
+            between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["damaged"]),
+            between(k["copies"]), between(k.get("denoises")), between(k.get("least_part")),
+            between(k["relative_loss"], "+.1%"),
+        ]  # fmt: skip
+        lines.append(
+            f"| {name} | {WORDS[k['samples_should_pass']]} | {k['samples_misjudged']} of {k['samples_judged']} "
+            f"| {WORDS[k['loss_should_pass']]} | {k['loss_misjudged']} of {k['loss_judged']} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines)
+
+
+def between(pair: list[float] | None, form: str = ".3g") -> str:
+    return f"{pair[0]:{form}} … {pair[1]:{form}}" if pair else "–"
+
+
+def wanted() -> str:
+    """The requirements on samples in configs/grading.yaml."""
+    lines = [
+        "| samples of | drawn on a CPU | on a GPU | FID at most this much above real images' | confidence at least "
+        "| each class at least | any class at most | damaged at most | copies at most "
+        "| loss on new images at most, × the best linear filter's |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, of in load_grading().samples.items():
+        but = f", {of.missing_classes} excepted" if of.missing_classes else ""
+        lines.append(
+            f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
+            f"{of.above_real:g} | {of.confidence:.0%} of that on real images | {of.rarest_class:.0%}{but} | "
+            f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} | "
+            f"{', '.join(f'{limit:g}' for limit in of.denoises)} |"
+        )
+    return "\n".join(lines)
