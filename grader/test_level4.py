@@ -1,37 +1,47 @@
 """Level 4, the sampler: sampler.py's DDPMSampler. A test is a claim; its points are in configs/grading.yaml.
 
-The judge answers in place of the network: it sees each call, and knows the noise that it answered.
+The judge answers in place of the network: it sees each call, and knows what it answered. Schedules, shapes and
+timesteps are drawn (drawn_sampler.py), and whatever is seen of any call is kept and judged (`record`).
 """
 
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
-from assignment.ddpm.seeds import derive_seed
+from assignment.ddpm.config import Config
 from grader.check_ids import check
 from grader.checks import end_to_end, reverse_step
-from grader.checks import sampler_calls as traces
+from grader.checks import sampler_calls as calls
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs
+from grader.checks.mixed_t import check_mixed_t
 from grader.checks.own_work import check_own_work, scan
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
+from grader.checks.samplings import check_samplings
 from grader.checks.schedule import Schedule
 from grader.checks.step_errors import in_words, step_errors, steps_of
+from grader.checks.telling_network import TellingNetwork
+from grader.errors import SubmissionFailed
 from grader.student.once import Once
-from grader.student.sampler import Model, Trace
+from grader.student.sampler import Model
+from grader.student.sampler_record import Record
+from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
+from grader.suite.drawn_sampler import Drawn
 from grader.suite.fixtures import ShowPicture, unless_a_stub
-from grader.suite.fixtures_sampler import TRACE_SHAPE, BuildSampler, Steps, silence
+from grader.suite.fixtures_sampler import BuildSampler, Steps
 from grader.suite.pictures import save_step_errors
-from grader.suite.sampler_steps import findings, fresh_noise, last_step, step_gaussian, step_mean, step_variance
+from grader.suite.sampler_steps import (
+    findings, fresh_noise, has_schedule_of_its_own, last_step, step_gaussian, step_mean, step_variance,
+)  # fmt: skip
 
-STEEP = end_to_end.STEEP
-END_SHAPE = (32, 1, 64, 64)  # 2**17 pixels of samples
+END_SCALARS = 1 << 17  # pixels of samples
 MIXED_CALLS = 4  # of p_sample for each t, so that noise shows as what differs between calls
-OTHER_SIZES = ((7, (1, 1, 8, 8)), (20, (3, 2, 12, 20)), (50, (5, 3, 9, 9)))  # T, shape
-STEPS_TITLE = f"Your sampler's steps: error by t, on a steep schedule of {STEEP.T} steps"
+# fewest and most steps, scalars, fewest and most images, channels
+OTHER_SIZES = ((2, 8, 96, (2, 8), 1), (12, 40, 360, (1, 1), 2), (45, 60, 1200, (4, 9), 3))
 
 Measured = dict[str, Any]
 
@@ -50,45 +60,54 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
 
 
 @check("level4.contract.builds")
-def test_builds(build_sampler: BuildSampler, long: Schedule, step_kept: Once[None]) -> None:
+def test_builds(build_sampler: BuildSampler, long: Schedule, steep: Schedule, step_kept: Once[None]) -> None:
     """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
     unless_a_stub(step_kept)
     build_sampler(long)
-    build_sampler(STEEP)
+    build_sampler(steep)
 
 
 @check("level4.contract.shapes")
-def test_shapes(build_sampler: BuildSampler) -> None:
+def test_shapes(build_sampler: BuildSampler, steep: Schedule, drawn: Drawn) -> None:
     """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
-    sampler = build_sampler(STEEP)
-    x = torch.linspace(-1, 1, 2 * 8 * 8).view(2, 1, 8, 8)
-    reply = sampler.reply(x, torch.tensor([3, 3]), torch.zeros_like(x), seed=1)
-    sampler.images("p_sample", reply, x.shape)
-    sampler.images("sample", sampler.trace(silence, (3, 1, 8, 8), seed=1).result, (3, 1, 8, 8))
+    sampler, shape, t = (
+        build_sampler(steep),
+        drawn.shape("shapes", 192, (2, 5)),
+        drawn.random("shapes").randrange(1, 16),
+    )
+    x, eps = inside_inputs(steep, t, shape, torch.Generator().manual_seed(drawn.number("shapes, x")))
+    reply = sampler.reply(x, torch.full((len(x),), t), eps, seed=drawn.number("shapes"))
+    sampler.images("p_sample", reply, shape)
+    network = TellingNetwork(steep, drawn.number("shapes, eps"))
+    sampler.images("sample", sampler.trace(network, shape, seed=drawn.number("shapes")).result, shape)
 
 
 @check("level4.contract.range")
-def test_range(whole: BuildSampler, measured: Measured) -> None:
+def test_range(whole: BuildSampler, drawn: Drawn, measured: Measured) -> None:
     """Samples lie in [−1, 1], also where the network drives them far out, and use both halves of it."""
-    sampler = whole(STEEP)
+    schedule, shape = drawn.steep("range"), drawn.shape("range", 128, (2, 4))
+    sampler = whole(schedule)
 
     def pushing(push: float) -> Model:
         return lambda x, t: torch.full_like(x, push)
 
-    driven = [sampler.sample(pushing(push), (2, 1, 8, 8), seed=2) for push in (-30, 30)]
+    driven = [sampler.sample(pushing(push), shape, seed=drawn.number("range")) for push in (-30, 30)]
     measured.update(check_range(torch.cat(driven)))
 
 
 @check("level4.contract.other_sizes")
-def test_other_sizes(build_sampler: BuildSampler) -> None:
+def test_other_sizes(build_sampler: BuildSampler, drawn: Drawn) -> None:
     """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
-    for T, shape in OTHER_SIZES:
-        sampler = build_sampler(Schedule(T, 0.01, 0.4))
-        trace = sampler.trace(silence, shape, seed=3)
+    for i, (fewest, most, scalars, images, channels) in enumerate(OTHER_SIZES):
+        purpose = f"size {i}"
+        schedule, shape = drawn.steep(purpose, fewest, most), drawn.shape(purpose, scalars, images, (channels,))
+        sampler = build_sampler(schedule)
+        network = TellingNetwork(schedule, drawn.number(purpose, "eps"))
+        trace = sampler.trace(network, shape, seed=drawn.number(purpose))
         sampler.images("sample", trace.result, shape)
-        if len(trace.x) > T or (trace.steps and max(trace.steps) >= T):
+        if len(trace.x) > schedule.T or (trace.steps and max(trace.steps) >= schedule.T):
             raise CheckFailed(
-                f"expected steps T − 1 = {T - 1}, …, 0, got {len(trace.x)} calls, from t = {max(trace.steps)}",
+                f"expected steps T − 1 = {schedule.T - 1}, …, 0, got {len(trace.x)} calls, from t = {max(trace.steps)}",
                 "Take the number of steps from diffusion.num_timesteps.",
             )
 
@@ -96,14 +115,16 @@ def test_other_sizes(build_sampler: BuildSampler) -> None:
 @check("level4.trace.every_step_once")
 def test_visits_every_step_once(long_trace: Trace, long: Schedule, measured: Measured) -> None:
     """The network is asked at t = T − 1, …, 1, 0: every step once, in this order."""
-    measured.update(traces.check_order(long_trace.judged_steps(long.T), long.T))
+    measured.update(calls.check_order(long_trace.judged_steps(long.T), long.T))
 
 
 @check("level4.trace.timesteps")
 def test_timesteps_are_integers(long_trace: Trace, device: str, measured: Measured) -> None:
     """The network gets t as integers, one for each image, on the device."""
     dtypes, shapes, devices = (long_trace.of_t(key) for key in ("dtype", "shape", "device"))
-    measured.update(traces.check_timestep_tensors(dtypes, shapes, devices, TRACE_SHAPE[0], device))
+    measured.update(
+        calls.check_timestep_tensors(dtypes, shapes, devices, len(long_trace.x[0]) if long_trace.x else 0, device)
+    )
 
 
 @check("level4.trace.starts_from_noise")
@@ -111,32 +132,42 @@ def test_starts_from_noise(long_trace: Trace, measured: Measured) -> None:
     """Sampling starts from standard normal noise, independent for each image and pixel."""
     if not long_trace.x:
         raise NotJudged("the model was never called")
-    measured.update(traces.check_starting_noise(long_trace.x[0]))
+    measured.update(calls.check_starting_noise(long_trace.x[0]))
 
 
 @check("level4.trace.eval_mode")
 def test_eval_mode(long_trace: Trace, measured: Measured) -> None:
     """The network is in eval mode while sampling."""
-    measured.update(traces.check_eval([bool(facts.get("training")) for facts in long_trace.facts]))
+    measured.update(calls.check_eval([bool(facts.get("training")) for facts in long_trace.facts]))
 
 
 @check("level4.trace.no_grad")
 def test_no_grad(long_trace: Trace, measured: Measured) -> None:
     """No gradients are recorded while sampling."""
     recorded = bool(long_trace.result.values.get("requires_grad"))
-    measured.update(traces.check_no_grad([bool(facts.get("grad")) for facts in long_trace.facts], recorded))
+    measured.update(calls.check_no_grad([bool(facts.get("grad")) for facts in long_trace.facts], recorded))
+
+
+@pytest.fixture
+def own_schedule(build_sampler: BuildSampler, steep: Schedule, drawn: Drawn) -> Callable[[], bool]:
+    return lambda: has_schedule_of_its_own(build_sampler, steep, drawn)
 
 
 @check("level4.step.mean")
-def test_step_mean(single: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured) -> None:
+def test_step_mean(
+    single: BuildSampler, measured_steps: Once[Steps], record: Record, own_schedule: Callable[[], bool],
+    measured: Measured,
+) -> None:  # fmt: skip
     """One reverse step has the mean of Eq. 11, or the one with the clipped x_0."""
-    measured.update(step_mean(single, measured_steps, seed))
+    measured.update(step_mean(measured_steps, record, own_schedule))
 
 
 @check("level4.step.variance")
-def test_step_variance(single: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured) -> None:
+def test_step_variance(
+    single: BuildSampler, measured_steps: Once[Steps], own_schedule: Callable[[], bool], measured: Measured
+) -> None:  # fmt: skip
     """The noise of a reverse step has variance beta or beta-tilde, at every t."""
-    measured.update(step_variance(single, measured_steps, seed))
+    measured.update(step_variance(measured_steps, own_schedule))
 
 
 @check("level4.step.gaussian")
@@ -147,81 +178,104 @@ def test_step_noise_is_gaussian(single: BuildSampler, measured_steps: Once[Steps
 
 @check("level4.step.fresh_noise")
 def test_step_noise_is_fresh(
-    single: BuildSampler, whole: BuildSampler, measured_steps: Once[Steps], seed: int, measured: Measured
-) -> None:
+    single: BuildSampler, whole: BuildSampler, measured_steps: Once[Steps], steep: Schedule, drawn: Drawn,
+    measured: Measured,
+) -> None:  # fmt: skip
     """The noise is drawn anew for each step, image, channel and pixel."""
-    measured.update(fresh_noise(whole, measured_steps, seed))
+    measured.update(fresh_noise(whole, measured_steps, steep, drawn))
 
 
 @check("level4.step.last_step")
 def test_last_step_adds_no_noise(
-    single: BuildSampler, long: Schedule, measured_steps: Once[Steps], seed: int, measured: Measured
-) -> None:
+    single: BuildSampler, long: Schedule, steep: Schedule, measured_steps: Once[Steps], drawn: Drawn,
+    measured: Measured,
+) -> None:  # fmt: skip
     """At t = 0 no noise is added."""
-    measured.update(last_step(single, long, measured_steps, seed))
+    measured.update(last_step(single, (long, steep), measured_steps, drawn))
 
 
 @check("level4.step.mixed_t")
-def test_mixed_timesteps_in_one_batch(single: BuildSampler, seed: int, measured: Measured) -> None:
+def test_mixed_timesteps_in_one_batch(single: BuildSampler, drawn: Drawn, measured: Measured) -> None:
     """In a batch with different t each image is stepped by its own."""
-    t = [0, 5, STEEP.T - 1, 0, 1]
-    generator = torch.Generator().manual_seed(derive_seed("mixed", seed))
-    inputs = [inside_inputs(STEEP, step, (1, 3, 32, 32), generator) for step in t]
+    schedule = drawn.steep("mixed")
+    t = [0, drawn.random("mixed").randrange(4, schedule.T - 3), schedule.T - 1, 0, 1]
+    generator = torch.Generator().manual_seed(drawn.number("mixed"))
+    _, *image = drawn.shape("mixed", 5 * 3 * 1024, (5, 5), (3, 4))
+    inputs = [inside_inputs(schedule, step, (1, *image), generator) for step in t]
     x_t, eps = (torch.cat(parts) for parts in zip(*inputs, strict=True))
-    sampler = single(STEEP)
+    sampler = single(schedule)
 
-    def calls(steps: Tensor) -> Tensor:
-        seeds = [derive_seed("mixed z", seed, k) for k in range(MIXED_CALLS)]
+    def outs(steps: Tensor) -> Tensor:
+        seeds = [drawn.number("mixed z", k) for k in range(MIXED_CALLS)]
         return torch.stack([sampler.p_sample(x_t, steps, eps, seed=s, finite=False) for s in seeds])
 
-    alone = {step: calls(torch.full((len(t),), step)) for step in dict.fromkeys(t)}
-    measured.update(reverse_step.check_mixed_t(t, x_t, eps, calls(torch.tensor(t)), alone))
+    alone = {step: outs(torch.full((len(t),), step)) for step in dict.fromkeys(t)}
+    measured.update(check_mixed_t(t, x_t, eps, outs(torch.tensor(t)), alone))
 
 
 @check("level4.behaviour.leaves_alone")
-def test_leaves_everything_alone(single: BuildSampler, whole: BuildSampler) -> None:
-    """Schedule, model, x_t and t are as they were afterwards."""
-    x_t = torch.linspace(-2, 2, 3 * 2 * 6 * 6).view(3, 2, 6, 6)
-    t = torch.tensor([0, 7, 19])
-    reply = single(STEEP).reply(x_t, t, torch.ones_like(x_t), seed=4)
-    check_left_alone("p_sample", reply.values["changed"], {"x_t": x_t, "t": t}, reply.tensors)
-    reply = whole(STEEP).trace(silence, (2, 1, 8, 8), seed=4).result
-    check_left_alone("sample", reply.values["changed"], {}, {})
+def test_leaves_everything_alone(
+    single: BuildSampler, whole: BuildSampler, drawn: Drawn, settings: Config, record: Record
+) -> None:  # fmt: skip
+    """Schedule, model, x_t and t are as they were afterwards, for whoever else uses them."""
+    schedule = drawn.steep("alone")
+    shape, t = (drawn.random("alone").randint(3, 6), *settings.model.image_shape), schedule.T - 1
+    x_t, eps = inside_inputs(schedule, t, shape, torch.Generator().manual_seed(drawn.number("alone, x")))
+    steps = torch.tensor([0, t, *[t // 2] * (len(x_t) - 2)])
+    single(schedule, name="first").reply(x_t, steps, eps, seed=drawn.number("alone"))
+    for name in ("first", "second"):  # both on one diffusion
+        sampler = whole(schedule, name="second", shares_with="first") if name == "second" else None
+        network = TellingNetwork(schedule, drawn.number("alone, eps", name))
+        if sampler is not None:
+            sampler.trace(network, shape, seed=drawn.number("alone", name))
+    check_left_alone(record.changed)
 
 
 @check("level4.behaviour.reproducible")
-def test_reproducible(whole: BuildSampler, seed: int, measured: Measured) -> None:
+def test_reproducible(whole: BuildSampler, drawn: Drawn, settings: Config, measured: Measured) -> None:
     """torch.manual_seed before sampling reproduces the samples, and another seed gives others."""
-    sampler, shape = whole(STEEP), (4, 1, 8, 8)
-    first, again, other = (
-        sampler.trace(silence, shape, seed=derive_seed("reproducible", seed, k)) for k in (1, 1, 2)
-    )  # fmt: skip
-    following = sampler.trace(silence, shape, seed=None)
+    schedule = drawn.steep("reproducible")
+    sampler, shape = whole(schedule), (drawn.random("reproducible").randint(3, 6), *settings.model.image_shape)
+
+    def sampling(seed: int | None) -> Trace:
+        return sampler.trace(TellingNetwork(schedule, drawn.number("reproducible, eps")), shape, seed=seed)
+
+    first, again, other = (sampling(drawn.number("reproducible", k)) for k in (1, 1, 2))
+    following = sampling(None)
     measured.update(check_reproducible(*(sampler.verified(trace, shape) for trace in (first, again))))
     check_not_repeated(other, following, first)
 
 
 @check("level4.end_to_end")
 def test_end_to_end(
-    whole: BuildSampler, long: Schedule, step_kept: Once[None], measured_steps: Once[Steps], seed: int,
+    whole: BuildSampler, long: Schedule, steep: Schedule, step_kept: Once[None], long_trace_once: Once[Trace],
+    measured_steps: Once[Steps], record: Record, own_schedule: Callable[[], bool], drawn: Drawn,
     show_picture: ShowPicture, measured: Measured,
 ) -> None:  # fmt: skip
-    """With the perfect network for Gaussian images, 20 steep steps give samples of the right mean and spread."""
-    sampler = whole(STEEP)
-    trace = sampler.trace(end_to_end.GaussianOracle(STEEP), END_SHAPE, seed=derive_seed("end", seed))
-    steps = steps_of(STEEP, trace.steps, trace.x, trace.eps, trace.result.tensors.get("y"))
+    """Samplings denoise: every step of each is Algorithm 2's, and with the perfect network for Gaussian images the
+    samples have the right mean and spread."""
+    sampler, oracle, shape = whole(steep), drawn.oracle(steep), drawn.shape("end", END_SCALARS, (20, 40))
+    trace = sampler.trace(oracle, shape, seed=drawn.number("end"))
+    steps = steps_of(steep, trace.steps, trace.x, trace.eps, trace.result.tensors.get("y"))
     if len(steps) > 1:
         errors = step_errors(steps)
-        show_picture("level4-steps.png", STEPS_TITLE, in_words(errors), lambda path: save_step_errors(errors, path))
-    samples = sampler.verified(trace, END_SHAPE)
-    if not end_to_end.is_right(samples):
-        calls = trace.judged_steps(STEEP.T)
+        title = f"Your sampler's steps: error by t, on a steep schedule of {steep.T} steps"
+        show_picture("level4-steps.png", title, in_words(errors), lambda path: save_step_errors(errors, path))
+    samples = sampler.verified(trace, shape)
+    if not end_to_end.is_right(samples, oracle):
+        asked = trace.judged_steps(steep.T)
         judgements: dict[str, Callable[[], object]] = {
-            "step.mean": lambda: step_mean(whole, measured_steps, seed),
-            "step.variance": lambda: step_variance(whole, measured_steps, seed),
-            "step.last_step": lambda: last_step(whole, long, measured_steps, seed),
-            "step.fresh_noise": lambda: fresh_noise(whole, measured_steps, seed),
+            "step.mean": lambda: step_mean(measured_steps, record, own_schedule),
+            "step.variance": lambda: step_variance(measured_steps, own_schedule),
+            "step.last_step": lambda: last_step(whole, (long, steep), measured_steps, drawn),
+            "step.fresh_noise": lambda: fresh_noise(whole, measured_steps, steep, drawn),
         }
         found = findings(judgements) if findings({"p_sample": step_kept}) == {"p_sample": None} else {}
-        end_to_end.check_end_to_end(samples, calls=calls, found=found)
-    measured.update(end_to_end.check_end_to_end(samples))
+        end_to_end.check_end_to_end(samples, oracle, calls=asked, found=found)
+    measured.update(end_to_end.check_end_to_end(samples, oracle))
+    long_trace_once()
+    try:
+        alone = reverse_step.right_forms(*measured_steps())
+    except (CheckFailed, SubmissionFailed):
+        alone = set()
+    measured.update(check_samplings(record.samplings, alone or None))

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from grader.checks.noise import Z, most_alike
-from grader.checks.sampler_mistakes import Mean
 from grader.checks.schedule import Schedule
+from grader.checks.step_formulas import Mean
 
 # In float32, 1 - alpha_bar at t = 1 of T = 1000 (2e-4) is off by up to 1e-7, and so the weights of Eq. 7 by up to 1e-3.
 # That is nobody's mistake. Real mistakes show on the steep schedule, where they are 20 times as large.
@@ -71,13 +71,15 @@ def inside_inputs(s: Schedule, t: int, shape: Sequence[int], generator: torch.Ge
     return (math.sqrt(h.alpha_bar) * x_0 + math.sqrt(1 - h.alpha_bar) * eps).float(), eps.float()
 
 
-def outside_inputs(shape: Sequence[int], generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """x_t, eps of `shape`, float32: x_t uniform on [-3, 3] and eps ~ N(0, I), unrelated.
+def outside_inputs(
+    shape: Sequence[int], generator: torch.Generator, scale: float = 1.0
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """x_t, eps of `shape`, float32: x_t uniform on [-3, 3] and eps ~ N(0, scale² I), unrelated.
 
     So each coefficient shows by itself, and so does any clipping.
     """
     x_t = torch.rand(tuple(shape), generator=generator) * 6 - 3
-    return x_t, torch.randn(tuple(shape), generator=generator)
+    return x_t, scale * torch.randn(tuple(shape), generator=generator)
 
 
 # ---- measuring

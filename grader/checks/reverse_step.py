@@ -11,35 +11,12 @@ import torch
 from torch import Tensor
 
 from grader.checks.finding import CheckFailed, NotJudged, at_most, least_margin
-from grader.checks.measure_step import (
-    MEAN_TOLERANCE,
-    SIGMA_TOLERANCE,
-    SILENT,
-    Step,
-    allowed_sigma,
-    basis,
-    coefficients,
-    excess,
-    fit,
-    sigma_fits,
-    spread,
-)
-from grader.checks.noise import Z, most_alike, shape_problem
-from grader.checks.sampler_mistakes import (
-    OWN_SCHEDULE,
-    RIGHT_MEANS,
-    RIGHT_SIGMAS,
-    WRONG_MEANS,
-    WRONG_SIGMAS,
-    Mean,
-    Mistake,
-    Sigma,
-    eps_form,
-    posterior_weights,
-    sigma_beta_tilde,
-    x0_estimate,
-)
-from grader.checks.schedule import Schedule
+from grader.checks.measure_step import SILENT, Step, allowed_sigma, coefficients, excess, sigma_fits, spread
+from grader.checks.noise import shape_problem
+from grader.checks.own_schedules import OWN_SCHEDULE
+from grader.checks.step_formulas import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Mistake, Sigma, sigma_beta_tilde
+from grader.checks.wrong_means import WRONG_MEANS
+from grader.checks.wrong_sigmas import WRONG_SIGMAS
 
 # ---- naming
 
@@ -55,6 +32,17 @@ def has_beta_tilde(inside: list[Step]) -> bool:
         sigma_fits(spread(step).std().item(), step.x_t.numel(), sigma_beta_tilde(step.schedule, step.t))
         for step in inside
     )
+
+
+def right_forms(inside: list[Step], outside: list[Step]) -> set[tuple[str, str]]:
+    """The right (mean, variance) that the steps may be of."""
+    measured = [(step, spread(step)) for step in inside]
+    return {
+        (mean, sigma)
+        for mean, of_mean in RIGHT_MEANS.items() if all(excess(step, of_mean) <= 1 for step in inside + outside)
+        for sigma, of_sigma in RIGHT_SIGMAS.items()
+        if all(sigma_fits(z.std().item(), len(z), of_sigma(step.schedule, step.t)) for step, z in measured)
+    }  # fmt: skip
 
 
 def mean_mistake(steps: list[Step]) -> Mistake[Mean] | None:
@@ -181,217 +169,3 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
     if not numbers:
         raise NotJudged("no noise was added at any t")
     return numbers
-
-
-def step_noise(x_t: Tensor, eps: Tensor, outs: Tensor) -> Tensor:
-    """The noise of K calls on the same x_t, eps (B, C, H, W): outs (K, B, C, H, W) minus their common linear fit."""
-    x, e = (v.double().expand(outs.shape).flatten() for v in (x_t, eps))
-    return fit(outs.double().flatten(), basis(x, e)[0])[1].view(outs.shape)
-
-
-def trace_noise(s: Schedule, xs: Tensor, eps: Tensor) -> Tensor:
-    """The noise of the steps of one sampling, by Eq. 11: xs, eps (T, B, C, H, W) as the network saw and answered them.
-
-    Returns (K, B, C, H, W), each of variance 1: the K ≤ T−1 steps from t = T−1 down to 1 that add noise. The eps
-    answered must keep x_0 inside [-1, 1], so that all forms agree.
-    """
-    made = [xs[i + 1].double() - eps_form(s, s.T - 1 - i, xs[i].double(), eps[i].double()) for i in range(s.T - 1)]
-    loud = [z / z.std() for z in made if z.std() > SILENT]  # check_variance reports a step without noise
-    return torch.stack(loud or made)
-
-
-LAST = 5e-3  # how far a pixel may be from the mean at t = 0: float32
-WITHIN = {"columns": 4, "rows": 3, "channels": 2, "images of a batch": 1}
-AXES = {**WITHIN, "calls": 0}
-SAME_NOISE = "the same noise in every step"
-
-
-def call_noise(outs: Tensor) -> Tensor | None:
-    """The noise of K calls on the same x_t and eps, whatever their mean: outs (K, B, C, H, W) minus their average.
-
-    It is independent between pixels, channels and images, but not between calls. None where all calls return the same,
-    or what is not finite.
-    """
-    noise = outs.double() - outs.double().mean(0)
-    return noise if SILENT < noise.square().mean().sqrt() < math.inf else None
-
-
-def check_fresh_noise(noise: Tensor, axes: dict[str, int] = AXES) -> dict[str, float]:
-    """Noise (K, B, C, H, W) differs between pixels, channels, images and calls (or steps), or along some `axes`.
-
-    At K = B = 8, C = 3, H = W = 16 these are under 500 pairs at 6 standard errors: 1e-6 false alarms.
-    """
-    if noise.square().mean().sqrt() < SILENT:
-        raise NotJudged("no noise was added")
-    axis, numbers = most_alike(noise, axes)
-    if axis is None:
-        return numbers
-    shape = "draw z with x_t's full shape, (B, C, H, W)"
-    hints = {
-        "columns": f"Every pixel gets noise of its own: {shape}.",
-        "rows": f"Every pixel gets noise of its own: {shape}.",
-        "channels": f"Every channel gets noise of its own: {shape}.",
-        "images of a batch": f"Every image gets noise of its own: {shape}, not once for all of the batch.",
-        "calls": "z is drawn anew in each step (Algorithm 2, line 3): not once before the loop, nor after a "
-        "manual_seed, nor from a generator that is made in every call.",
-    }
-    r = numbers[f"correlation_between_{axis.replace(' ', '_')}"]
-    raise CheckFailed(
-        f"expected independent noise, got a correlation of {r:.2f} between {axis}", hints[axis],
-        mistake=SAME_NOISE if axis == "calls" else None, **numbers,
-    )  # fmt: skip
-
-
-NOISE_AT_0 = "noise at t = 0"
-ALPHA_BAR_PREV = (
-    "Before the first step nothing has been noised, so alpha_bar_prev at t = 0 is 1: F.pad(alpha_bar[:-1], (1, 0), "
-    "value=1.0). Yours isn't: alpha_bar[t − 1] takes the last entry at t = 0, and a repeated first entry or a 0 is "
-    "wrong too. diffusion.posterior_variance has it right."
-)
-
-
-def _prev_at_0(s: Schedule) -> tuple[float, ...]:
-    """What alpha_bar_prev at t = 0 is by mistake: the first entry, the last one (index −1), or a padded 0."""
-    return s.alpha_bar[0].item(), s.alpha_bar[-1].item(), 0.0
-
-
-def _noise_is_of_wrong_prev(s: Schedule, noise: float, n: int) -> bool:
-    """Whether noise at t = 0 is that of beta-tilde with a wrong alpha_bar_prev."""
-    h = s.at(0)
-    return any(sigma_fits(noise, n, math.sqrt(h.beta * (1 - prev) / (1 - h.alpha_bar))) for prev in _prev_at_0(s))
-
-
-def _mean_is_of_wrong_prev(s: Schedule, x: Tensor, eps: Tensor, out: Tensor) -> bool:
-    """Whether the mean at t = 0 is that of Eq. 7 with a wrong alpha_bar_prev."""
-    for prev in _prev_at_0(s):
-        h = s.at(0)._replace(alpha_bar_prev=prev)
-        c1, c2 = posterior_weights(h)
-        x_0 = x0_estimate(h, x, eps)
-        for estimate in (x_0, x_0.clamp(-1, 1)):
-            mean = c1 * estimate + c2 * x
-            if (out - mean).abs().max().item() <= LAST * max(1.0, mean.abs().max().item()):
-                return True
-    return False
-
-
-def check_last_step(
-    s: Schedule, x_t: Tensor, eps: Tensor, first: Tensor, second: Tensor, *, beta_tilde: bool = False,
-    mean_is_right: bool = True,
-) -> dict[str, float]:  # fmt: skip
-    """Two calls at t = 0 return the same: the mean. Nothing is random, so there is only a tolerance for float32.
-
-    Args:
-        x_t, eps: inside inputs, (B, C, H, W)
-        first, second: what the two calls returned, after different seeds, (B, C, H, W)
-        beta_tilde: whether the other steps are known to have this variance; it decides the hint only
-        mean_is_right: whether the other steps have a right mean; if not, that of this one is not asked for either
-    """
-    difference = (first.double() - second.double()).abs().max().item()
-    noise = ((first.double() - second.double()).std() / math.sqrt(2)).item()
-    if not noise <= SILENT:
-        raise CheckFailed(
-            f"at t = 0: expected twice the same image, got images that differ by up to {difference:.3g} "
-            f"(noise of standard deviation {noise:.3g})",
-            ALPHA_BAR_PREV
-            if beta_tilde and _noise_is_of_wrong_prev(s, noise, first.numel())
-            else "The last step adds no noise (Algorithm 2, line 3: z = 0). The last step here is t = 0, the paper's "
-            "t = 1: multiply the noise by (t > 0).view(-1, 1, 1, 1).",
-            difference=difference, noise=noise, mistake=NOISE_AT_0,
-        )  # fmt: skip
-    x, e, out = x_t.double(), eps.double(), first.double()
-    off = min((out - mean(s, 0, x, e)).abs().max().item() for mean in RIGHT_MEANS.values())
-    if not mean_is_right:
-        return {"difference": difference, "off": off}
-    measured = {"difference": difference, "off": off} | at_most(off, LAST)
-    if not off <= LAST:
-        unchanged = (out - x).abs().max().item() < 1e-6
-        raise CheckFailed(
-            f"at t = 0: expected the mean without noise, got images up to {off:.3g} away from it",
-            "x_t came back unchanged: at t = 0 the noise is left out, but the mean (Eq. 11) is still computed."
-            if unchanged
-            else ALPHA_BAR_PREV
-            if _mean_is_of_wrong_prev(s, x, e, out)
-            else "At t = 0 only the noise is left out; the mean is the same formula (Eq. 11) as at every other t.",
-            **measured,
-        )
-    return measured
-
-
-ROUNDING = 1e-5  # relative to the largest value: the same numbers from another kernel
-
-
-def apart(x_t: Tensor, eps: Tensor, a: Tensor, b: Tensor) -> float:
-    """How far K steps of one image differ from K others in mean and noise: 0 if equal, at most 1 if alike.
-
-    Nothing is assumed about the mean, as the same x_t and eps went into all of them. 3 comparisons for the mean and 1
-    for the noise, each at 6 standard errors, estimated from the values themselves: about 1e-8 false alarms in all.
-
-    Args:
-        x_t, eps: (C, H, W)
-        a, b: what came out, (K, C, H, W) each
-    """
-    a, b = a.double(), b.double()
-    size = max(1.0, b.abs().max().item())
-    if (a - b).abs().max().item() <= ROUNDING * size:
-        return 0.0
-    q, _ = basis(x_t.double().flatten(), eps.double().flatten())
-    coefficients, rest = fit((a - b).mean(0).flatten(), q)
-    allowed = Z * rest.std().item() / math.sqrt(x_t.numel()) + MEAN_TOLERANCE * size
-    variances = [values.var(0).flatten() for values in (a, b)]  # over the calls, of each pixel
-    sigmas = [v.mean().sqrt().item() for v in variances]
-    worst = [coefficients.abs().max().item() / allowed]
-    if not max(sigmas) <= SILENT:
-        if not min(sigmas) >= SILENT:
-            return math.inf
-        relative = [(v.std() / v.mean()).item() / math.sqrt(v.numel()) / 2 for v in variances]
-        worst.append(abs(math.log(sigmas[0] / sigmas[1])) / (Z * math.hypot(*relative) + SIGMA_TOLERANCE))
-    return max(worst) if all(map(math.isfinite, worst)) else math.inf
-
-
-def check_mixed_t(t: list[int], x_t: Tensor, eps: Tensor, mixed: Tensor, alone: dict[int, Tensor]) -> dict[str, float]:
-    """In a batch with mixed t each image is stepped as in a batch where all have its t, be that right or wrong.
-
-    Whether it is right is for the other checks. All calls are made K times, after the same K seeds: a sampler that
-    draws its noise for the whole batch then returns the same numbers, and nothing is left to chance. One that draws it
-    image by image is compared by statistics (see `apart`): at B = 5, 5e-8 false alarms. With K = 4 and 3 × 32 × 32
-    pixels sigma is known to 6 %.
-
-    Args:
-        t: of each image, B of them
-        x_t, eps: inside inputs, (B, C, H, W)
-        mixed: what p_sample returned for t, (K, B, C, H, W)
-        alone: the same for each of these t, given to all images
-    """
-    # what is not finite anyway says nothing about mixing
-    rows = [i for i, step in enumerate(t) if alone[step][:, i].isfinite().all()]
-    if len({t[i] for i in rows}) < 2:
-        raise NotJudged("waits for step.last_step and step.mean: single steps are not finite, whatever the other t are")
-    differences = [0.0]
-    for i in rows:
-
-        def from_alone(step: int, i: int = i) -> float:
-            return apart(x_t[i], eps[i], mixed[:, i], alone[step][:, i])
-
-        differences.append(from_alone(t[i]))
-        if differences[-1] <= 1:
-            continue
-        noises = [noise for outs in alone.values() if (noise := call_noise(outs)) is not None]
-        loudest = max(noises, key=lambda noise: noise.square().mean().item(), default=None)
-        if loudest is not None and most_alike(loudest, WITHIN)[0]:
-            raise NotJudged("waits for step.fresh_noise: pixels share their noise, so two steps can't be compared")
-        other = next((step for step in alone if step != t[i] and from_alone(step) <= 1), None)
-        here, there = (outs[:, i].double().var(0).mean().sqrt().item() for outs in (mixed, alone[t[i]]))
-        what = (
-            f"was treated as if its t were {other}" if other is not None
-            else f"has noise of standard deviation {here:.3g}, and none where all have this t" if there < SILENT < here
-            else "got no noise, but does where all have this t" if here < SILENT < there
-            else "was not stepped as where all have this t"
-        )  # fmt: skip
-        raise CheckFailed(
-            f"in a batch with t = {t}: expected each image to be stepped by its own t, "
-            f"but image {i} (t = {t[i]}) {what}",
-            "Take every coefficient with diffusion.extract(…, t, x_t.shape), and decide on noise for each image, as "
-            "(t > 0).view(-1, 1, 1, 1) * noise does: t[0], t.max() and .all() or .any() speak for the whole batch.",
-            row=i, t=t[i], noise=here,
-        )  # fmt: skip
-    return {"rows": len(rows), "n": x_t[0].numel(), "calls": len(mixed)} | at_most(max(differences), 1)

@@ -109,22 +109,26 @@ def check_range(driven: Tensor) -> dict[str, float]:
     return measured
 
 
-def check_left_alone(what: str, changed: object, before: dict[str, Tensor], after: dict[str, Tensor]) -> None:
-    """A call has changed neither the schedule nor the model nor its inputs.
+def changed_inputs(before: dict[str, Tensor], after: dict[str, Tensor]) -> list[str]:
+    """The names of those that a call has changed in values or dtype: x_t (B, C, H, W) and t (B,)."""
+    return [name for name, v in before.items() if name not in after or not _same(v, after[name].to(v.device))]
+
+
+def check_left_alone(changed: dict[str, list[str]]) -> None:
+    """No call has changed the schedule, the model or its inputs.
 
     Args:
-        changed: names of what changed in schedule and model, as the worker reports them
-        before, after: the inputs by name: x_t (B, C, H, W), t (B,)
+        changed: for each method, the names of what calls of it have changed
     """
-    inputs = [name for name, v in before.items() if name not in after or not _same(v, after[name].to(v.device))]
-    names = [*(str(name) for name in changed), *inputs] if isinstance(changed, list) else inputs
-    if names:
-        raise CheckFailed(
-            f"expected {what} to leave everything as it was, got a changed {', '.join(names)}",
-            "Look for operations in place: +=, *=, .mul_(), .clamp_(), an assignment to x_t[…], or .requires_grad_() "
-            "and .to() on the model.",
-            changed=names,
-        )
+    for method, names in changed.items():
+        if names:
+            raise CheckFailed(
+                f"expected {method} to leave everything as it was, got a changed {', '.join(names)}",
+                "Look for operations in place: +=, *=, .mul_(), .clamp_(), .sqrt_(), an assignment to x_t[…], or "
+                ".requires_grad_() and .to() on the model. What a tensor of `diffusion` is turned into is a tensor of "
+                "your own.",
+                changed=names,
+            )
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

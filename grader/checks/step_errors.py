@@ -13,8 +13,8 @@ from torch import Tensor
 
 from grader.checks.measure_step import MEAN_TOLERANCE, SIGMA_TOLERANCE, SILENT, Step
 from grader.checks.noise import Z
-from grader.checks.sampler_mistakes import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Sigma
 from grader.checks.schedule import Schedule
+from grader.checks.step_formulas import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Sigma
 
 FAR = 1e4  # beyond it float32 has no digits left for the noise of a step
 

@@ -53,7 +53,7 @@ ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
     "state": ({}, ()),
     "load_state": ({}, ()),
     "meta": ({}, ()),
-    "build_sampler": ({}, ()),
+    "build_sampler": ({"changed": each(a(str))}, ()),
     "p_sample": ({**OUTPUT, "changed": each(a(str))}, ("x_t", "t")),
     "sample": ({**OUTPUT, "changed": each(a(str))}, ()),
 }

@@ -1,26 +1,32 @@
 """Fixtures for level 4. A pytest plugin, registered by conftest.py."""
 
-from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
 import pytest
 import torch
-from torch import Tensor
 
 from assignment.ddpm.config import Config
-from assignment.ddpm.seeds import derive_seed
-from grader.checks.end_to_end import STEEP
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
+from grader.checks.telling_network import TellingNetwork
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.student.deadlines import Deadlines
 from grader.student.once import Once
-from grader.student.sampler import Sampler, Trace
+from grader.student.sampler import Sampler
+from grader.student.sampler_record import Record
+from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
+from grader.suite.drawn_sampler import Drawn
 
-STEP_SHAPE = (32, 1, 64, 64)  # 2**17 scalars for each measured step
-TRACE_SHAPE = (16, 3, 12, 20)  # not square, and no two sizes alike
+Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside ones (measure_step.py)
+
+PRECISE = 1 << 17  # scalars of a step that has to tell formulas apart
+COVERING = 1 << 13  # … and of one that shows that p_sample is right at other t and shapes, too
+OUTSIDE = 3.0  # standard deviation of eps there, so that it shows where its weight is small
+BETWEEN = 12  # timesteps of the configuration's schedule, besides the first two and the last
 
 
 @pytest.fixture(scope="session")
@@ -32,40 +38,64 @@ def sampler_file(submission: AnySubmission) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def drawn(seed: int) -> Drawn:
+    return Drawn(seed)
+
+
+@pytest.fixture(scope="session")
 def long(settings: Config) -> Schedule:
     """The configuration's own schedule."""
     return Schedule(settings.model.num_timesteps, settings.diffusion.beta_start, settings.diffusion.beta_end)
 
 
-BuildSampler = Callable[[Schedule], Sampler]
-Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside ones (measure_step.py)
+@pytest.fixture(scope="session")
+def steep(drawn: Drawn) -> Schedule:
+    """About 20 large steps, in which wrong formulas show."""
+    return drawn.steep("steep")
 
 
 @pytest.fixture(scope="session")
-def build_sampler(submission: AnySubmission, deadlines: Deadlines, seed: int, sampler_file: bytes) -> BuildSampler:
-    def build_sampler(schedule: Schedule) -> Sampler:
-        return Sampler(submission, deadlines, schedule, seed=seed)
+def record() -> Record:
+    """What was seen of the sampler so far."""
+    return Record()
+
+
+class BuildSampler(Protocol):
+    def __call__(
+        self, schedule: Schedule, *, name: str = "sampler", shares_with: str | None = None
+    ) -> Sampler: ...  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def build_sampler(
+    submission: AnySubmission, deadlines: Deadlines, record: Record, sampler_file: bytes
+) -> BuildSampler:  # fmt: skip
+    def build_sampler(schedule: Schedule, *, name: str = "sampler", shares_with: str | None = None) -> Sampler:
+        return Sampler(submission, deadlines, schedule, record=record, name=name, shares_with=shares_with)
 
     return build_sampler
 
 
 @pytest.fixture(scope="session")
-def sampling_kept(build_sampler: BuildSampler) -> Once[None]:
+def sampling_kept(build_sampler: BuildSampler, drawn: Drawn) -> Once[None]:
     """The minimum for checks of whole samplings: sample returns the requested shape."""
 
     def try_it() -> None:
-        build_sampler(Schedule(5, 0.01, 0.4)).sample(silence, (2, 1, 8, 8), seed=0)
+        schedule = drawn.steep("minimum", 4, 8)
+        network = TellingNetwork(schedule, drawn.number("minimum, eps"))
+        build_sampler(schedule).sample(network, drawn.shape("minimum", 64, (2, 4)), seed=drawn.number("minimum"))
 
     return Once(try_it)
 
 
 @pytest.fixture(scope="session")
-def step_kept(build_sampler: BuildSampler) -> Once[None]:
+def step_kept(build_sampler: BuildSampler, drawn: Drawn) -> Once[None]:
     """The minimum for checks of single steps: p_sample returns the shape of x_t."""
 
     def try_it() -> None:
-        x = torch.zeros(2, 1, 8, 8)
-        build_sampler(STEEP).p_sample(x, 3, x, seed=0)
+        schedule, shape = drawn.steep("minimum"), drawn.shape("minimum", 64, (2, 4))
+        inputs = inside_inputs(schedule, 3, shape, torch.Generator().manual_seed(drawn.number("minimum, x")))
+        build_sampler(schedule).step(3, inputs, seed=drawn.number("minimum"))
 
     return Once(try_it)
 
@@ -94,8 +124,13 @@ def single(build_sampler: BuildSampler, step_kept: Once[None]) -> BuildSampler:
 
 
 @pytest.fixture(scope="session")
-def long_trace_once(build_sampler: BuildSampler, long: Schedule, seed: int) -> Once[Trace]:
-    return Once(lambda: build_sampler(long).trace(silence, TRACE_SHAPE, seed=derive_seed("trace", seed)))
+def long_trace_once(build_sampler: BuildSampler, long: Schedule, drawn: Drawn) -> Once[Trace]:
+    def trace() -> Trace:
+        shape = drawn.shape("trace", 4200, (9, 16), (2, 3, 4))
+        network = TellingNetwork(long, drawn.number("trace, eps"))
+        return build_sampler(long).trace(network, shape, seed=drawn.number("trace"))
+
+    return Once(trace)
 
 
 @pytest.fixture
@@ -105,26 +140,36 @@ def long_trace(whole: BuildSampler, long_trace_once: Once[Trace]) -> Trace:
 
 
 @pytest.fixture(scope="session")
-def measured_steps(build_sampler: BuildSampler, long: Schedule, seed: int) -> Once[Steps]:
-    """Single reverse steps at t in {1, 2, T/2, T−1} of two schedules: inside and outside inputs (measure_step.py)."""
+def measured_steps(build_sampler: BuildSampler, long: Schedule, steep: Schedule, drawn: Drawn) -> Once[Steps]:
+    """Single reverse steps on three schedules: inside and outside inputs (measure_step.py).
+
+    A few are measured precisely, many more over all t coarsely, in other shapes. Two of the schedules have the same T,
+    and their samplers take turns: what one has stored by T, t or shape would be wrong for the other.
+    """
 
     def measure() -> Steps:
         inside: list[Step] = []
         outside: list[Step] = []
-        for schedule in (long, STEEP):
-            sampler = build_sampler(schedule)
-            for t in sorted({1, 2, schedule.T // 2, schedule.T - 1}):
-                generator = torch.Generator().manual_seed(derive_seed("step", seed, schedule.T, t))
-                for steps, inputs in (
-                    (inside, inside_inputs(schedule, t, STEP_SHAPE, generator)),
-                    (outside, outside_inputs(STEP_SHAPE, generator)),
-                ):
-                    steps.append(sampler.step(t, inputs, seed=derive_seed("z", seed, schedule.T, t, len(steps))))
+        twin = replace(steep, beta_start=2 * steep.beta_start, beta_end=0.8 * steep.beta_end)
+        samplers = [build_sampler(s, name=name) for s, name in ((long, "long"), (steep, "steep"), (twin, "twin"))]
+
+        def add(sampler: Sampler, t: int, purpose: str, scalars: int, images: tuple[int, int], scale: float) -> None:
+            s, about = sampler.schedule, (sampler.name, purpose, t)
+            shape = drawn.shape(f"{purpose} {s.T} {t}", scalars, images)
+            generator = torch.Generator().manual_seed(drawn.number("x", *about))
+            for steps, inputs in (
+                (inside, inside_inputs(s, t, shape, generator)), (outside, outside_inputs(shape, generator, scale))
+            ):  # fmt: skip
+                steps.append(sampler.step(t, inputs, seed=drawn.number("z", len(steps), *about)))
+
+        for sampler in samplers[:2]:
+            for t in drawn.timesteps("precise", sampler.schedule.T, 1):
+                add(sampler, t, "precise", PRECISE, (20, 40), 1.0)
+        for t in drawn.timesteps("covering", long.T, BETWEEN):
+            add(samplers[0], t, "covering", COVERING, (1, 40), OUTSIDE)
+        for t in range(1, steep.T):
+            for sampler in samplers[1:]:
+                add(sampler, t, "covering", COVERING, (1, 40), OUTSIDE)
         return inside, outside
 
     return Once(measure)
-
-
-def silence(x: Tensor, t: Tensor) -> Tensor:
-    """A network that predicts no noise."""
-    return torch.zeros_like(x)

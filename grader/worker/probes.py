@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import torch
-from torch import Tensor, is_grad_enabled, manual_seed, nn, randn, set_grad_enabled
+from torch import Tensor, equal, is_grad_enabled, manual_seed, nn, randn, set_grad_enabled
 from torch.nn.functional import mse_loss
 
 from assignment.ddpm.config import ModelConfig
@@ -274,16 +274,26 @@ SCHEDULES = ("betas", "alphas", "alpha_bar", "sqrt_alpha_bar", "sqrt_one_minus_a
 
 
 @probe
-def build_sampler(session: Session, tensors: Tensors, *, name: str, schedule: list[Any]) -> Result:
-    """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end)."""
+def build_sampler(
+    session: Session, tensors: Tensors, *, name: str, schedule: list[Any], shares_with: str | None = None
+) -> Result:
+    """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end), or on another sampler's diffusion."""
     T, beta_start, beta_end = schedule
-    diffusion = GaussianDiffusion(T, beta_start, beta_end, session.device)
-    sampler = call(find_class("sampler", "DDPMSampler"), "DDPMSampler(diffusion, device)", diffusion, session.device)
+    if shares_with is None:
+        diffusion = GaussianDiffusion(T, beta_start, beta_end, session.device)
+    else:
+        diffusion = session.samplers[shares_with][1]
+    build = find_class("sampler", "DDPMSampler")
+    sampler, changed = _watched(
+        diffusion,
+        AskedModel(session.ask),
+        lambda: call(build, "DDPMSampler(diffusion, device)", diffusion, session.device),
+    )
     for method in ("p_sample", "sample"):
         if not callable(getattr(sampler, method, None)):
             raise ContractError(f"DDPMSampler has no method {method}")
     session.samplers[name] = sampler, diffusion
-    return {}, {}
+    return {"changed": changed}, {}
 
 
 def _watched(diffusion: GaussianDiffusion, model: AskedModel, run: Callable[[], Any]) -> tuple[Any, list[str]]:
@@ -291,7 +301,7 @@ def _watched(diffusion: GaussianDiffusion, model: AskedModel, run: Callable[[], 
 
     def snapshot() -> dict[str, Any]:
         return {
-            **{f"diffusion.{k}": getattr(diffusion, k).clone() for k in SCHEDULES},
+            **{f"diffusion.{k}": _copied(getattr(diffusion, k, None)) for k in SCHEDULES},
             "diffusion.num_timesteps": diffusion.num_timesteps,
             "the model's weights": model.weight.detach().clone(),
             "the model's requires_grad": model.weight.requires_grad,
@@ -301,8 +311,18 @@ def _watched(diffusion: GaussianDiffusion, model: AskedModel, run: Callable[[], 
     before = snapshot()
     y = run()
     after = snapshot()
-    same = {k: torch.equal(v, after[k]) if isinstance(v, Tensor) else v == after[k] for k, v in before.items()}
-    return y, [k for k, ok in same.items() if not ok]
+    return y, [k for k, v in before.items() if not _same(v, after[k])]
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _same(a: Any, b: Any) -> bool:
+    """torch.equal alone takes 1 for 1.0."""
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return bool(a is b or (type(a) is type(b) and a == b))
+    return a.dtype == b.dtype and a.device == b.device and equal(a, b)
 
 
 @probe

@@ -1,0 +1,79 @@
+"""What was seen of a sampler in a grading so far, whichever check asked: no moment and no shape goes unlooked at."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from grader.checks.deviations import Deviation
+from grader.checks.finding import CheckFailed
+from grader.checks.sampler_calls import order_mistake
+from grader.checks.samplings import Judged, judge_sampling
+from grader.checks.schedule import Schedule
+from grader.checks.step_errors import steps_of
+from grader.checks.transitions import FORMS
+from grader.student.trace import INTEGERS, Trace, is_usable, rounding_of
+
+SAME = 1e-6  # relative to the largest value: float32
+
+
+@dataclass
+class Record:
+    samplings: list[Judged] = field(default_factory=list)
+    changed: dict[str, list[str]] = field(default_factory=dict)  # method → what a call of it has changed
+    misasked: list[CheckFailed] = field(default_factory=list)  # p_sample asked the network something else
+
+    def add_changes(self, method: str, changed: list[str]) -> None:
+        known = self.changed.setdefault(method, [])
+        known += [name for name in changed if name not in known]
+
+    def add_question(self, x_t: Tensor, t: Tensor, x: Tensor, asked: Mapping[str, Tensor]) -> None:
+        """Note a call of the network by p_sample, which has to be on its own x_t and t.
+
+        Args:
+            x_t, t: what p_sample was given, (B, C, H, W) and (B,)
+            x: the same x as `asked` has, float32
+            asked: x and t as the network got them
+        """
+        allowed = max(SAME, rounding_of(asked["x"])) * x_t.abs().max().clamp(min=1)
+        off = (x - x_t).abs().max()
+        if not off <= allowed:
+            self.misasked.append(
+                CheckFailed(
+                    f"expected p_sample to ask the network about its x_t, got another x, off by up to {off:.3g}",
+                    "eps_theta(x_t, t): the network sees x_t as p_sample got it, not a scaled, clamped or noised one.",
+                )
+            )
+        seen = asked.get("t")
+        if not is_usable(seen, len(x)) or seen is None or seen.dtype not in INTEGERS:
+            return  # trace.timesteps says so
+        if not (seen.flatten() == t).all():
+            self.misasked.append(
+                CheckFailed(
+                    f"expected p_sample to ask the network about its t, {t.tolist()[:4]} …, got {seen.tolist()[:4]} …",
+                    "eps_theta(x_t, t): the network gets t as p_sample got it.",
+                )
+            )
+
+    def add_sampling(self, schedule: Schedule, trace: Trace) -> None:
+        """Judge every step of a sampling, if the network was asked at integers and images came back."""
+        result = trace.result.tensors.get("y")
+        if result is None or not trace.x or result.shape != trace.x[0].shape or not result.is_floating_point():
+            return  # other checks say so
+        if any(t is None or t.dtype not in INTEGERS for t in trace.t):
+            return
+        about = f"T = {schedule.T} steps and shape {tuple(result.shape)}"
+        made = steps_of(schedule, trace.steps, trace.x, trace.eps, result.float())[::-1]
+        if trace.steps != list(range(schedule.T - 1, -1, -1)):
+            found = _hopeless(about, len(made), f"another order: {order_mistake(trace.steps, schedule.T)[0]}")
+        elif len(made) < schedule.T:
+            found = _hopeless(about, len(made), "values that are not finite, or have run away")
+        else:
+            found = judge_sampling(about, made, result.float(), trace.rounding)
+        self.samplings.append(found)
+
+
+def _hopeless(about: str, steps: int, what: str) -> Judged:
+    """A sampling that is of no right form."""
+    return Judged(about, steps, dict.fromkeys(FORMS, Deviation(math.inf, what)))
