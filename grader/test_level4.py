@@ -35,7 +35,13 @@ from grader.suite.fixtures import ShowPicture, unless_a_stub
 from grader.suite.fixtures_sampler import BuildSampler, Steps
 from grader.suite.pictures import save_step_errors
 from grader.suite.sampler_steps import (
-    findings, fresh_noise, has_schedule_of_its_own, last_step, step_gaussian, step_mean, step_variance,
+    findings,
+    fresh_noise,
+    has_schedule_of_its_own,
+    last_step,
+    step_gaussian,
+    step_mean,
+    step_variance,
 )  # fmt: skip
 
 END_SCALARS = 1 << 17  # pixels of samples
@@ -223,11 +229,8 @@ def test_leaves_everything_alone(
     x_t, eps = inside_inputs(schedule, t, shape, torch.Generator().manual_seed(drawn.number("alone, x")))
     steps = torch.tensor([0, t, *[t // 2] * (len(x_t) - 2)])
     single(schedule, name="first").reply(x_t, steps, eps, seed=drawn.number("alone"))
-    for name in ("first", "second"):  # both on one diffusion
-        sampler = whole(schedule, name="second", shares_with="first") if name == "second" else None
-        network = TellingNetwork(schedule, drawn.number("alone, eps", name))
-        if sampler is not None:
-            sampler.trace(network, shape, seed=drawn.number("alone", name))
+    sampler = whole(schedule, name="second", shares_with="first")
+    sampler.trace(TellingNetwork(schedule, drawn.number("alone, eps")), shape, seed=drawn.number("alone, second"))
     check_left_alone(record.changed)
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.finding import CheckFailed, NotJudged, refuse_not_finite
 from grader.checks.measure_step import SILENT, basis, fit
 from grader.checks.noise import most_alike
 from grader.checks.schedule import Schedule
@@ -48,6 +48,7 @@ def check_fresh_noise(noise: Tensor, axes: dict[str, int] = AXES) -> dict[str, f
 
     At K = B = 8, C = 3, H = W = 16 these are under 500 pairs at 6 standard errors: 1e-6 false alarms.
     """
+    refuse_not_finite("the noise of a step", noise)
     if noise.square().mean().sqrt() < SILENT:
         raise NotJudged("no noise was added")
     axis, numbers = most_alike(noise, axes)

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_most
+from grader.checks.finding import CheckFailed, at_most, refuse_not_finite
 from grader.checks.measure_step import SILENT, sigma_fits
 from grader.checks.schedule import Schedule
 from grader.checks.step_formulas import RIGHT_MEANS, posterior_weights, x0_estimate
@@ -54,6 +54,7 @@ def check_last_step(
         beta_tilde: whether the other steps are known to have this variance; it decides the hint only
         mean_is_right: whether the other steps have a right mean; if not, that of this one is not asked for either
     """
+    refuse_not_finite("what p_sample returned at t = 0", x_t, eps, first, second)
     difference = (first.double() - second.double()).abs().max().item()
     noise = ((first.double() - second.double()).std() / math.sqrt(2)).item()
     if not noise <= SILENT:

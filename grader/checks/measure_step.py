@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grader.checks.finding import all_finite
 from grader.checks.noise import Z, most_alike
 from grader.checks.schedule import Schedule
 from grader.checks.step_formulas import Mean
@@ -107,6 +108,8 @@ def excess(step: Step, mean: Mean) -> float:
 
     3 comparisons at 6 standard errors, 2e-9 false alarms each.
     """
+    if not all_finite(step):
+        return math.inf
     x, eps, out = step.flat
     coefficients, residual = fit(out - mean(step.schedule, step.t, x, eps), step.basis[0])
     allowed = Z * residual.std().item() / math.sqrt(len(x)) + MEAN_TOLERANCE
@@ -133,7 +136,7 @@ def bends(step: Step) -> bool:
         for curve in (column.abs(), column.pow(3)):
             _, rest = fit(curve, q)
             r = (z @ rest / (z.norm() * rest.norm()).clamp(min=1e-30)).item()
-            if abs(r) * math.sqrt(len(z)) > Z:
+            if not abs(r) * math.sqrt(len(z)) <= Z:
                 return True
     return False
 

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged, at_most
+from grader.checks.finding import CheckFailed, NotJudged, all_finite, at_most, refuse_not_finite
 from grader.checks.fresh_noise import WITHIN, call_noise
 from grader.checks.measure_step import MEAN_TOLERANCE, SIGMA_TOLERANCE, SILENT, basis, fit
 from grader.checks.noise import Z, most_alike
@@ -54,12 +54,11 @@ def check_mixed_t(t: list[int], x_t: Tensor, eps: Tensor, mixed: Tensor, alone: 
         mixed: what p_sample returned for t, (K, B, C, H, W)
         alone: the same for each of these t, given to all images
     """
-    # what is not finite anyway says nothing about mixing
-    rows = [i for i, step in enumerate(t) if alone[step][:, i].isfinite().all()]
-    if len({t[i] for i in rows}) < 2:
+    if not all_finite(x_t, eps, alone):  # that says nothing about mixing
         raise NotJudged("waits for step.last_step and step.mean: single steps are not finite, whatever the other t are")
+    refuse_not_finite("a batch of mixed t, but not where all have one t", mixed)
     differences = [0.0]
-    for i in rows:
+    for i in range(len(t)):
 
         def from_alone(step: int, i: int = i) -> float:
             return apart(x_t[i], eps[i], mixed[:, i], alone[step][:, i])
@@ -86,4 +85,4 @@ def check_mixed_t(t: list[int], x_t: Tensor, eps: Tensor, mixed: Tensor, alone: 
             "(t > 0).view(-1, 1, 1, 1) * noise does: t[0], t.max() and .all() or .any() speak for the whole batch.",
             row=i, t=t[i], noise=here,
         )  # fmt: skip
-    return {"rows": len(rows), "n": x_t[0].numel(), "calls": len(mixed)} | at_most(max(differences), 1)
+    return {"rows": len(t), "n": x_t[0].numel(), "calls": len(mixed)} | at_most(max(differences), 1)

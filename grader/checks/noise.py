@@ -46,7 +46,7 @@ def most_alike(z: Tensor, axes: dict[str, int]) -> tuple[str | None, dict[str, f
         axes: the axes to compare along, by name
     """
     found = {name: largest_correlation(z, axis) for name, axis in axes.items()}
-    beyond = [name for name, (_, errors) in found.items() if errors > Z]
+    beyond = [name for name, (_, errors) in found.items() if not errors <= Z]
     # rounded, so that among several perfect repetitions the first axis wins
     worst = max(beyond, key=lambda name: round(found[name][0], 2), default=None)
     correlations = {f"correlation_between_{name.replace(' ', '_')}": r for name, (r, _) in found.items()}
@@ -58,9 +58,9 @@ def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     n, k, s = z.numel(), kurtosis(z), skewness(z)
     off = at_most(abs(k - 3), Z * math.sqrt(24 / n)), at_most(abs(s), Z * math.sqrt(6 / n))
     numbers = {"n": n, "kurtosis": k, "skewness": s} | least_margin(*off)
-    if abs(k - 3) > Z * math.sqrt(24 / n):
+    if not abs(k - 3) <= Z * math.sqrt(24 / n):
         return f"kurtosis {k:.2f} (a normal distribution has 3, a uniform one 1.8)", numbers
-    if abs(s) > Z * math.sqrt(6 / n):
+    if not abs(s) <= Z * math.sqrt(6 / n):
         return f"skewness {s:.2f} (a normal distribution has 0)", numbers
     return None, numbers
 
@@ -70,8 +70,8 @@ def scale_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     n, mean, variance = z.numel(), z.double().mean().item(), torch.var(z.double()).item()
     off = at_most(abs(mean), Z / math.sqrt(n)), at_most(abs(variance - 1), Z * math.sqrt(2 / n))
     numbers = {"n": n, "mean": mean, "variance": variance} | least_margin(*off)
-    if abs(mean) > Z / math.sqrt(n):
+    if not abs(mean) <= Z / math.sqrt(n):
         return f"mean {mean:.3f} instead of 0", numbers
-    if abs(variance - 1) > Z * math.sqrt(2 / n):
+    if not abs(variance - 1) <= Z * math.sqrt(2 / n):
         return f"variance {variance:.3f} instead of 1", numbers
     return None, numbers

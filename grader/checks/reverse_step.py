@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged, at_most, least_margin
+from grader.checks.finding import CheckFailed, NotJudged, at_most, least_margin, refuse_not_finite
 from grader.checks.measure_step import SILENT, Step, allowed_sigma, coefficients, excess, sigma_fits, spread
 from grader.checks.noise import shape_problem
 from grader.checks.own_schedules import OWN_SCHEDULE
@@ -84,11 +84,12 @@ def check_mean(inside: list[Step], outside: list[Step], *, own_schedule: bool = 
         own_schedule: whether the steps were seen not to depend on the schedule; it decides the hint only
     """
     steps = inside + outside
+    refuse_not_finite("what p_sample returned", steps)
     worst = {name: max(excess(step, mean) for step in steps) for name, mean in RIGHT_MEANS.items()}
     form = min(worst, key=worst.__getitem__)
     measured = {"worst_of_allowed": worst[form]} | at_most(worst[form], 1)
     if worst[form] <= 1:
-        return {"steps": len(steps), "n": steps[0].x_t.numel(), **measured}
+        return {"steps": len(steps), **measured}
     step = max(outside, key=lambda s: excess(s, RIGHT_MEANS[form]))
     a, b = coefficients(step)
     right_a, right_b = (RIGHT_MEANS["eps form"](step.schedule, step.t, *_unit(i)).item() for i in (0, 1))
@@ -119,14 +120,14 @@ def check_variance(inside: list[Step], *, own_schedule: bool = False) -> dict[st
         inside: 8 steps of N = 2**17 scalars; 1 comparison each, at 6 standard errors
         own_schedule: see check_mean
     """
+    refuse_not_finite("what p_sample returned", inside)
     measured = [(step, spread(step).std().item(), step.x_t.numel()) for step in inside]
     distance = {}
     for name, sigma in RIGHT_SIGMAS.items():
         right = [(m, n, sigma(step.schedule, step.t)) for step, m, n in measured]
         if all(sigma_fits(*values) for values in right):
-            n, ratio = measured[0][2], max(abs(m / r - 1) for m, _, r in right)
-            within = at_most(ratio, allowed_sigma(n))
-            return {"steps": len(inside), "n": n, "worst_relative_error": ratio, f"is_{name}": 1, **within}
+            worst = max(abs(m / r - 1) / allowed_sigma(n) for m, n, r in right)
+            return {"steps": len(inside), "worst_of_allowed": worst, f"is_{name}": 1, **at_most(worst, 1)}
         distance[name] = [abs(math.log(max(m, 1e-30) / r)) for m, _, r in right]
     # the step that is furthest from both
     off = max(range(len(inside)), key=lambda i: min(d[i] for d in distance.values()))
@@ -152,6 +153,7 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
     Args:
         inside: 8 steps of N = 2**17 scalars; 2 comparisons each, at 6 standard errors
     """
+    refuse_not_finite("what p_sample returned", inside)
     numbers: dict[str, float] = {}
     for step in inside:
         z = spread(step)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, least_margin
+from grader.checks.finding import CheckFailed, least_margin, refuse_not_finite
 from grader.checks.noise import most_alike, scale_problem, shape_problem
 
 LOOP = "Look at the loop in sample: it visits T−1, T−2, …, 1, 0, and in diffusion.py t = 0 is the least noisy step."
@@ -97,6 +97,7 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
     4 moments and the largest correlation along 4 axes, each at 6 standard errors. At (64, 3, 16, 16), n = 49152: mean
     known to 0.027, variance to 0.038, 2300 pairs; 5e-6 false alarms. Use at least 4096 scalars.
     """
+    refuse_not_finite("x_T", x_T)
     problem, numbers = scale_problem(x_T)
     zero = not x_T.any()
     if problem is None:

@@ -89,15 +89,15 @@ def check_samplings(judged: Sequence[Judged], alone: set[Form] | None) -> dict[s
         if not worst.excess <= 1:
             far = f", {worst.excess:.3g} times as far off as is allowed, at {worst.where}" if worst.where else ""
             raise CheckFailed(
-                f"in a sampling of {sampling.about}: expected every step to be one of Algorithm 2, got {worst.what}{far}",
+                f"in a sampling of {sampling.about}: expected every step to be Algorithm 2's, got {worst.what}{far}",
                 HINT, what=worst.what, where=worst.where,
             )  # fmt: skip
     common, last = (set(judged[0].forms) if alone is None else alone), "p_sample, called alone"
     for sampling in judged:
         if not common & sampling.forms:
             raise CheckFailed(
-                f"expected the same kind of mean and variance in every step, got {_named(sampling.forms)} in a sampling "
-                f"of {sampling.about}, but {_named(common)} in {last}",
+                f"expected the same kind of mean and variance in every step, got {_named(sampling.forms)} in a "
+                f"sampling of {sampling.about}, but {_named(common)} in {last}",
                 "Two right formulas are mixed. Let sample call p_sample for each step, and nothing else.",
             )
         common, last = common & sampling.forms, f"one of {sampling.about}"

@@ -34,8 +34,8 @@ WINDOWS = 20
 Z_OF_STEPS = 7.0
 CHUNK = 1 << 18  # scalars looked at at a time
 
-# How far a mean may be off in float32, where outputs have a scale of 1: 1 − alpha_bar, by which the weights of Eq. 7 are
-# divided, is off by up to 1e-7 in all (see MEAN_TOLERANCE).
+# How far a mean may be off in float32, where outputs have a scale of 1: 1 − alpha_bar, by which the weights of Eq. 7
+# are divided, is off by up to 1e-7 in all (see MEAN_TOLERANCE).
 TOLERANCE, OF_ONE_MINUS = 2e-4, 4.5e-7
 
 
