@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_most
+from grader.checks.finding import CheckFailed, all_finite, at_most
 
 MARGIN = 0.001  # of the loss, the smallest lead that wins: hundreds of times the rounding between two machines
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
@@ -86,7 +86,7 @@ def quantile(looks: int) -> float:
 def decide(comparison: Comparison, looks: int) -> str:
     """`wins`, `loses`, or `open` where the interval allows both. Equals win in at most FALSE_WIN of cases."""
     lower, upper = comparison.interval(quantile(looks))
-    if upper < -MARGIN:
+    if all_finite(comparison) and upper < -MARGIN:
         return "wins"
     return "loses" if lower > -MARGIN else "open"
 
@@ -146,7 +146,7 @@ def check_generalises(validation: Comparison, test: Comparison) -> dict[str, flo
         "on_validation": validation.relative, "on_test": test.relative, "gap": gap, "standard_error": error,
         **at_most(gap, limit),
     }  # fmt: skip
-    if gap > limit:
+    if not (all_finite(validation, test) and gap <= limit):
         raise CheckFailed(
             f"expected the same standing on the test images, got {test.relative:+.1%} there against "
             f"{validation.relative:+.1%} on the validation images (difference {gap:.1%} ± {error:.1%})",

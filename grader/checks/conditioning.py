@@ -7,10 +7,12 @@ Nothing here tests a random sample, so a false failure takes rounding errors a t
 neighbouring t may rightly get answers as near as rounding: there, rounding is measured on the spot.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, refuse_not_finite
 
 SAME = 1e-3  # of the output's rms: more than rounding, less than any fault of the proof bank
 ENDS_DIFFER = 1e-3  # of the output's rms, between t = 0 and T-1
@@ -31,13 +33,15 @@ WIPED_OUT = (
 
 
 def difference(a: Tensor, b: Tensor) -> float:
-    """Root mean square of a − b relative to that of both; a and b of any one shape."""
+    """Root mean square of a − b relative to that of both, of any one shape; infinite where one is not finite."""
     size = torch.cat([a.flatten(), b.flatten()]).double().square().mean().sqrt()
-    return ((a - b).double().square().mean().sqrt() / size.clamp(min=1e-30)).item()
+    off = ((a - b).double().square().mean().sqrt() / size.clamp(min=1e-30)).item()
+    return off if math.isfinite(off) else math.inf
 
 
-def require_output(y: Tensor) -> None:
-    """y (B, C, H, W) is not all zeros: answers that are always 0 can't be compared."""
+def require_output(y: Tensor, *others: Tensor | None) -> None:
+    """All answers are finite, and y (B, C, H, W) not all zeros: answers that are always 0 can't be compared."""
+    refuse_not_finite("the output", y, others)
     if y.abs().max() == 0:
         raise CheckFailed(
             "expected an answer that depends on the input, got only zeros, even after all parameters were perturbed",
@@ -56,7 +60,7 @@ def check_uses_every_t(
         companies: (1, C, H, W) each, answers for the image among copies of itself, and among other images, all at one
             t; if they differ, it is the images that mix, and mixing t is not to blame
     """
-    require_output(alone)
+    require_output(alone, mixed, *(companies or ()))
     off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
     worst = max(range(len(t)), key=off.__getitem__)
     measured = {"largest_difference": off[worst]} | at_most(off[worst], SAME)
@@ -87,7 +91,7 @@ def check_uses_every_t(
 
 def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[str, float]:
     """The same images get different answers at t = 0 and at t = T − 1: (B, C, H, W) each."""
-    require_output(first)
+    require_output(first, last)
     change = difference(first, last)
     measured = {"difference": change} | at_least(change, ENDS_DIFFER)
     if not change > ENDS_DIFFER:
@@ -134,7 +138,7 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
         near: rows of y that may be the same as another, from `near_ones`
         alone: (K, 2, C, H, W), for each of `near` two answers to its t, each asked for alone
     """
-    require_output(y)
+    require_output(y, alone)
     size = _size(y)
     smallest, limit = _apart(y, size).min().item(), 0.0
     same: list[tuple[int, int]] = []
@@ -177,7 +181,7 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
 
 def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     """An image's answer does not depend on the others of its batch: (B, C, H, W), requested together and one by one."""
-    require_output(alone)
+    require_output(alone, together)
     off = max(difference(a, b) for a, b in zip(together, alone, strict=True))
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:
@@ -196,7 +200,7 @@ def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[st
         shuffled: (B, C, H, W), answers to the images in the order `order`
         straight: (B, C, H, W), answers to the same images in their own order
     """
-    require_output(straight)
+    require_output(straight, shuffled)
     off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:

@@ -1,9 +1,11 @@
 """Level 1, training: do gradients reach everything, and what has the network learnt to predict?"""
 
+import math
+
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
+from grader.checks.finding import CheckFailed, NotJudged, all_finite, at_least, at_most
 
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
@@ -72,7 +74,7 @@ def check_flow(requires_grad: bool, gradient: Tensor | None) -> dict[str, float]
             "for an x that isn't used.",
         )
     share = gradient.flatten(1).any(1).double().mean().item()
-    if share < 1:
+    if not share >= 1:
         raise CheckFailed(
             f"expected a gradient at every image of the batch, got one at {share:.0%}",
             "Only a part of the batch takes part in the output.",
@@ -114,7 +116,7 @@ def check_overfits(
         "predicting_zero": 1.0,
         "steps": steps,
     }
-    if loss < limit:
+    if 0 <= loss < limit < math.inf:
         return measured
     if falling:
         hint = "It still learns, but slowly: normalise (GroupNorm), add residual connections and a skip from x."
@@ -165,11 +167,11 @@ def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alp
         "minus the velocity v": (1 - a).sqrt() * x_0 - a.sqrt() * noise,
         "the image without its noise (x_t − noise)": x_t - noise,
     }
-    if y.std() < 1e-6:
+    if not (all_finite(y, noise, x_0, x_t, alpha_bar) and y.std() >= 1e-6):
         raise NotJudged("the output is constant after the overfit run, so there is nothing to tell")
     found = {name: torch.corrcoef(torch.stack([y.flatten(), v.flatten()]))[0, 1].item() for name, v in targets.items()}
     best = max(found, key=found.__getitem__)
-    if found[best] < CORRELATED:
+    if not found[best] >= CORRELATED:
         raise NotJudged(
             f"the network has not learnt enough to tell (correlation with the noise {found['the noise']:.2f})"
         )
@@ -191,7 +193,7 @@ def check_not_squashed(y: Tensor, noise: Tensor) -> dict[str, float]:
         y, noise: (N, C, H, W), predicted noise and the noise drawn from N(0, I), of the largest t only
     """
     learnt = torch.corrcoef(torch.stack([y.flatten(), noise.flatten()]))[0, 1].item() if y.std() > 1e-6 else 0.0
-    if learnt < CORRELATED or y.std() < 0.3:
+    if not (learnt >= CORRELATED and y.std() >= 0.3):
         raise NotJudged(f"the network has not learnt enough to tell (correlation with the noise {learnt:.2f})")
     above, below = (side.double().mean().item() for side in (y > 1, y < -1))
     measured = {"above": above, "below": below} | at_least(min(above, below), BEYOND)

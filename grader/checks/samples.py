@@ -1,8 +1,10 @@
 """Levels 1 and 3: are the samples recognizable, are they varied, and are they new?"""
 
+import math
+
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_least, at_most, least_margin
+from grader.checks.finding import CheckFailed, all_finite, at_least, at_most, least_margin
 
 SPREAD = 0.01  # standard deviation of a pixel over the samples, at least
 MORE_TRAINING = (
@@ -12,14 +14,14 @@ MORE_TRAINING = (
 
 def check_sound(samples: Tensor) -> dict[str, float]:
     """Samples (N, C, H, W) are finite, in [-1, 1], and not all alike."""
-    if not samples.isfinite().all() or samples.abs().max() > 1:
+    if not samples.abs().max() <= 1:
         raise CheckFailed(
             "expected finite samples in [-1, 1], got others",
             "The network's answers grow along the way: does it see t, and was it trained on all of it?",
         )
     spread = samples.double().std(0).mean().item()
     measured = {"spread": spread} | at_least(spread, SPREAD)
-    if spread < SPREAD:
+    if not spread >= SPREAD:
         raise CheckFailed(
             f"expected samples that differ, got {len(samples)} that are all alike (they differ by {spread:.3f})",
             "The network's answer does not depend on x, or its output is nearly constant.", **measured,
@@ -34,20 +36,20 @@ def check_classes(classes: list[float], least: float, most: float, missing: int)
         classes: share of the N samples in each class, K of them
         least, most: allowed share of a class
     """
-    rare = [i for i, share in enumerate(classes) if share < least]
+    rare = [i for i, share in enumerate(classes) if not least <= share < math.inf]
     common = max(range(len(classes)), key=classes.__getitem__)
     enough, bounded = at_least(sorted(classes)[missing], least), at_most(classes[common], most)
     measured = {
         "classes": classes, "least": min(classes), "most": classes[common], "limit": least, "limit_of_most": most,
         **least_margin(enough, bounded),
     }  # fmt: skip
-    if len(rare) > missing:
+    if len(rare) > missing or not all_finite(classes, least, most):
         raise CheckFailed(
             f"expected every class in at least {least:.0%} of the samples{f', {missing} excepted' if missing else ''}, "
             f"got too few of {', '.join(map(str, rare))}; most often class {common} ({classes[common]:.0%})",
             "Samples are not varied enough, or too blurred to be told apart. " + MORE_TRAINING, **measured,
         )  # fmt: skip
-    if classes[common] > most:
+    if not classes[common] <= most:
         raise CheckFailed(
             f"expected no class in more than {most:.0%} of the samples, got class {common} in {classes[common]:.0%}",
             "Most samples show the same thing. Was the network trained on all images, in shuffled batches?", **measured,
@@ -59,7 +61,7 @@ def check_confidence(confidence: float, of_real: float, share: float) -> dict[st
     """The classifier is at least `share` times as confident on samples as on real images."""
     limit = share * of_real
     measured = {"confidence": confidence, "of_real_images": of_real} | at_least(confidence, limit)
-    if confidence < limit:
+    if not 0 <= limit <= confidence < math.inf:
         raise CheckFailed(
             f"expected a classifier that is {limit:.0%} sure of what it sees, got {confidence:.0%} "
             f"(on real images {of_real:.0%})",
@@ -86,7 +88,7 @@ def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict
         kind: of damage, the most frequent one; a key of DAMAGE_HINTS
     """
     measured = {"damaged": damaged, "damage": kind, "of_real_images": of_real} | at_most(damaged, limit)
-    if damaged > limit:
+    if not 0 <= damaged <= limit < math.inf:
         raise CheckFailed(
             f"expected at most {limit:.0%} damaged samples, got {damaged:.0%}; what is seen most often: {kind}",
             f"{DAMAGE_HINTS[kind]} {MORE_TRAINING}", **measured,
@@ -102,7 +104,7 @@ def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> di
     """
     limit = of_real + above
     measured = {"fid": fid, "of_real_images": of_real, "above_real": above} | at_most(fid, limit)
-    if not fid <= limit:
+    if not -math.inf < fid <= limit < math.inf:
         raise CheckFailed(
             f"expected an FID of at most {limit:.1f}, got {fid:.1f} (as many real images {of_real:.1f}{of_reference})",
             "As a crowd the samples don't look like the data. " + MORE_TRAINING, **measured,
@@ -117,7 +119,7 @@ def check_new(copies: float, of_real: float, limit: float) -> dict[str, float]:
         copies, of_real: share of the samples, and of unseen real images, that do
     """
     measured = {"copies": copies, "of_real_images": of_real} | at_most(copies, limit)
-    if copies > limit:
+    if not 0 <= copies <= limit < math.inf:
         raise CheckFailed(
             f"expected new images, got {copies:.0%} that show a training image again (of unseen real images "
             f"{of_real:.0%} do)",

@@ -31,7 +31,7 @@ def copied(images: Tensor, train: Tensor) -> Tensor:
         windows = _windows(ways[:, index], side - 2 * most).flatten(0, 1)
         likeness = (_looks(windows) @ _looks(inner[nearest] / 255).T).amax(0)  # (CANDIDATES,)
         distances = (2 - 2 * likeness.topk(NEXT).values).clamp_min(0).sqrt()
-        found.append(distances[0] < RATIO * distances[-1])
+        found.append(~(distances[0] >= RATIO * distances[-1]))
     return torch.stack(found)
 
 

@@ -270,5 +270,5 @@ def damaged(data: str, images: Tensor) -> tuple[Tensor, list[str]]:
     """Which of uint8 images (N, C, H, W) look damaged, (N,) bool, and the kind of damage for each of those."""
     readout = load(data)
     odds = readout.odds(layers(classifier.load(data).network, images))
-    found = odds.logsumexp(1) > readout.limit
+    found = ~(odds.logsumexp(1) <= readout.limit)
     return found, [readout.about["kinds"][kind] for kind in odds[found].argmax(1).tolist()]

@@ -101,7 +101,7 @@ def _attempt(
         if done % EVERY == 0:
             looks.append(evaluate()[1])
         may_start = done < start and seconds < START_BOX * least and min(looks) > STARTED
-        is_late = seconds > BOX * least or time.monotonic() > end
+        is_late = not seconds <= BOX * least or time.monotonic() > end
         if done >= budget.steps and (is_late or not (may_start or is_falling(looks))):
             break
 

@@ -74,7 +74,7 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
     tell(github_summary.render(results), *remarks(results))
     print(github_annotations.render(results, lambda file: taken.origins.get(file, file)), end="")
     wanted = float(environment["PASS_SCORE"])
-    if results["score"] < wanted:
+    if not results["score"] >= wanted:
         print(f"{results['score']:g} points; this workflow wants {wanted:g}", file=sys.stderr)
         return 1
     return 0
