@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_most, least_margin
+from grader.checks.finding import CheckFailed, at_most, least_margin, refuse_not_finite
 from grader.checks.gaussian_world import GaussianOracle
 from grader.checks.loop_mistakes import could_be, mutants
 from grader.checks.noise import Z
@@ -60,6 +60,7 @@ def check_end_to_end(
         oracle: what answered in the network's place
         calls, found: what is known from elsewhere (see `could_be`); it decides the hint only
     """
+    refuse_not_finite("the samples", samples, oracle)
     n = samples.numel()
     measured = samples.double().mean().item(), samples.double().std().item()
     expected = {name: oracle.expected_moments(name) for name in RIGHT_SIGMAS}

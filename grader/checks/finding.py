@@ -26,7 +26,9 @@ def at_most(value: float, limit: float) -> dict[str, float]:
     The margin is 1 far within the limit, 0 at the limit, and −1 where it is exceeded by its own size or more, or where
     either is not a number. Values that have to be exact have none.
     """
-    return {"limit": limit} | ({} if limit <= 0 else {"margin": max(-1.0, 1 - value / limit)})
+    if limit == 0:
+        return {"limit": limit}
+    return {"limit": limit, "margin": max(-1.0, 1 - value / limit) if limit > 0 else -1.0}
 
 
 def at_least(value: float, limit: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_least, at_most
+from grader.checks.finding import CheckFailed, at_least, at_most, refuse_not_finite
 from grader.checks.noise import Z
 
 
@@ -177,6 +177,7 @@ def check_not_repeated(other: Sampling, following: Sampling, first: Sampling) ->
     for name, a, b in (("another seed", first, other), ("a second call", other, following)):
         if not a.x or not b.x:
             continue
+        refuse_not_finite("what the network was shown", a.x[0], a.x[-1], b.x[0], b.x[-1])
         if not _correlation(a.x[0], b.x[0]) <= Z:
             raise CheckFailed(
                 f"expected other noise with {name}, got the same x_T, or one that goes with it",

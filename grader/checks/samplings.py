@@ -29,7 +29,7 @@ class Judged:
     @property
     def forms(self) -> set[Form]:
         """The right forms that it may be of."""
-        return {form for form, found in self.deviations.items() if found.excess <= 1}
+        return {form for form, found in self.deviations.items() if 0 <= found.excess <= 1}
 
     @property
     def nearest(self) -> Deviation:
