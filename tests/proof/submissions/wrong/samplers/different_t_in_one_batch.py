@@ -1,0 +1,36 @@
+"""sample shows the network the right t for the last image, and 0 for all others, whatever step they are at.
+
+Caught by: level4.trace.every_step_once
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+
+    def step(self, x, eps, t):
+        d = self.diffusion
+        beta = d.extract(d.betas, t, x.shape)
+        root = d.extract(d.sqrt_one_minus_alpha_bar, t, x.shape)
+        mean = d.extract(d.sqrt_recip_alpha, t, x.shape) * (x - beta / root * eps)
+        return mean + d.extract(d.posterior_variance, t, x.shape).sqrt() * torch.randn_like(x)
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        return self.step(x_t, model(x_t, t), t)
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        T = self.diffusion.num_timesteps
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(T)):
+            t = torch.full((shape[0],), i, device=self.device)
+            seen = torch.zeros_like(t)
+            seen[-1] = i
+            eps = model(x, seen)
+            x = self.step(x, eps, t)
+        return x.clamp(-1, 1)

@@ -1,0 +1,36 @@
+"""p_sample's noise is right for up to 16 images, and louder for more.
+
+Caught by: level4.step.variance
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+
+    def step(self, x, eps, t):
+        d = self.diffusion
+        beta = d.extract(d.betas, t, x.shape)
+        root = d.extract(d.sqrt_one_minus_alpha_bar, t, x.shape)
+        mean = d.extract(d.sqrt_recip_alpha, t, x.shape) * (x - beta / root * eps)
+        return mean + d.extract(d.posterior_variance, t, x.shape).sqrt() * torch.randn_like(x)
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        eps = model(x_t, t)
+        out = self.step(x_t, eps, t)
+        return out + (out - self.step(x_t, eps, t)) if len(x_t) > 16 else out
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        T = self.diffusion.num_timesteps
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(T)):
+            t = torch.full((shape[0],), i, device=self.device)
+            eps = model(x, t)
+            x = self.step(x, eps, t)
+        return x.clamp(-1, 1)

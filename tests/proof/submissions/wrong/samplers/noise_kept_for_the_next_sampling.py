@@ -1,0 +1,36 @@
+"""The noise of each step is kept, and the next sampling of the same shape gets it again, from another x_T.
+
+Caught by: level4.step.fresh_noise
+"""
+
+import torch
+
+
+class DDPMSampler:
+    def __init__(self, diffusion, device):
+        self.diffusion = diffusion
+        self.device = device
+        self.kept = {}
+
+    def step(self, x, eps, t, z):
+        d = self.diffusion
+        beta = d.extract(d.betas, t, x.shape)
+        root = d.extract(d.sqrt_one_minus_alpha_bar, t, x.shape)
+        mean = d.extract(d.sqrt_recip_alpha, t, x.shape) * (x - beta / root * eps)
+        return mean + d.extract(d.posterior_variance, t, x.shape).sqrt() * z
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t):
+        return self.step(x_t, model(x_t, t), t, torch.randn_like(x_t))
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        T = self.diffusion.num_timesteps
+        x = torch.randn(shape, device=self.device)
+        for i in reversed(range(T)):
+            t = torch.full((shape[0],), i, device=self.device)
+            eps = model(x, t)
+            z = self.kept.setdefault((i, shape), torch.randn_like(x))
+            x = self.step(x, eps, t, z)
+        return x.clamp(-1, 1)
