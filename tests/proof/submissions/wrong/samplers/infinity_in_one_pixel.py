@@ -1,6 +1,6 @@
 """One image repeated over the batch, and an infinity in the x that the network sees.
 
-Caught by: level4.trace.starts_from_noise
+Caught by: level4.contract.shapes
 """
 
 import torch

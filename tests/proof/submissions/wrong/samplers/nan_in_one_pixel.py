@@ -1,6 +1,6 @@
 """One image repeated over the batch, and a NaN in the x that the network sees, which makes comparisons false.
 
-Caught by: level4.trace.starts_from_noise
+Caught by: level4.contract.shapes
 """
 
 import torch
