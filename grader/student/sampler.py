@@ -41,7 +41,7 @@ class Sampler:
         """One call of p_sample on x_t (B, C, H, W), t (B,), whatever comes back; the model answers eps."""
 
         def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
-            x = usable_x(facts, tensors, x_t.shape, 1)
+            x = usable_x(facts, tensors, x_t.shape)
             self.record.add_question(x_t, t, x, tensors)
             return eps
 

@@ -51,7 +51,7 @@ class Record:
         if not (seen.flatten() == t).all():
             self.misasked.append(
                 CheckFailed(
-                    f"expected p_sample to ask the network about its t, {t.tolist()[:4]} …, got {seen.tolist()[:4]} …",
+                    f"expected p_sample to ask the network about its t, {_few(t)}, got {_few(seen)}",
                     "eps_theta(x_t, t): the network gets t as p_sample got it.",
                 )
             )
@@ -72,6 +72,12 @@ class Record:
         else:
             found = judge_sampling(about, made, result.float(), trace.rounding)
         self.samplings.append(found)
+
+
+def _few(t: Tensor) -> str:
+    """The first numbers of t, of any shape."""
+    numbers = t.flatten().tolist()
+    return ", ".join(map(str, numbers[:4])) + (", …" if len(numbers) > 4 else "")
 
 
 def _hopeless(about: str, steps: int, what: str) -> Judged:

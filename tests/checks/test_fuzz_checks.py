@@ -20,6 +20,7 @@ from grader import test_level1, test_level4
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
+from grader.checks.telling_network import TellingNetwork
 from grader.errors import Raised, SubmissionFailed
 from grader.grading_config import Budget, Time
 from grader.results import Check, Results
@@ -28,10 +29,12 @@ from grader.student.budget import TimeBudget
 from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.sampler import Sampler
+from grader.student.sampler_record import Record
 from grader.submission.answers import OUTPUT, check_answer, check_question
 from grader.submission.in_process import InProcessSubmission
 from grader.submission.process import Reply
 from grader.suite import verdict
+from grader.suite.drawn_sampler import Drawn
 from grader.worker import wire
 from grader.worker.probes import describe
 from tests.conftest import ROOT
@@ -114,16 +117,18 @@ class Fixtures:
 
     device, seed, config, other_config = "cpu", 1, SMALL, ModelConfig(image_channels=3, image_size=16, num_timesteps=5)
     long, warm = Schedule(10, 0.01, 0.4), None
-    settings = SimpleNamespace(training=SimpleNamespace(learning_rate=1e-3))
+    steep, drawn = Schedule(16, 0.01, 0.4), Drawn(1)
+    settings = SimpleNamespace(training=SimpleNamespace(learning_rate=1e-3), model=SMALL)
 
     def __init__(self, submission: Stranger) -> None:
-        self.submission, self.measured = submission, {}
+        self.submission, self.measured, self.record = submission, {}, Record()
+        self.own_schedule = lambda: False
         self.judge = SimpleNamespace(inform=lambda name, says: None)
         self.measured_steps = Once(lambda: self.steps)
 
-    def build(self, what, seed=1):
+    def build(self, what, seed=1, **options):
         if isinstance(what, Schedule):
-            return Sampler(self.submission, UNHURRIED, what, seed=seed)
+            return Sampler(self.submission, UNHURRIED, what, record=self.record, **options)
         return Network(self.submission, UNHURRIED, what, seed=seed)
 
     whole = single = build_sampler = build
@@ -152,7 +157,7 @@ class Fixtures:
 
     @cached_property
     def long_trace(self):
-        return self.build(self.long).trace(test_level4.silence, test_level4.TRACE_SHAPE, seed=1)
+        return self.build(self.long).trace(TellingNetwork(self.long, 1), (4, 3, 6, 8), seed=1)
 
     @cached_property
     def steps(self):
@@ -163,7 +168,7 @@ class Fixtures:
         ]
 
 
-KNOWN = {"submission", "measured", "judge", "measured_steps", *dir(Fixtures)}
+KNOWN = {"submission", "measured", "judge", "measured_steps", "record", "own_schedule", *dir(Fixtures)}
 # the checks of both levels that need only Fixtures
 CLAIMS = [
     test for level in (test_level1, test_level4) for name, test in vars(level).items()
@@ -189,8 +194,7 @@ def honest(tmp_path_factory):
     (folder / "model.py").write_bytes((ROOT / "tests" / "support" / "networks.py").read_bytes())
     (folder / "sampler.py").write_bytes((BANK / "right" / "samplers" / "eps_beta_tilde.py").read_bytes())
     patch = pytest.MonkeyPatch()
-    patch.setattr(test_level4, "TRACE_SHAPE", (4, 3, 6, 8))
-    patch.setattr(test_level4, "END_SHAPE", (4, 1, 8, 8))
+    patch.setattr(test_level4, "END_SCALARS", 256)
     submission = InProcessSubmission(folder, device="cpu")
     yield submission
     submission.close()
