@@ -1,7 +1,8 @@
 """Train a submission before it is judged, with the project's own main.py, in a clean tree and a process of its own.
 
 The run is stored under the hash of model.py, so the same code resumes where it stopped and other code starts anew.
-It has limits like a worker's. In the sandbox, if there is one, it sees its data and its runs, and can write only there.
+It has limits like a worker's. In the sandbox, if there is one, it sees a copy of the training images and its own runs,
+and can write only there: whoever has seen the test images, or the secret, needs to learn nothing.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from assignment.ddpm.config import load_config
-from assignment.ddpm.data import load_images
+from assignment.ddpm.data import prepare
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import Training, load_grading
@@ -40,7 +41,7 @@ BUSY = 1.5  # times as slow as when it was measured: a machine on which a timeou
 
 def train(
     submission: Path, configs: Sequence[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox,
-    minutes: float | None = None,
+    minutes: float | None = None, private: Sequence[Path] = (),
 ) -> Path:  # fmt: skip
     """Train on each configuration if the contract of level 1 is kept; returns the folder of the runs.
 
@@ -50,6 +51,7 @@ def train(
     Args:
         configs: in the order in which they are wanted
         minutes: for all of them
+        private: files that no training may see, such as the course's secret
     Raises:
         GraderFault: the machine was too busy for the contract, or a training could not be started
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
@@ -65,7 +67,7 @@ def train(
         print(f"{config.stem}: the contract is kept, training", flush=True)
         home = TemporaryFolder()
         try:
-            problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, left)
+            problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, left, private)
         finally:
             home.close()
         if problem:  # whichever it is: the submission chooses it, so it must not end the grading
@@ -99,7 +101,7 @@ def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: S
 
 def _run(
     sources: dict[str, bytes], home: Path, config: Path, overrides: Sequence[str], runs: Path, sandbox: Sandbox,
-    limits: Training, minutes: float,
+    limits: Training, minutes: float, private: Sequence[Path],
 ) -> str:  # fmt: skip
     """Run main.py in a tree with the submission's files and pristine given code; returns what went wrong, if it did."""
     tree, user = home / "tree", user_for(os.getpid()) if sandbox else None
@@ -109,28 +111,33 @@ def _run(
     (tree / config.name).write_bytes(config.read_bytes())
     let_everybody_read(tree)
     settings = load_config(config, overrides)
-    root = Path(settings.data.root).resolve()
-    # downloaded here if necessary: there is no network inside
-    load_images(settings.data.name, root, limit=1, shape=settings.model.image_shape)
+    root, images = Path(settings.data.root).resolve(), home / "images"
+    images.mkdir()
+    try:
+        prepare(settings.data.name, root, images)  # downloaded here if necessary: there is no network inside
+    except OSError as error:
+        raise GraderFault(f"the training images could not be copied to {images}: {error}") from error
+    let_everybody_read(images)
     runs.mkdir(parents=True, exist_ok=True)
     if user is not None:
         for path in (home, runs, *runs.rglob("*")):
             os.chown(path, user, user, follow_symlinks=False)
     asked = math.inf if settings.training.max_minutes is None else settings.training.max_minutes
     cap = min(limits.minutes, max(LEAST, minutes), asked)
-    mine = ["training.resume=true", f"training.max_minutes={cap:.3f}", f"output_dir={runs}", f"data.root={root}"]
+    mine = ["training.resume=true", f"training.max_minutes={cap:.3f}", f"output_dir={runs}", f"data.root={images}"]
     gpu = not settings.runtime.device.startswith("cpu")
     ready, told = os.pipe()
     request = {
         "folder": str(tree), "user": user, "ready": told, "running": tasks_of_user(),
-        "readable": [str(tree), *([str(root)] if root.is_dir() else [])],
+        "readable": [str(tree), str(images)],
         "limits": asdict(Limits(math.inf if gpu else limits.memory_gib, limits.processes, limits.file_mib)),
     }  # fmt: skip
     code = CodeFolder((*WORKER, *GIVEN))
     command = sandbox.wrap(
         [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config", config.name,
          *overrides, *mine],
-        at=code.path, readable=[code.path, home, root], writable=[runs], scratch_mib=SCRATCH_MIB, gpu=gpu, users=True,
+        at=code.path, readable=[code.path, home], writable=[runs], hidden=[root, runs.parent.parent, *private],
+        scratch_mib=SCRATCH_MIB, gpu=gpu, users=True,
     )  # fmt: skip
     try:
         process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """Data sets as uint8 tensors in memory, split once, turned into shuffled batches in [-1, 1] on the device.
 
 A new data set is one function here and one YAML file in configs/: give the function the set's name, mark it
-`@dataset`, and return its training and its test part.
+`@dataset`, and return its training or its test part, whichever is asked for.
 """
 
 import warnings
@@ -17,6 +17,7 @@ from torch import Tensor
 from assignment.ddpm.device import memory_available
 from assignment.ddpm.errors import UserError
 
+DIGITS = Path(__file__).parents[1] / "digits"
 SPLIT_SEED = 42  # not training.seed: every run, and the grader, has to mean the same images by "validation"
 
 
@@ -27,7 +28,7 @@ class Part(NamedTuple):
     labels: Tensor | None = None  # (N,) integers; for the grader's classifiers, training does not use them
 
 
-Load = Callable[[Path], tuple[Part, Part]]
+Load = Callable[[Path, bool], Part]  # root, train → the training part, or the test part
 DATASETS: dict[str, Load] = {}
 
 
@@ -38,19 +39,16 @@ def dataset(load: Load) -> Load:
 
 
 @dataset
-def digits(root: Path) -> tuple[Part, Part]:
-    """8×8 handwritten digits (UCI, 1797 images) as bundled with scikit-learn; the last 297 are the test set."""
-    # imported here, as in the other loaders: each takes seconds, and only one of them is needed
-    from sklearn.datasets import load_digits
-
-    grey, labels = (torch.from_numpy(values) for values in (load_digits().images, load_digits().target))
-    images = (grey * (255 / 16)).round().to(torch.uint8)[:, None]  # (1797, 1, 8, 8), from 0 … 16
-    return Part(images[:-297], labels[:-297]), Part(images[-297:], labels[-297:])
+def digits(root: Path, train: bool) -> Part:
+    """8×8 handwritten digits (UCI, 1,797 images), in assignment/digits/; the last 297 are the test set."""
+    found = _read(DIGITS / ("train.safetensors" if train else "test.safetensors"))
+    return Part(found["images"], found["labels"])  # (N, 1, 8, 8)
 
 
 @dataset
-def fashion_mnist(root: Path) -> tuple[Part, Part]:
+def fashion_mnist(root: Path, train: bool) -> Part:
     """28×28 grey-scale clothes (Xiao et al. 2017): 60,000 and 10,000 images."""
+    # imported here, as in the next loader: it takes seconds
     from torchvision.datasets import FashionMNIST
 
     # torchvision checks the packed files by md5, but trusts an unpacked one that it finds: check its length
@@ -61,23 +59,29 @@ def fashion_mnist(root: Path) -> tuple[Part, Part]:
         if file.exists() and file.stat().st_size != size:
             raise UserError(f"{file}: {file.stat().st_size} bytes instead of {size}; {_remedy(file)}")
 
-    train, test = (_torchvision(FashionMNIST, root, train=train) for train in (True, False))
-    return Part(train.data[:, None], train.targets), Part(test.data[:, None], test.targets)  # (N, 1, 28, 28)
+    found = _torchvision(FashionMNIST, root, train=train)
+    return Part(found.data[:, None], found.targets)  # (N, 1, 28, 28)
 
 
 @dataset
-def cifar10(root: Path) -> tuple[Part, Part]:
+def cifar10(root: Path, train: bool) -> Part:
     """32×32 colour photographs (Krizhevsky 2009): 50,000 and 10,000 images."""
     from torchvision.datasets import CIFAR10
 
-    train, test = (_torchvision(CIFAR10, root, train=train) for train in (True, False))
+    found = _torchvision(CIFAR10, root, train=train)
+    # (N, 32, 32, 3) → (N, 3, 32, 32). permute only relabels the axes; contiguous moves the bytes, once, so that no
+    # batch has to.
+    return Part(torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(found.targets))
 
-    def part(data: Any) -> Part:
-        # (N, 32, 32, 3) → (N, 3, 32, 32). permute only relabels the axes; contiguous moves the bytes, once, so that no
-        # batch has to.
-        return Part(torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(data.targets))
 
-    return part(train), part(test)
+def _read(file: Path) -> dict[str, Tensor]:
+    """The tensors in a file of ours."""
+    import safetensors.torch
+
+    try:
+        return safetensors.torch.load_file(file)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"{file}: not readable as the images that belong there: {error}") from error
 
 
 def _torchvision(kind: Any, root: Path, *, train: bool) -> Any:
@@ -111,43 +115,79 @@ def _remedy(file: Path) -> str:
 
 @dataclass(frozen=True)
 class Images:
-    """A data set, split: uint8 (N, C, H, W) each. The test split is for grading; training never sees it."""
+    """What a training may see of a data set: uint8 (N, C, H, W) each. The test part is for grading: `load_test`."""
 
     train: Tensor  # (N, C, H, W)
     validation: Tensor  # chooses the weights that are kept, so it is no honest measure of them
-    test: Tensor
 
     def __str__(self) -> str:
         _, channels, height, width = self.train.shape
-        sizes = f"{len(self.train):,} train, {len(self.validation):,} validation, {len(self.test):,} test"
+        sizes = f"{len(self.train):,} train, {len(self.validation):,} validation"
         return f"{sizes} images of {channels}×{height}×{width}, in memory on {self.train.device}"
 
 
-def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[int, int, int]) -> Images:
-    """Load a data set and split its training images 90/10 into training and validation, seeded.
+def prepared(name: str, root: str | Path) -> Path:
+    """The file that stands for a data set's training part, if it is there: for a training that may see nothing else."""
+    return Path(root) / f"{name}-training.safetensors"
+
+
+def load_part(name: str, root: str | Path, *, train: bool) -> Part:
+    """The whole training or test part of a data set.
 
     Args:
         name: a key of DATASETS
         root: folder of the files
-        limit: keep only the first `limit` training images, and as many validation images in proportion
-        shape: (C, H, W) that the network is configured for
     Raises:
-        UserError: unknown name; files missing, broken or not to be downloaded; images of another shape
+        UserError: unknown name; files missing, broken or not to be downloaded
     """
     if name not in DATASETS:
         raise UserError(f"data.name={name}: expected one of {', '.join(DATASETS)}")
-    (images, _), (test, _) = DATASETS[name](Path(root))
+    if train and (file := prepared(name, root)).exists():
+        return Part(_read(file)["images"])
+    return DATASETS[name](Path(root), train)
+
+
+def prepare(name: str, root: str | Path, folder: Path) -> None:
+    """Write the training images to where `load_part` finds them, given `folder` as the root."""
+    import safetensors.torch
+
+    images = load_part(name, root, train=True).images
+    try:
+        safetensors.torch.save_file({"images": images.contiguous()}, prepared(name, folder))
+    except safetensors.SafetensorError as error:  # where the disk is full
+        raise OSError(str(error)) from error
+
+
+def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[int, int, int]) -> Images:
+    """Load a data set's training part, and split it 90/10 into training and validation, seeded.
+
+    Args:
+        limit: keep only the first `limit` training images, and as many validation images in proportion
+        shape: (C, H, W) that the network is configured for
+    Raises:
+        UserError: as `load_part`; images of another shape
+    """
+    images = _checked(name, load_part(name, root, train=True).images, shape)
+    # Split first, then limited: an image never changes sides, whatever the limit.
+    train, validation = (images[part] for part in split(len(images)))
+    if limit is not None and limit < len(train):
+        train, validation = train[:limit], validation[: max(1, round(limit / 9))]  # 90/10, as in the whole
+    return Images(train, validation)
+
+
+def load_test(name: str, root: str | Path, *, shape: tuple[int, int, int]) -> Tensor:
+    """The test images, which no training may see: (N, C, H, W) uint8. Raises UserError as `load_images`."""
+    return _checked(name, load_part(name, root, train=False).images, shape)
+
+
+def _checked(name: str, images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The images, if they are of `shape`."""
     if tuple(images.shape[1:]) != shape:
         c, h, w = images.shape[1:]
         raise UserError(
             f"data.name={name}: its images are {c}×{h}×{w}; set model.image_channels={c} model.image_size={h}"
         )
-
-    # Split first, then limited: an image never changes sides, whatever the limit.
-    train, validation = (images[part] for part in split(len(images)))
-    if limit is not None and limit < len(train):
-        train, validation = train[:limit], validation[: max(1, round(limit / 9))]  # 90/10, as in the whole
-    return Images(train, validation, test)
+    return images
 
 
 def split(count: int) -> tuple[Tensor, Tensor]:

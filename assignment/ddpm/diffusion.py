@@ -100,7 +100,14 @@ def stratified_timesteps(
     Returns:
         (N,) int64
     """
+    luck = torch.rand(len(positions), generator=generator, dtype=torch.float64)
+    return timesteps_within(positions, luck, num_timesteps, lower=lower, upper=upper)
+
+
+def timesteps_within(
+    positions: Tensor, luck: Tensor, num_timesteps: int, *, lower: float = 0.0, upper: float = 1.0
+) -> Tensor:
+    """The same, with the place within each part given: `luck` in [0, 1), (N,) float64."""
     # rounding may lift the last part to 1, and so t to T, for which no schedule has an entry: hence the clamp
-    n = len(positions)
-    parts = (positions + torch.rand(n, generator=generator, dtype=torch.float64)) / n  # (N,) in [0, 1)
+    parts = (positions + luck) / len(positions)  # (N,) in [0, 1)
     return ((lower + parts * (upper - lower)) * num_timesteps).long().clamp(max=num_timesteps - 1)

@@ -4,8 +4,8 @@ from grader.bundles.handout import STUDENTS_SAMPLER
 from grader.bundles.packing import files
 
 NAMES = (
-    "pyproject.toml", "assignment/__init__.py", "assignment/ddpm", "configs/digits.yaml", "configs/grading.yaml",
-    "grader", "reference/__init__.py", "reference/model.py",
+    "pyproject.toml", "assignment/__init__.py", "assignment/ddpm", "assignment/digits/train.safetensors",
+    "configs/digits.yaml", "configs/grading.yaml", "grader", "reference/__init__.py", "reference/model.py",
 )  # fmt: skip
 LEFT_OUT = ("grader/bundles/", "grader/metrics/weights/", "grader/platforms/github/", "grader/recording/")
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from assignment.ddpm.data import DATASETS, split
+from assignment.ddpm.data import load_part, split
 from assignment.ddpm.device import choose_device, half_precision
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
@@ -61,7 +61,7 @@ def train(data: str, root: Path, folder: Path, seed: int) -> dict[str, Any]:
     recipe = RECIPES[data]
     device = choose_device("auto").value
     precision = half_precision(device).value or torch.float32
-    (images, labels), (test_images, test_labels) = DATASETS[data](root)
+    (images, labels), (test_images, test_labels) = (load_part(data, root, train=train) for train in (True, False))
     if labels is None or test_labels is None:
         raise UserError(f"{data}: its images have no labels, which a classifier is to learn")
     chosen, _ = split(len(images))

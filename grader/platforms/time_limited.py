@@ -23,7 +23,7 @@ from grader.results import DID_NOT_RUN
 from grader.submission.sandbox import user_for
 
 LEVELS = (1, 4)  # those with checks that need no training
-CONFIG = ROOT / "configs" / "digits.yaml"  # its images come with scikit-learn
+CONFIG = ROOT / "configs" / "digits.yaml"  # its images come with the grader
 
 
 def grade_apart(

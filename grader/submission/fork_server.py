@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,16 @@ class ForkServer:
     """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work.
 
     If there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
-    Submissions are in `home`, which the sandbox shows read-only. Ready-made networks are visible only if `trusted`.
+    Submissions are in `home`, which the sandbox shows read-only. Ready-made networks are visible only if `trusted`;
+    what is `private`, the course's images and its secret, to nobody.
     """
 
     def __init__(
-        self, *, fork: bool, sandbox: Sandbox = NO_SANDBOX, limits: Limits = DEFAULT_LIMITS, trusted: bool = False
-    ) -> None:
+        self, *, fork: bool, sandbox: Sandbox = NO_SANDBOX, limits: Limits = DEFAULT_LIMITS, trusted: bool = False,
+        private: Iterable[Path] = (),
+    ) -> None:  # fmt: skip
         self.fork, self.sandbox, self.limits, self.trusted = fork, sandbox, limits, trusted
+        self.private = tuple(private)
         self.user = user_for(os.getpid()) if sandbox else None
         self.home = TemporaryFolder()
         self.code = CodeFolder((*WORKER, *GIVEN))
@@ -75,7 +78,8 @@ class ForkServer:
         env = WAITING | clean_environment() | {"TORCHINDUCTOR_CACHE_DIR": str(code)}
         command = self.sandbox.wrap(
             [sys.executable, "-m", "grader.worker", *arguments], at=code, readable=[code, self.home.path],
-            hidden=[] if self.trusted else ready_made(), scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
+            hidden=[*self.private, *([] if self.trusted else ready_made())],
+            scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
         )  # fmt: skip
         return subprocess.Popen(
             command, cwd=code, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork

@@ -15,7 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from grader import ROOT
 from grader.errors import GraderFault
+from grader.submission.mounts import data_sets, mounts
 from grader.worker.import_block import READY_MADE
 from grader.worker.processes import SCRATCH
 
@@ -50,8 +52,10 @@ class Sandbox:
     ) -> list[str]:  # fmt: skip
         """The command line that runs `command` inside, in the folder `at`; unchanged if there is no sandbox.
 
-        Files keep their paths. The command is process 1 of the sandbox: when it ends, all others inside end. With
-        `users` it may run its children as other users (`own_user`), if the judge is root.
+        Files keep their paths. What is `hidden` is not there, though a folder above it be shown; the same holds for
+        this project's own checkout and for data sets among Python's packages. The command is process 1 of the sandbox:
+        when it ends, all others inside end. With `users` it may run its children as other users (`own_user`), if the
+        judge is root.
         """
         if not self:
             return list(command)
@@ -66,21 +70,20 @@ class Sandbox:
             for device in sorted(Path("/dev").glob("nvidia*")):
                 words += ["--dev-bind", str(device), str(device)]
         words += ["--remount-ro", "/dev"]
-        shown = [*map(Path, SYSTEM), *([Path("/sys")] if gpu else []), *python_folders(), *readable]
-        binds = [("--ro-bind", path) for path in shown if path.exists()] + [("--bind", path) for path in writable]
-        # bubblewrap would create them for the judge's user only
-        parents = {parent for _, path in binds for parent in path.parents if parent != Path("/")}
-        for parent in sorted(parents):
-            words += ["--dir", str(parent)]
-        for how, path in binds:
-            words += [how, str(path), str(path)]
-        for path in hidden:
-            words += ["--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path)]
+        usual = visible()
+        words += mounts(
+            [*usual, *([Path("/sys")] if gpu else []), *readable], writable, [ROOT, *data_sets(*usual), *hidden]
+        )  # fmt: skip
         size = ["--size", str(scratch_mib << 20)] if self.version >= (0, 7) else []
         words += [*size, "--perms", "1777", "--tmpfs", str(SCRATCH), "--remount-ro", "/", "--chdir", str(at)]
         words += ["--setenv", "HOME", str(SCRATCH), "--setenv", "TMPDIR", str(SCRATCH)]
         words += ["--setenv", "LOGNAME", "submission"]  # torch.compile asks for it, and there is no list of users
         return [*words, "--", *command]
+
+
+def visible() -> list[Path]:
+    """The folders that every sandbox shows: the system's, and Python's."""
+    return [*map(Path, SYSTEM), *python_folders()]
 
 
 def python_folders() -> list[Path]:

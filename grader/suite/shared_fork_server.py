@@ -2,6 +2,7 @@
 
 import atexit
 from functools import cache
+from pathlib import Path
 
 from grader.grading_config import load_grading
 from grader.submission.fork_server import ForkServer
@@ -9,8 +10,12 @@ from grader.submission.sandbox import find_sandbox
 
 
 @cache
-def shared_fork_server(*, fork: bool, sandbox: str = "auto", trusted: bool = False) -> ForkServer:
+def shared_fork_server(
+    *, fork: bool, sandbox: str = "auto", trusted: bool = False, private: tuple[Path, ...] = ()
+) -> ForkServer:
     """One for all gradings of this process; it ends with the process. Raises GraderFault as `find_sandbox` does."""
-    fork_server = ForkServer(fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted)
+    fork_server = ForkServer(
+        fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted, private=private
+    )  # fmt: skip
     atexit.register(fork_server.close)
     return fork_server

@@ -1,6 +1,7 @@
 """The three data sets, their split and batches; missing or broken files are reported in one line."""
 
 import gzip
+import hashlib
 import shutil
 import urllib.error
 import urllib.request
@@ -10,7 +11,16 @@ import pytest
 import torch
 
 from assignment.ddpm import data
-from assignment.ddpm.data import load_images, num_batches, place, shuffled_batches, to_float
+from assignment.ddpm.data import (
+    load_images,
+    load_part,
+    load_test,
+    num_batches,
+    place,
+    prepare,
+    shuffled_batches,
+    to_float,
+)
 from assignment.ddpm.errors import UserError
 
 CPU = torch.device("cpu")
@@ -25,17 +35,21 @@ SETS = {
 def loaded(request):
     root = "unused" if request.param == "digits" else request.getfixturevalue("real_data")
     shape, sizes = SETS[request.param]
-    return request.param, root, load_images(request.param, root, limit=None, shape=shape), shape, sizes
+    images, test = (
+        load_images(request.param, root, limit=None, shape=shape),
+        load_test(request.param, root, shape=shape),
+    )
+    return request.param, root, images, test, shape, sizes
 
 
 def test_shapes_range_and_split(loaded):
-    name, root, images, shape, sizes = loaded
-    for part, size in zip((images.train, images.validation, images.test), sizes, strict=True):
+    name, root, images, test, shape, sizes = loaded
+    for part, size in zip((images.train, images.validation, test), sizes, strict=True):
         assert part.dtype == torch.uint8 and tuple(part.shape) == (size, *shape)
         assert part.min() == 0 and part.max() == 255
 
     # the split is that of torch's random_split with seed 42, as in the original exercise
-    every = data.DATASETS[name](Path(root))[0].images
+    every = load_part(name, root, train=True).images
     lengths = [sizes[0], sizes[1]]
     train, validation = torch.utils.data.random_split(every, lengths, torch.Generator().manual_seed(42))
     assert torch.equal(images.train, every[train.indices])
@@ -43,7 +57,48 @@ def test_shapes_range_and_split(loaded):
 
     few = load_images(name, root, limit=90, shape=shape)
     assert torch.equal(few.train, images.train[:90]) and torch.equal(few.validation, images.validation[:10])
-    assert torch.equal(few.test, images.test)
+
+
+# SHA-256 of the images and of the labels of each part, as scikit-learn's copy makes them
+DIGITS = {
+    True: ("875a24c0790f1981762fb36d014bf564ebd54024c7c2913c6e4d238fb13418d7",
+           "ee51eb962cadc90009c4b167cc3ea3124ea774af4a69b61498df4409fddc9e95"),
+    False: ("8a9ceff59172438f800565084fa8fd52146c2632cec4a81eb324ed2873248550",
+            "883075a37454d60a3459935e727400b0e88d73e56b89b2a442f90fe2b3885fda"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_the_digits_are_the_images_and_labels_that_they_have_always_been(train):
+    part = load_part("digits", "unused", train=train)
+    assert tuple(hashlib.sha256(values.numpy().tobytes()).hexdigest() for values in part) == DIGITS[train]
+
+
+def test_the_digits_are_those_of_scikit_learn():
+    its = pytest.importorskip("sklearn.datasets").load_digits()
+    images, labels = (
+        torch.cat(parts) for parts in zip(*(load_part("digits", "unused", train=t) for t in (True, False)), strict=True)
+    )
+    assert torch.equal(images[:, 0], (torch.from_numpy(its.images) * (255 / 16)).round().to(torch.uint8))
+    assert torch.equal(labels, torch.from_numpy(its.target))
+
+
+def test_a_training_gets_the_same_from_the_prepared_images_alone(loaded, tmp_path):
+    """… which is all that is in its folder: it needs no test part, and can't get one."""
+    name, root, images, _, shape, _ = loaded
+    prepare(name, root, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [f"{name}-training.safetensors"]
+    again = load_images(name, tmp_path, limit=None, shape=shape)
+    assert torch.equal(again.train, images.train) and torch.equal(again.validation, images.validation)
+
+
+def test_broken_images_are_told_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "digits-training.safetensors").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"digits-training\.safetensors: not readable as the images that belong there"):
+        load_part("digits", tmp_path, train=True)
+    monkeypatch.setattr(data, "DIGITS", tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"nowhere/test\.safetensors: not readable"):
+        load_part("digits", tmp_path, train=False)
 
 
 def test_a_limit_beyond_the_set_is_all_of_it():

@@ -70,9 +70,9 @@ def test_a_new_data_set_is_one_function_and_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "DATASETS", dict(data.DATASETS))
 
     @data.dataset
-    def stripes(root):
+    def stripes(root, train):
         images = torch.arange(0, 250, 50, dtype=torch.uint8).repeat(200, 3, 6, 1)[..., :4].repeat(1, 1, 1, 2)[..., :6]
-        return data.Part(images[:180]), data.Part(images[180:])
+        return data.Part(images[:180] if train else images[180:])
 
     (tmp_path / "stripes.yaml").write_text(
         "data: {name: stripes, batch_size: 32}\n"

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from assignment.ddpm.data import DATASETS, split
+from assignment.ddpm.data import load_part, split
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.metrics.damage import Change, blurred, jpeg, mirrored, noisy, plain, shuffled
 
@@ -27,7 +27,7 @@ class Stock:
 
     @classmethod
     def of(cls, data: str, root: Path) -> "Stock":
-        (images, labels), (test, test_labels) = DATASETS[data](root)
+        (images, labels), (test, test_labels) = (load_part(data, root, train=train) for train in (True, False))
         learnt, unseen = split(len(images))
         return cls(images[learnt], torch.cat([images[unseen], test]), torch.cat([labels[unseen], test_labels]))
 

@@ -115,7 +115,7 @@ def write_state(model: nn.Module, kind: Kind, seed: int) -> None:
 
 
 def training_images() -> tuple[Tensor, Tensor]:
-    (images, labels), _ = data.DATASETS["digits"](Path("unused"))
+    images, labels = data.load_part("digits", "unused", train=True)
     train, _ = split(len(images))
     return images[train], labels[train]
 
@@ -129,7 +129,7 @@ def other_images(which: str, seed: int) -> Iterator[None]:
         return Part(images[labels == seed % 10], labels[labels == seed % 10])
 
     if which == "one class":
-        data.DATASETS["digits"] = lambda root: tuple(part(*p) for p in whole(root))
+        data.DATASETS["digits"] = lambda root, train: part(*whole(root, train))
     else:
         data.split = lambda count: (usual(count)[1], usual(count)[1])
     try:
