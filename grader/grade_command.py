@@ -73,10 +73,12 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
         choose_seed(submission, options.seed, options.secret_seed)
     output.mkdir(parents=True, exist_ok=True)
     if 1 in files:  # missing images are the caller's error: report them before any work is done
-        from assignment.ddpm.data import load_images
+        from assignment.ddpm.data import load_images, load_test
 
         config = configs[files[1]]
         load_images(config.data.name, config.data.root, limit=None, shape=config.model.image_shape)
+        if files.get(2) == files[1]:
+            load_test(config.data.name, config.data.root, shape=config.model.image_shape)
 
     words, overrides = options.for_pytest(), list(options.overrides)
     if options.seed is None and not options.secret_seed:
@@ -85,7 +87,8 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
         from grader.train_submission import train
 
         trained = list(dict.fromkeys(file for level, file in files.items() if level != 4))  # level 1 comes first
-        runs = train(submission, trained, options.overrides, output, sandbox, options.minutes)
+        private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
+        runs = train(submission, trained, options.overrides, output, sandbox, options.minutes, private)
         overrides.append(f"output_dir={runs}")
     results = grade(
         submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,

@@ -1,6 +1,6 @@
 """Repeat a grading as its results.json records it, and report whether the verdicts stand.
 
-python -m grader replay results.json SUBMISSION [--check ID]… [--output FILE]
+python -m grader replay results.json SUBMISSION [--check ID]… [--secret-seed FILE] [--output FILE]
 """
 
 import argparse
@@ -13,6 +13,7 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
 from grader.reports.reading import load
+from grader.submission.seed import choose_seed
 from grader.submission.sources import read_sources, sha256
 
 RECORD = "audit.json"  # beside results.json, in a class
@@ -29,15 +30,21 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that was graded")
     parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they have moved")
+    parser.add_argument(
+        "--secret-seed", metavar="FILE", help="the course's secret, for losses on triples that follow from it"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the findings here, as JSON")
     return parser.parse_args(argv)
 
 
-def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weights: Path | None = None) -> list[str]:
+def replay(
+    recorded: dict[str, Any], submission: Path, checks: list[str], weights: Path | None = None,
+    secret: str | None = None,
+) -> list[str]:  # fmt: skip
     """A line for each verdict that differs; none if all stand.
 
     Raises:
-        UserError: it is another submission, or there is no such check
+        UserError: it is another submission, there is no such check, or the secret is missing or another one
         GraderFault: the grader itself failed
     """
     from grader.grade import grade
@@ -51,10 +58,20 @@ def replay(recorded: dict[str, Any], submission: Path, checks: list[str], weight
             raise UserError(f"--check {name}: not in the results; expected one such as {next(iter(before))}")
     wanted, about = checks or list(before), recorded["environment"]
     options = [f"--weights={weights}"] if weights is not None else []
+    if secret is None:
+        for name in wanted:
+            if before[name].get("measurements", {}).get("triples_follow_from") == "secret":
+                raise UserError(
+                    f"{name} was judged on triples that follow from a secret; expected it: --secret-seed FILE"
+                )
+    else:
+        if choose_seed(submission, None, secret).number != about["seed"]:
+            raise UserError(f"--secret-seed={secret}: not the secret of this grading, whose seed was another")
+        options.append(f"--secret-seed={secret}")
     results = grade(
         submission, levels=sorted({before[name]["level"] for name in wanted}),
         config=Path(about["config_file"]) if about["config_file"] else None, overrides=about["overrides"],
-        seed=about["seed"], quiet=True, only=wanted.__contains__, options=options,
+        seed=about["seed"] if secret is None else None, quiet=True, only=wanted.__contains__, options=options,
     )  # fmt: skip
     lines = []
     for check in results.checks:
@@ -91,7 +108,7 @@ def _digest(file: Path) -> str:
 
 def run(args: argparse.Namespace) -> int:
     recorded = load(args.results)
-    lines = replay(recorded, args.submission, args.check, args.weights)
+    lines = replay(recorded, args.submission, args.check, args.weights, args.secret_seed)
     count = len(set(args.check)) or len(recorded["checks"])
     if args.output:
         save(args.output, args.results, count, lines)

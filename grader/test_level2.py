@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from grader.check_ids import check
 from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
@@ -13,6 +15,7 @@ from grader.suite.judge import Judge
 from grader.suite.pictures import save_loss_by_t
 
 Measured = dict[str, Any]
+BELT = 14_400  # seconds: thousands of forward passes of two networks, and perhaps the wait for another grader's
 
 
 @check("level2.trained.weights")
@@ -27,6 +30,7 @@ def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
     measured.update(check_uses_t(loaded.network))
 
 
+@pytest.mark.timeout(BELT)
 @check("level2.loss.beats_reference")
 def test_beats_the_reference(
     losses: TrainedLosses, with_progress: WithProgress, figures: Path, judge: Judge, measured: Measured
@@ -40,18 +44,23 @@ def test_beats_the_reference(
         f"Bars, one for each range of t: the loss differs from the reference's by {found.relative:+.1%} in all, "
         f"from {min(found.bins)[0]:+.1%} to {max(found.bins)[0]:+.1%} by t",
     )  # fmt: skip
-    record = losses.trained.record
-    judge.inform("loss", f"{found.student:.5f}, reference {found.reference:.5f}{record.caveat}, see {picture}")
-    along = record.chosen["milestones"]
-    measured.update(beats_reference.check_beats(found, record.looks, losses.edges, along, record.provisional))
+    record, opponent = losses.trained.record, losses.opponent
+    measured["triples_follow_from"] = opponent.follow_from
+    against = f"reference {found.reference:.5f}{record.caveat}"
+    judge.inform("loss", f"{found.student:.5f}, {against}, {opponent.in_words}; see {picture}")
+    measured.update(
+        beats_reference.check_beats(found, opponent.looks, losses.edges, losses.along, record.provisional)
+    )  # fmt: skip
 
 
+@pytest.mark.timeout(BELT)
 @check("level2.loss.generalises")
 def test_generalises(losses: TrainedLosses, with_progress: WithProgress, measured: Measured) -> None:
     """The lead is there on the test images, too, which no training may see."""
     with with_progress():
         found = losses.on_validation
-    if beats_reference.decide(found, losses.trained.record.looks) != "wins":
+    if beats_reference.decide(found, losses.opponent.looks) != "wins":
         raise NotJudged("waits for loss.beats_reference: there is no lead to confirm")
+    measured["triples_follow_from"] = losses.opponent.follow_from
     with with_progress():
         measured.update(beats_reference.check_generalises(losses.on_validation, losses.on_test))

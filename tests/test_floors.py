@@ -34,7 +34,7 @@ STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "refer
 KNOWN = {
     "grader.metrics.draw": {"reference.sampler"},  # only to draw samples of trained networks
     "grader.recording.training": {"reference.model", "reference.sampler"},  # the record is of the reference
-    "grader.recording.measure": {"reference.model"},
+    "grader.metrics.reference": {"reference.model"},  # the record's own network
 }
 
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from assignment.ddpm.errors import UserError
 from grader.classroom.jobs import RESULTS
@@ -28,13 +29,16 @@ def chosen(students: list[str], share: float) -> list[str]:
     return by_chance[: math.ceil(share * len(students))]
 
 
+@dataclass(frozen=True)
 class Audit:
     """A task for jobs.py: `python -m grader replay` on a graded folder."""
 
-    name = "audit"
+    secret: Path | None  # the file of the course's secret
+    name: ClassVar[str] = "audit"
 
     def words(self, folder: Path) -> list[str]:
-        return ["replay", str(folder / RESULTS), str(folder / "submission"), "--output", str(folder / RECORD)]
+        words = ["replay", str(folder / RESULTS), str(folder / "submission"), "--output", str(folder / RECORD)]
+        return [*words, *(["--secret-seed", str(self.secret.resolve())] if self.secret else [])]
 
     def done(self, folder: Path) -> bool:
         return is_about(folder / RECORD, folder / RESULTS)

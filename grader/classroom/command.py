@@ -151,7 +151,8 @@ def grade_class(
     }  # fmt: skip
     found = {}
     if args.audit:
-        found = sitting.audit({student: folders[student] for student in audit.chosen(list(graded), args.audit)})
+        again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
+        found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
     for file in write_class(args.output, handed_in, taken, graded, problems, found):
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]

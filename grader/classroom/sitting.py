@@ -29,11 +29,12 @@ class Sitting:
         """Student → outcome, from student → folder; `arguments` are the grader's."""
         return self._work(Grading(tuple(arguments), frozenset(check_ids)), folders, "grading", _points)
 
-    def audit(self, folders: dict[str, Path]) -> dict[str, list[str]]:
+    def audit(self, folders: dict[str, Path], secret: Path | None) -> dict[str, list[str]]:
         """Student → differences found by a second grading, or why there was none."""
         outcomes = self._work(
-            audit.Audit(), folders, "auditing", lambda folder: "; ".join(audit.read(folder)) or "every verdict stands"
-        )
+            audit.Audit(secret), folders, "auditing",
+            lambda folder: "; ".join(audit.read(folder)) or "every verdict stands",
+        )  # fmt: skip
         return {
             student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
             for student, outcome in outcomes.items()

@@ -1,5 +1,7 @@
 """Frozen (image, t, noise) triples: on the same ones, the losses of two networks differ only because the networks do.
 
+They are public ones, or follow from a key that no submission knows: whoever knows the noise needs no network to answer.
+
 Three quarters of the loss come from t < T/4, so more triples are drawn there (stratified sampling with Neyman's
 allocation): the mean stays that over uniform t, its error shrinks. Triples come in looks: the first often decides; if
 not, the next one follows.
@@ -12,8 +14,8 @@ import torch
 from torch import Tensor
 
 from assignment.ddpm.data import to_float
-from assignment.ddpm.diffusion import GaussianDiffusion, stratified_timesteps
-from assignment.ddpm.seeds import derive_seed
+from assignment.ddpm.diffusion import GaussianDiffusion, timesteps_within
+from grader.metrics.randomness import randomness
 
 EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the bins of t, as fractions of T
 SHARES = (0.10, 0.22, 0.17, 0.28, 0.15, 0.08)  # of the triples: about width × loss there, some more for the last
@@ -30,6 +32,10 @@ class Triples:
     bins: Tensor  # (N,) which bin t is in
     noise: Tensor  # (N, C, H, W)
 
+    def first(self, count: int) -> "Triples":
+        """So many of them."""
+        return Triples(*(values[:count] for values in (self.images, self.index, self.t, self.bins, self.noise)))
+
     def fingerprint(self) -> list[float]:
         """Enough to detect that another version of torch draws other numbers."""
         few = self.noise[:8].double()
@@ -41,24 +47,26 @@ def widths() -> Tensor:
     return torch.tensor(EDGES, dtype=torch.float64).diff()
 
 
-def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str) -> Triples:
+def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str, key: bytes = b"") -> Triples:
     """Look number `look` at `images` (M, C, H, W) of the part `validation` or `test`: the same on every device.
 
-    Every image occurs equally often (give or take one), each time with another t.
+    Every image occurs equally often (give or take one), each time with another t, in an order of its own.
+
+    Args:
+        key: what the triples follow from, at least 16 bytes; empty for the public ones
     """
-    n = LOOKS[look]
-    generator = torch.Generator().manual_seed(derive_seed("triples", part, look))
+    n, luck = LOOKS[look], randomness(key, "triples", part, look)
     counts = [round(n * share) for share in SHARES]
     counts[-1] += n - sum(counts)
     t = torch.cat([
-        stratified_timesteps(torch.arange(count), num_timesteps, generator, lower=lower, upper=upper)
+        timesteps_within(torch.arange(count), luck.uniform(count), num_timesteps, lower=lower, upper=upper)
         for lower, upper, count in zip(EDGES[:-1], EDGES[1:], counts, strict=True)
     ])  # fmt: skip
     bins = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    shuffled = torch.randperm(n, generator=generator)
+    shuffled = luck.order(n)
     rounds = -(-n // len(images))
-    index = torch.cat([torch.randperm(len(images), generator=generator) for _ in range(rounds)])[:n]
-    noise = torch.randn(n, *images.shape[1:], generator=generator)
+    index = torch.cat([luck.order(len(images)) for _ in range(rounds)])[:n]
+    noise = luck.normal(n, *images.shape[1:])
     return Triples(images[index], index, t[shuffled], bins[shuffled], noise)
 
 

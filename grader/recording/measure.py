@@ -12,12 +12,11 @@ import torch
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.config import Config, load_config
-from assignment.ddpm.data import Images, load_images
+from assignment.ddpm.data import Images, load_images, load_test
 from assignment.ddpm.device import choose_device, half_precision
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
-from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.runner import Runner, Setting
 from grader import ROOT
 from grader.checks.beats_reference import stratified
@@ -29,12 +28,11 @@ from grader.metrics.floor import real_images
 from grader.metrics.machine import machine
 from grader.metrics.quality import assess
 from grader.metrics.record import Record, load_record, save_record
-from grader.metrics.triples import draw_triples, losses, widths
+from grader.metrics.reference import BATCH, load_network, measure_losses
+from grader.metrics.triples import Triples, draw_triples, widths
 from grader.recording.training import RUN, estimate, read_sittings, sit
-from reference.model import DiffusionModel
 
 SHIPPED = 15 << 20  # bytes of weights, at most, that go into the repository
-BATCH = {"cpu": 64, "mps": 256, "cuda": 1024}
 
 
 class Training(NamedTuple):
@@ -56,6 +54,7 @@ class Reference:
         m = config.model
         self.shape = m.image_shape
         self.images: Images = load_images(config.data.name, config.data.root, limit=None, shape=self.shape)
+        self.test = load_test(config.data.name, config.data.root, shape=self.shape)
         self.diffusion = GaussianDiffusion.of(config)
 
     def folder(self, seed: int) -> Path:
@@ -80,28 +79,20 @@ class Reference:
 
     def load(self, file: Path) -> tuple[Runner, dict[str, str]]:
         """Weights rounded to bfloat16, as shipped, and run in float32, as a student's are."""
-        model = DiffusionModel(self.config.model)
-        about = ckpt.load_weights(model, file)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.copy_(parameter.bfloat16().float())
-        return Runner(model.to(self.device).eval().requires_grad_(False)), about
+        return load_network(self.config.model, file, self.device)
 
-    @torch.no_grad()
-    def predict(self, runner: Runner, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        return runner(x_t.to(self.device), t.to(self.device)).cpu()
+    def triples(self, part: str, look: int) -> Triples:
+        """The public ones."""
+        images = self.test if part == "test" else self.images.validation
+        return draw_triples(images, self.diffusion.num_timesteps, look, part=part)
 
     def losses(self, runner: Runner, part: str, look: int, what: str) -> torch.Tensor:
-        triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
-        with progress_bar(len(triples.t), "triples", f"loss, {what}") as bar:
-            return losses(
-                lambda x, t: self.predict(runner, x, t), self.diffusion, triples,
-                batch_size=BATCH[self.device.type], progress=bar.update,
-            )  # fmt: skip
+        triples = self.triples(part, look)
+        return measure_losses(runner, self.diffusion, triples, self.device, f"loss, {what}")
 
     def summary(self, values: torch.Tensor, part: str, look: int) -> dict[str, Any]:
         """The loss of a look with its standard error, and the loss by bins of t."""
-        triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, look, part=part)
+        triples = self.triples(part, look)
         mean = stratified(values, triples.bins, widths())
         return {"loss": mean.value, "standard_error": mean.error, "by_bin": mean.bins.tolist()}
 
@@ -186,8 +177,7 @@ class Reference:
         fingerprints = {}
         for name in kept:
             part, _, number = name.partition(".")
-            triples = draw_triples(getattr(self.images, part), self.diffusion.num_timesteps, int(number), part=part)
-            fingerprints[name] = triples.fingerprint()
+            fingerprints[name] = self.triples(part, int(number)).fingerprint()
 
         drawn = {kind: [self.samples(seed, self.drawing(kind)) for seed in seeds] for kind in self.kinds(seeds)}
         of_seeds = [training.figures for training in trainings]
@@ -203,7 +193,7 @@ class Reference:
     def assess(self, drawn: dict[str, list[torch.Tensor]]) -> dict[str, Any]:
         """Metrics of samples, by the setting they were drawn in, and of as many real images."""
         data, train = self.config.data.name, self.images.train
-        held_out = torch.cat([self.images.validation, self.images.test])
+        held_out = torch.cat([self.images.validation, self.test])
         floors = real_images(data, held_out, train, [self.drawing(kind).images for kind in drawn])
         samples = {
             kind: asdict(self.drawing(kind))

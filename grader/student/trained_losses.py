@@ -1,14 +1,16 @@
 """Losses of a finished training on frozen (image, t, noise) triples, beside the reference's on the same ones."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from assignment.ddpm.progress import progress_bar
 from grader.checks.beats_reference import Comparison, compare, decide
-from grader.checks.finding import NotJudged
-from grader.metrics.triples import EDGES, draw_triples, losses, widths
+from grader.metrics.triples import EDGES, losses, widths
 from grader.student.network import Network
 from grader.student.once import done_once
+from grader.student.opponent import Opponent
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 
@@ -19,20 +21,20 @@ class TrainedLosses:
         self.trained = trained
 
     @property
+    @done_once
+    def opponent(self) -> Opponent:
+        """The reference. Raises NotJudged where there is none."""
+        return Opponent(self.trained)
+
+    @property
     def edges(self) -> list[int]:
         """The bins of t, by their edges."""
         return [round(edge * self.trained.diffusion.num_timesteps) for edge in EDGES]
 
     def look(self, network: Network, part: str, look: int) -> tuple[Tensor, ...]:
         """One look at a part of the data: losses of student and reference, bins of t, indices of images; (N,) each."""
-        trained = self.trained
-        again = f"make reference CONFIG={trained.config_shown}"
-        if not trained.reference_has_learnt:
-            raise NotJudged(f"the recorded reference has learnt too little: {again}")
-        triples = draw_triples(getattr(trained.images, part), trained.diffusion.num_timesteps, look, part=part)
-        reference = trained.record.look(part, look, triples)
-        if reference is None:
-            raise NotJudged(f"torch {torch.__version__} draws other noise than the reference's record knows: {again}")
+        trained, triples = self.trained, self.opponent.triples(part, look)
+        reference = self.opponent.losses(part, look, triples)
         with progress_bar(len(triples.t), "triples", f"loss, {part} images") as bar:
             student = losses(
                 network, trained.diffusion, triples, batch_size=BATCH[trained.kind], progress=bar.update
@@ -44,11 +46,11 @@ class TrainedLosses:
     def on_validation(self) -> Comparison:
         """Look after look, until it is clear which loss is lower or no triples are left."""
         network, seen = self.trained.network(), []
-        for look in range(self.trained.record.looks):
+        for look in range(self.opponent.looks):
             seen.append(self.look(network, "validation", look))
             student, reference, bins, index = (torch.cat(values) for values in zip(*seen, strict=True))
             found = compare(student, reference, bins, widths(), index)
-            if decide(found, self.trained.record.looks) != "open":
+            if decide(found, self.opponent.looks) != "open":
                 break
         return found
 
@@ -57,3 +59,14 @@ class TrainedLosses:
     def on_test(self) -> Comparison:
         student, reference, bins, index = self.look(self.trained.network(), "test", 0)
         return compare(student, reference, bins, widths(), index)
+
+    @property
+    def along(self) -> list[dict[str, Any]]:
+        """The reference's losses during its training: dicts with epoch and loss.
+
+        They are recorded for the public triples; on these, the reference ends a little higher or lower, and so it will
+        have stood on the way.
+        """
+        record = self.trained.record
+        ratio = self.on_validation.reference / record.chosen["loss"]
+        return [row | {"loss": ratio * row["loss"]} for row in record.chosen["milestones"]]

@@ -8,17 +8,17 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.config import Config
-from assignment.ddpm.data import Images, load_images, to_float
+from assignment.ddpm.data import Images, load_images, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import NotJudged
 from grader.grading_config import Samples, load_grading
+from grader.metrics.randomness import randomness
 from grader.metrics.record import Record, load_record
 from grader.student.deadlines import Deadlines
 from grader.student.network import Network
@@ -26,8 +26,11 @@ from grader.student.once import done_once
 from grader.student.training_log import Epoch, read_log
 from grader.student.weights import Weights, read_weights
 from grader.submission.process import AnySubmission
+from grader.submission.seed import Seed
 
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
+FEWEST = 4  # images that are looked at with the t of either end; up to twice as many, less one
+END = 0.02  # of the schedule, at either end
 
 
 class TrainedNetwork:
@@ -41,9 +44,10 @@ class TrainedNetwork:
         *,
         config: Path,
         weights: Path,
-        seed: int,
+        seed: Seed,
     ) -> None:
-        self.submission, self.deadlines, self.settings, self.seed = submission, deadlines, settings, seed
+        self.submission, self.deadlines, self.settings = submission, deadlines, settings
+        self.seed, self.chosen_seed = seed.number, seed
         self.config_file, self.name, self.weights_file = config, config.stem, weights
         self.code = hashlib.sha256(submission.sources.get("model.py", b"")).hexdigest()
         self.shape = settings.model.image_shape
@@ -57,6 +61,15 @@ class TrainedNetwork:
             return load_images(self.settings.data.name, self.settings.data.root, limit=None, shape=self.shape)
         except UserError as error:
             raise NotJudged(f"there are no images to compare with: {error}") from error
+
+    @property
+    @done_once
+    def test_images(self) -> Tensor:
+        """(N, C, H, W) uint8, seen by no training."""
+        try:
+            return load_test(self.settings.data.name, self.settings.data.root, shape=self.shape)
+        except UserError as error:
+            raise NotJudged(f"there are no test images: {error}") from error
 
     @property
     @done_once
@@ -78,13 +91,19 @@ class TrainedNetwork:
         return network
 
     def at_both_ends(self) -> tuple[Tensor, Tensor]:
-        """The answers to half-noised images at t = 0 and at t = T − 1, (2, C, H, W) each."""
-        network = self.network()
-        x, _ = network.noise(2, "both ends")
-        t = torch.full((2,), self.diffusion.num_timesteps // 2)
-        x_t = self.diffusion.q_sample(to_float(self.images.validation[:2]), t, x)
-        last = self.diffusion.num_timesteps - 1
-        return network(x_t, torch.zeros_like(t)), network(x_t, torch.full_like(t, last))
+        """The answers to the same noised images at a small t and at a large one, (B, C, H, W) each.
+
+        Which images, how many, how much noise and which t is drawn anew by each seed, so that no batch tells what it
+        is for.
+        """
+        network, images, T = self.network(), self.images.validation, self.diffusion.num_timesteps
+        luck = randomness(self.chosen_seed.shared, "both ends", self.seed)
+        count = FEWEST + int(luck.uniform(1) * FEWEST)
+        at, near, far = (luck.uniform(count) for _ in range(3))  # (B,) each
+        x_0 = to_float(images[luck.order(len(images))[:count]])
+        x_t = self.diffusion.q_sample(x_0, ((1 + 2 * at) / 4 * T).long(), luck.normal(*x_0.shape))
+        end = max(1, round(END * T))
+        return network(x_t, (near * end).long()), network(x_t, T - 1 - (far * end).long())
 
     @property
     @done_once

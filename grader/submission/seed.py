@@ -4,16 +4,27 @@ import hashlib
 import hmac
 import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 from assignment.ddpm.errors import UserError
 from grader.submission.sources import read_sources
 
 PUBLIC = 0
 DRAW = "draw"
+FROM_SECRET = "from a secret"
+SHARED = b"what all submissions of a class get alike"
 
 
-def choose_seed(submission: Path, given: int | None, secret: str | None) -> tuple[int, str]:
-    """The seed, and in a word where it comes from.
+class Seed(NamedTuple):
+    """Where the judge's inputs come from."""
+
+    number: int  # of this submission's
+    origin: str  # in a few words: public, given, drawn, from a secret
+    shared: bytes  # a key for what all submissions with this secret get alike, or else this seed; empty if it's public
+
+
+def choose_seed(submission: Path, given: int | None, secret: str | None) -> Seed:
+    """The seed of a submission.
 
     Args:
         given: the seed itself, or None
@@ -27,11 +38,12 @@ def choose_seed(submission: Path, given: int | None, secret: str | None) -> tupl
     if given is not None:
         if not 0 <= given < 2**63:
             raise UserError(f"--seed {given}: expected at least 0, and below 2^63")
-        return given, "given"
+        return Seed(given, "given", _own(given))
     if secret is None:
-        return PUBLIC, "public"
+        return Seed(PUBLIC, "public", _own(PUBLIC))
     if secret == DRAW:
-        return secrets.randbits(63), "drawn"
+        drawn = secrets.randbits(63)
+        return Seed(drawn, "drawn", _own(drawn))
     try:
         key = Path(secret).read_bytes()
     except OSError as error:
@@ -43,4 +55,10 @@ def choose_seed(submission: Path, given: int | None, secret: str | None) -> tupl
     digest = hmac.new(key, digestmod=hashlib.sha256)
     for name, source in sorted(read_sources(submission).items()):
         digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(source).digest())
-    return int.from_bytes(digest.digest()[:8], "big") >> 1, "from a secret"
+    number = int.from_bytes(digest.digest()[:8], "big") >> 1
+    # seeds are published with results; the secret can't be found from them, nor what others get
+    return Seed(number, FROM_SECRET, hmac.digest(key, SHARED, "sha256"))
+
+
+def _own(number: int) -> bytes:
+    return b"" if number == PUBLIC else hmac.digest(number.to_bytes(8, "big"), SHARED, "sha256")

@@ -47,7 +47,7 @@ def device(settings: Config) -> str:
 
 @pytest.fixture(scope="session")
 def seed(judge: Judge) -> int:
-    return judge.seed
+    return judge.seed.number
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def submission(
     judge.results.sha256 = sha256(judge.submission.sources)
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
-        "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed_is,
+        "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed.origin,
         "config": ", ".join(
             sorted({config_file(check.level, request.config.option.config).stem for check in judge.results.checks})
         ),
@@ -96,8 +96,8 @@ class Training(NamedTuple):
 class Trainings:
     """The finished trainings that the levels judge, one per configuration."""
 
-    def __init__(self, judge: Judge, submission: AnySubmission, seed: int, options: Namespace) -> None:
-        self.judge, self.submission, self.seed, self.options = judge, submission, seed, options
+    def __init__(self, judge: Judge, submission: AnySubmission, options: Namespace) -> None:
+        self.judge, self.submission, self.options = judge, submission, options
         self.found: dict[Path, Training] = {}
 
     def of(self, level: int) -> Training:
@@ -111,13 +111,14 @@ class Trainings:
         kind = "solution" if self.options.trusted else "student"
         weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
         deadlines = self.judge.deadlines(settings, self.submission.device)
-        network = TrainedNetwork(self.submission, deadlines, settings, config=file, weights=weights, seed=self.seed)
+        seed = self.judge.seed
+        network = TrainedNetwork(self.submission, deadlines, settings, config=file, weights=weights, seed=seed)
         return Training(network, TrainedSamples(network), TrainedLosses(network))
 
 
 @pytest.fixture(scope="session")
-def trainings(judge: Judge, submission: AnySubmission, seed: int, request: pytest.FixtureRequest) -> Trainings:
-    return Trainings(judge, submission, seed, request.config.option)
+def trainings(judge: Judge, submission: AnySubmission, request: pytest.FixtureRequest) -> Trainings:
+    return Trainings(judge, submission, request.config.option)
 
 
 WithProgress = Callable[[], AbstractContextManager[None]]

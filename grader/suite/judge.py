@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.runner import runtestprotocol
 
-from assignment.ddpm.config import Config
+from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.errors import UserError
-from grader.check_ids import id_of
+from grader.check_ids import config_file, id_of
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
+from grader.grading_options import LEVELS
 from grader.provisional import notes
 from grader.reports.terminal import details, render
 from grader.results import Check, Results, cut
 from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
-from grader.submission.seed import choose_seed
+from grader.submission.mounts import aliases
+from grader.submission.sandbox import visible
+from grader.submission.seed import DRAW, PUBLIC, Seed, choose_seed
 from grader.suite import verdict
 from grader.suite.shared_fork_server import shared_fork_server
 from grader.worker.limits import describe
@@ -46,7 +49,7 @@ class Judge:
         except (GraderFault, UserError) as fault:
             raise pytest.UsageError(str(fault)) from fault
         self.results = Results(config.option.submission, {}, [])
-        self.seed, self.seed_is = 0, ""
+        self.seed = Seed(PUBLIC, "", b"")
         self.checks: dict[str, Check] = {}
         self.faults: list[str] = []
         self.submission: AnySubmission | None = None
@@ -57,7 +60,18 @@ class Judge:
 
     def _fork_server(self, *, fork: bool, trusted: bool = False) -> ForkServer:
         option = self.config.option
-        return shared_fork_server(fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted)
+        return shared_fork_server(
+            fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted, private=self._private()
+        )  # fmt: skip
+
+    def _private(self) -> tuple[Path, ...]:
+        """What no submission may see, where a folder that the sandbox shows has it: images, the secret, results."""
+        option = self.config.option
+        configs = {config_file(level, option.config) for level in LEVELS}
+        private = [Path(load_config(file, option.set).data.root) for file in sorted(configs)]
+        private += [option.figures, *([Path(option.secret_seed)] if option.secret_seed not in (None, DRAW) else [])]
+        usual = visible()
+        return tuple(path.resolve() for path in private if aliases([path], usual))
 
     def deadlines(self, settings: Config, device: str) -> "Deadlines":
         """Deadlines by the reference's pace on this machine."""
@@ -110,7 +124,7 @@ class Judge:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         option = self.config.option
         try:
-            self.seed, self.seed_is = choose_seed(option.submission, option.seed, option.secret_seed)
+            self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 

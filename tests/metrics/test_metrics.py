@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from assignment.ddpm.config import config_files, load_config
-from assignment.ddpm.data import DATASETS, load_images, to_float
+from assignment.ddpm.data import load_images, load_part, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from grader.checks import beats_reference, samples
@@ -24,15 +25,17 @@ T = 1000
 
 
 @pytest.fixture(scope="module")
-def digits():
-    return load_images("digits", "unused", limit=None, shape=(1, 8, 8))
+def digits() -> SimpleNamespace:
+    """train, validation, test: uint8 (N, 1, 8, 8) each."""
+    images = load_images("digits", "unused", limit=None, shape=(1, 8, 8))
+    return SimpleNamespace(**vars(images), test=load_test("digits", "unused", shape=(1, 8, 8)))
 
 
 # ---- classifiers
 
 
 def accuracy(data: str, root: Path) -> float:
-    _, (images, labels) = DATASETS[data](root)
+    images, labels = load_part(data, root, train=False)
     p = classifier.probabilities(classifier.load(data).network, images)
     return (p.argmax(1) == labels).double().mean().item()
 
@@ -337,10 +340,13 @@ def test_every_look_is_recorded_at_the_triples_of_today(name, request):
     settings, record = load_config(f"configs/{name}.yaml"), load_record(name)
     root = "unused" if name == "digits" else request.getfixturevalue("real_data")
     m = settings.model
-    images = load_images(name, root, limit=None, shape=m.image_shape)
+    images = {
+        "validation": load_images(name, root, limit=None, shape=m.image_shape).validation,
+        "test": load_test(name, root, shape=m.image_shape),
+    }
     for recorded in record.losses:
         part, look = recorded.split(".")
-        triples = draw_triples(getattr(images, part), m.num_timesteps, int(look), part=part)
+        triples = draw_triples(images[part], m.num_timesteps, int(look), part=part)
         assert record.look(part, int(look), triples) is not None and len(record.losses[recorded]) == len(triples.t)
 
 

@@ -332,15 +332,20 @@ def test_a_secret_seed_follows_from_the_secret_and_the_submission(tmp_path):
         (tmp_path / f"{name}.secret").write_text(f"the secret of {name} teacher")
     one, other = tmp_path / "one", tmp_path / "other"
     secret = str(tmp_path / "one.secret")
-    seed, said = choose_seed(one, None, secret)
-    assert (seed, said) == choose_seed(one, None, secret) and said == "from a secret" and 0 <= seed < 1 << 63
+    seed, said, shared = choose_seed(one, None, secret)
+    assert (seed, said, shared) == choose_seed(one, None, secret) and said == "from a secret" and 0 <= seed < 1 << 63
     shutil.copy(one / "model.py", tmp_path / "model.py")
-    assert choose_seed(tmp_path, None, secret)[0] == seed  # the folder's name means nothing
-    others = [choose_seed(other, None, secret)[0], choose_seed(one, None, str(tmp_path / "other.secret"))[0]]
-    assert len({seed, *others}) == 3
-    assert choose_seed(one, None, None) == choose_seed(other, None, None) == (0, "public")
-    assert choose_seed(one, 7, None) == (7, "given")
+    assert choose_seed(tmp_path, None, secret).number == seed  # the folder's name means nothing
+    others = [choose_seed(other, None, secret), choose_seed(one, None, str(tmp_path / "other.secret"))]
+    assert len({seed, *(each.number for each in others)}) == 3
+    assert choose_seed(one, None, None) == choose_seed(other, None, None) == (0, "public", b"")
+    assert choose_seed(one, 7, None)[:2] == (7, "given")
     assert choose_seed(one, None, "draw") != choose_seed(one, None, "draw")
+
+    # the same for all submissions with this secret, and for no others; nobody finds it from the seeds in their results
+    assert others[0].shared == shared != others[1].shared and len(shared) == 32
+    assert choose_seed(one, seed, None).shared not in (shared, choose_seed(one, 7, None).shared, b"")
+    assert choose_seed(one, 0, None).shared == b""  # that seed is public, however it's given
 
 
 @pytest.mark.parametrize(

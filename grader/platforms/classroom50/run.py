@@ -33,7 +33,7 @@ def grade(checkout: Path) -> tuple[str, str]:
         submission = Path(folder) / "submission"
         if problem := take([checkout], submission).problem:
             return nothing_handed_in(problem), f"## Nothing could be graded\n\n{inline(problem)}\n"
-        seed, _ = choose_seed(submission, None, DRAW)
+        seed = choose_seed(submission, None, DRAW).number
         with commands_off():
             results = grade_apart(submission, seed=seed, minutes=MINUTES, sandbox=SANDBOX)
     return classroom50.render(results), github_summary.render(results)

@@ -31,7 +31,7 @@ def grade(settings: dict[str, Any]) -> str:
             page = {"score": 0, "output": f"Nothing could be graded: {problem}", "output_format": "text", "tests": []}
             return json.dumps(page | {"visibility": settings["visibility"]})
         secret = ROOT / SECRET
-        seed, _ = choose_seed(submission, None, str(secret) if secret.exists() else DRAW)
+        seed = choose_seed(submission, None, str(secret) if secret.exists() else DRAW).number
         results = grade_apart(
             submission, seed=seed, minutes=MINUTES, levels=settings["levels"], overrides=["runtime.device=cpu"]
         )
