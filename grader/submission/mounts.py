@@ -63,12 +63,25 @@ def _is_made_here(folder: Path, mounted: Iterable[Path], covered: Collection[Pat
 def data_sets(*folders: Path) -> tuple[Path, ...]:
     """Folders with data sets in the packages below: scikit-learn has the digits. No submission may see test images."""
     packages = {found.resolve() for folder in folders for pattern in PACKAGES for found in folder.glob(pattern)}
-    packages |= {folder for folder in folders if folder.name.endswith("-packages")}
-    named = {
-        found for folder in packages for depth in ("*", "*/*") for name in DATA_FOLDERS
-        for found in folder.glob(f"{depth}/{name}")
-    }  # fmt: skip
-    return tuple(sorted(folder for folder in named if folder.is_dir() and _holds_data(folder)))
+    packages |= {folder.resolve() for folder in folders if folder.name.endswith("-packages")}
+    found: list[Path] = []
+    for package in (package for folder in sorted(packages) for package in _folders_in(folder)):
+        inside = _folders_in(package)
+        named = [folder for folder in inside if folder.name in DATA_FOLDERS]
+        named += [folder for each in inside if each not in named for folder in _folders_in(each, DATA_FOLDERS)]
+        found += filter(_holds_data, named)
+    return tuple(found)
+
+
+def _folders_in(folder: Path, names: Collection[str] = ()) -> list[Path]:
+    """Those directly in a folder, of these names or of any; none if it can't be read. Reads the file system once."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                Path(entry.path) for entry in entries if (not names or entry.name in names) and entry.is_dir()
+            ]  # fmt: skip
+    except OSError:
+        return []
 
 
 def _holds_data(folder: Path) -> bool:
