@@ -59,16 +59,17 @@ def of_squares(squares: Tensor, n: Tensor, tolerance: Tensor) -> Tensor:
     return torch.where(nearer == 1, 0.0, off / Z)
 
 
-def of_pairs(gram: Tensor, n: int, z: float = Z) -> Tensor:
+def of_pairs(gram: Tensor, n: int, z: float = Z, tolerance: Tensor | float = 0.0) -> Tensor:
     """The correlations of L slices of n scalars with one another, each slice with the most alike: (L,).
 
     Uncentred, as noise has mean 0; Fisher's transform makes them normal.
 
     Args:
         gram: products of each two slices, (L, L)
+        tolerance: by how much correlations may be off besides, (L, L)
     """
     if n < FEWEST:
         return torch.zeros(len(gram), dtype=gram.dtype)
     size = gram.diagonal().clamp(min=1e-30).sqrt()
-    r = (gram / size / size[:, None]).clamp(-1 + 1e-12, 1 - 1e-12)
-    return (r.atanh().abs() * math.sqrt(n - 3) / z).fill_diagonal_(0).amax(1)
+    r = ((gram / size / size[:, None]).abs() - tolerance).clamp(0, 1 - 1e-12)
+    return (r.atanh() * math.sqrt(n - 3) / z).fill_diagonal_(0).amax(1)

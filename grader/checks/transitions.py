@@ -124,6 +124,7 @@ class Tally:
         self.products, self.norms, self.bias, self.squares, self.tolerance = (Sums() for _ in range(5))
         self.grams = [torch.zeros(size, size, dtype=torch.float64) for size in shape]
         self.repeated: list[Deviation] = []
+        self.coarse: list[Tensor] = []  # of each step, the share of z that may be rounding of x, squared
 
     def add(self, chunk: Chunk) -> None:
         steps, q, norms = chunk.steps, chunk.features, chunk.norms
@@ -133,13 +134,17 @@ class Tally:
         self.norms.add(norms)
         self.bias.add(norms * (chunk.off / scale).float())
         self.squares.add(z.square()[None])
-        tolerance = SIGMA_TOLERANCE + (1 + 2 * (chunk.coarse / scale).square()).sqrt() - 1
+        coarse = (chunk.coarse / scale).square()
+        self.coarse.append(coarse.flatten())
+        tolerance = SIGMA_TOLERANCE + (1 + 2 * coarse).sqrt() - 1
         self.tolerance.add(tolerance.float().expand_as(z)[None])
         for axis, gram in enumerate(self.grams):
             rows = z.movedim(1 + axis, 0).flatten(1)
             gram += rows @ rows.T
         flat = z.flatten(1)
-        pairs = of_pairs((flat @ flat.T).double(), flat.shape[1], Z_OF_STEPS)
+        # an x that was rounded when it was recorded takes part in two steps
+        shared = torch.maximum(coarse.view(-1, 1), coarse.view(1, -1))
+        pairs = of_pairs((flat @ flat.T).double(), flat.shape[1], Z_OF_STEPS, shared)
         self.repeated.append(worst_of(pairs, "noise that repeats another step's", [f"t = {s.t}" for s in steps]))
 
     def deviations(self, ts: list[int], shape: Sequence[int]) -> Iterator[Deviation]:
@@ -151,7 +156,8 @@ class Tally:
             many = norms[0]  # the first feature is 1
             yield worst_of(of_squares(squares[0], many, tolerance[0] / many), "the variance", names)
         for names, size, gram in zip(places[2:], shape, self.grams, strict=False):
-            yield worst_of(of_pairs(gram, n // size), "noise that is shared", names)
+            shared = torch.cat(self.coarse).mean()
+            yield worst_of(of_pairs(gram, n // size, tolerance=shared), "noise that is shared", names)
 
 
 def deviations(steps: Sequence[Step], rounding: float = 0.0) -> dict[Form, Deviation]:
