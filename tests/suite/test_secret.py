@@ -60,6 +60,7 @@ def test_the_result_says_what_the_triples_follow_from_and_does_not_tell_it(grade
 def test_it_is_replayed_with_the_secret_and_not_without(graded, capsys, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(graded / "cache"))
     words = ["replay", str(graded / "out" / "results.json"), str(graded / "handed in")]
+    words += ["--weights", str(graded / "run" / "weights.safetensors")]
     assert main(words) == 2
     assert re.search(
         rf"{LOSSES[0]} was judged on triples that follow from a secret; .*--secret-seed", capsys.readouterr().err
