@@ -15,7 +15,7 @@ from grader.checks import end_to_end, reverse_step
 from grader.checks import sampler_calls as traces
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs
-from grader.checks.own_work import check_own_work, scan
+from grader.checks.own_work import check_own_work, scan_with_imports
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.schedule import Schedule
 from grader.checks.step_errors import in_words, step_errors, steps_of
@@ -41,12 +41,12 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
     """The sampler is your own work: no ready-made schedulers."""
     unless_a_stub(step_kept)
     try:
-        offences = scan(sampler_file)
+        offences = scan_with_imports(submission.sources, "sampler.py")
     except (SyntaxError, ValueError) as error:
         raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
-    check_own_work(offences, "sampler.py")
+    check_own_work(offences)
 
 
 @check("level4.contract.builds")

@@ -7,7 +7,6 @@ With either, system calls are filtered. Imports no torch, as it is needed before
 
 import contextlib
 import functools
-import importlib.util
 import json
 import os
 import shutil

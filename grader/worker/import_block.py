@@ -1,7 +1,7 @@
 """What a submission may not import or read while it runs; grader/checks/own_work.py scans its source beforehand.
 
-In the submission's own process, this stops accidents and simple cheats only. What holds is that the sandbox shows none of
-these files: see `ready_made`, and grader/submission/sandbox.py.
+In the submission's own process, this stops accidents and simple cheats only. What holds is that the sandbox shows none
+of these files: see `ready_made`, and grader/submission/sandbox.py.
 """
 
 import importlib.util
@@ -45,7 +45,7 @@ class _Block(MetaPathFinder):
 
 
 def _watch(folders: list[Path]) -> Callable[[str, tuple[object, ...]], None]:
-    """A hook for Python's audit events: whoever removes the block from sys.meta_path, or loads a file by hand, meets it."""
+    """A hook for Python's audit events, which also meets who takes the block away, or loads a file by hand."""
     real_path, forbidden, refusal = os.path.realpath, is_forbidden, _refusal
     below = tuple(f"{real_path(folder)}/" for folder in folders)
 

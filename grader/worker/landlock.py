@@ -104,7 +104,7 @@ def sandbox(
 
 
 def _without(path: Path, hidden: list[Path]) -> Iterator[tuple[int, Path]]:
-    """Rights come from above, and nothing below takes them away: so each of a folder's parts but the hidden is named."""
+    """Rights hold for all that is below, and can't be taken away there: so each part but the hidden is named."""
     if any(path.is_relative_to(each) for each in hidden):
         return
     if any(each.is_relative_to(path) for each in hidden):

@@ -1,9 +1,9 @@
 """A filter of system calls, for everything that runs a submission: what no network needs is refused by the kernel.
 
 Above all what could carry a note from one process to the next, or reach out of it: keyrings, System V memory, message
-queues, sockets, other processes' memory and priorities, namespaces. Seccomp runs the program below for each call. It is a
-list of what is refused, as nobody knows all that a GPU's driver needs. Python's standard library alone: it is put in
-force before anything else is imported.
+queues, sockets, other processes' memory and priorities, namespaces. Seccomp runs the program below for each call. It
+lists what is refused, as nobody knows all that a GPU's driver needs. Python's standard library alone: it comes before
+anything else is imported.
 """
 
 import contextlib
@@ -165,7 +165,7 @@ def own_signals(kind: str, pid: int) -> bytes:
 
 
 def install(filter_: bytes) -> None:
-    """Put a filter in force for this thread, and all that it starts, for good. Raises OSError if the kernel has none."""
+    """Put a filter in force for this thread and all that it starts, for good. Raises OSError if that's impossible."""
     PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
     code = ctypes.create_string_buffer(filter_, len(filter_))
     pointer = struct.pack("HxxxxxxP", len(filter_) // 8, ctypes.addressof(code))
