@@ -132,10 +132,9 @@ class _Scan:
                     yield f"{path}[…] = …"
 
     def _changes(self, owner: ast.expr, name: str) -> Iterator[str]:
-        """Assigned to an attribute. What a name stands for in one place only is not held against a class."""
+        """Assigned to an attribute. A name may be a class in one place and its object in another: then it is free."""
         for path in self.names.means(owner):
-            is_module = not path.rpartition(".")[2][:1].isupper()
-            if is_patchable(f"{path}.{name}") and (is_module or self.names.is_sure(owner)):
+            if is_patchable(f"{path}.{name}") and (path in refused.MODULES or self.names.is_sure(owner)):
                 yield f"{_shown(path)}.{name} = …"
 
     def _call(self, node: ast.Call) -> Iterator[str]:

@@ -42,6 +42,7 @@ HIDDEN = (
 OWN_LOADER = ("__builtins__", "__loader__", "__spec__")  # names that every module has
 PATCHABLE = ("torch", "builtins", "assignment.ddpm")  # modules in which nothing may be replaced …
 SETTINGS = ("torch.backends", "torch._dynamo.config", "torch._inductor.config")  # … except for these
+MODULES = ("torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.autograd", "torch.random", "builtins")
 # methods of a namespace, and functions, by which something is replaced
 PATCHING = ("update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__delitem__", "__ior__")
 SETTERS = ("setattr", "delattr", "__setattr__", "__delattr__")
