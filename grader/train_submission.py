@@ -129,7 +129,7 @@ def _run(
     code, scratch = CodeFolder((*WORKER, *GIVEN)), home / "scratch"
     scratch.mkdir()  # for where the sandbox has none of its own
     try:
-        with sandbox.filter_file() as filter_:
+        with sandbox.filter_file(gpu=gpu) as filter_:
             command = sandbox.wrap(
                 [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config",
                  config.name, *overrides, *mine],

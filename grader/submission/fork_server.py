@@ -79,7 +79,7 @@ class ForkServer:
         code = self.code.path
         # torch creates this folder when imported: name one that exists
         env = WAITING | clean_environment() | {"TORCHINDUCTOR_CACHE_DIR": str(code)}
-        with self.sandbox.filter_file() as filter_:
+        with self.sandbox.filter_file(gpu=gpu) as filter_:
             command = self.sandbox.wrap(
                 [sys.executable, "-m", "grader.worker", *arguments], at=code, readable=[code, self.home.path],
                 writable=[] if self.sandbox else [writable], hidden=[] if self.trusted else ready_made(),

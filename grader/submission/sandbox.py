@@ -122,12 +122,12 @@ class Sandbox:
         return words
 
     @contextlib.contextmanager
-    def filter_file(self) -> Iterator[Sequence[int]]:
+    def filter_file(self, *, gpu: bool = False) -> Iterator[Sequence[int]]:
         """Open files that a wrapped command has to inherit: the filter, if bubblewrap is to put it in force."""
         if not (self and self.filtered):
             yield ()
             return
-        with system_calls.as_file() as number:
+        with system_calls.as_file(gpu=gpu) as number:
             yield (number,)
 
 

@@ -20,7 +20,7 @@ X32 = 0x40000000  # bit of the numbers of another set of calls on x86_64
 NEW_NAMESPACE = 0x7E020000  # CLONE_NEW… of a user, mount, PID, network, UTS, IPC or cgroup namespace
 # truncating a file that is opened for reading, at which Landlock looks only since its third version
 TRUNCATE_ONLY = (os.O_TRUNC | os.O_ACCMODE, os.O_TRUNC | os.O_RDONLY)
-DATAGRAM, RAW, KIND = 2, 3, 0xF  # of a socket; both reach any address, without connect
+LOCAL, DATAGRAM, RAW, KIND = 1, 2, 3, 0xF  # AF_UNIX, and types of sockets that reach any address without connect
 NOT_WAITING = 0x8  # RWF_NOWAIT: tells what others have read lately
 ANY = 0xFFFFFFFF
 
@@ -50,15 +50,12 @@ REFUSED: Numbers = {
     "mq_open": (240, 180), "mq_unlink": (241, 181),
     # the kernel's log, in which a crash could write, and what of the disk is in memory
     "syslog": (103, 116), "cachestat": (451, 451),
-    # priorities, which a later worker would inherit from the process that it is forked from
-    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118), "sched_setattr": (314, 274),
     # other processes, and the machine
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
-    "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "migrate_pages": (256, 238),
+    "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "perf_event_open": (298, 241), "bpf": (321, 280), "userfaultfd": (323, 282), "lookup_dcookie": (212, 18),
     "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
-    "connect": (42, 203), "bind": (49, 200),
+    "connect": (42, 203),
     # another view of the file system
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "unshare": (272, 97), "setns": (308, 268), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
@@ -75,9 +72,15 @@ REFUSED: Numbers = {
 # libraries try these, and take another way: glibc forks by clone, which can be filtered by its flags
 UNKNOWN: Numbers = {
     "clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
-    "openat2": (437, 437), "mincore": (27, 232),
+    "openat2": (437, 437),
 }  # fmt: skip
-SOCKET: Numbers = {"socket": (41, 198)}
+# what a GPU's driver may try, and does no harm there, where each worker has a sandbox of its own: priorities, which a
+# worker inherits from the process that it is forked from, and what of a file is in memory
+WITHOUT_GPU: Numbers = {
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118), "sched_setattr": (314, 274), "migrate_pages": (256, 238), "mincore": (27, 232),
+    "socket": (41, 198), "bind": (49, 200),
+}  # fmt: skip
 IN_CASE: dict[str, tuple[Both, tuple[Case, ...]]] = {
     "clone": ((56, 220), (Case(0, NEW_NAMESPACE),)),
     "prlimit64": ((302, 261), (Case(0, ANY),)),  # of another process
@@ -85,6 +88,10 @@ IN_CASE: dict[str, tuple[Both, tuple[Case, ...]]] = {
     "preadv2": ((327, 286), (Case(5, NOT_WAITING),)),
     "open": ((2, None), (Case(1, TRUNCATE_ONLY[0], TRUNCATE_ONLY[1]),)),
     "openat": ((257, 56), (Case(2, TRUNCATE_ONLY[0], TRUNCATE_ONLY[1]),)),
+}
+# the driver listens at a socket of this machine's; nothing connects to it, and nothing reaches the network
+WITH_GPU: dict[str, tuple[Both, tuple[Case, ...]]] = {
+    "socket": ((41, 198), (Case(1, KIND, DATAGRAM), Case(1, KIND, RAW), Case(0, 0, 0, but=(LOCAL,)))),
 }
 # where files lie in their usual places, and the rights to them are those of the judge's user: in Landlock's keeping
 METADATA: Numbers = {
@@ -117,10 +124,18 @@ def machine() -> str:
     return kind if kind in MACHINES and struct.calcsize("P") == 8 else ""
 
 
-def program(kind: str, *, metadata: bool = True) -> bytes:
-    """The filter for x86_64 or aarch64, as the kernel and bubblewrap read it; `metadata` of files may be changed?"""
-    fixed = [(REFUSED, errno.EPERM), (UNKNOWN, errno.ENOSYS), (SOCKET, errno.EAFNOSUPPORT)]
-    return _program(kind, fixed if metadata else [*fixed, (METADATA, errno.EPERM)], IN_CASE)
+def program(kind: str, *, metadata: bool = True, gpu: bool = False) -> bytes:
+    """The filter, as the kernel and bubblewrap read it.
+
+    Args:
+        kind: x86_64 or aarch64
+        metadata: whether that of files may be changed
+        gpu: for a worker that uses one
+    """
+    fixed = [(REFUSED, errno.EPERM), (UNKNOWN, errno.ENOSYS)]
+    fixed += [] if gpu else [(WITHOUT_GPU, errno.EPERM)]
+    fixed += [] if metadata else [(METADATA, errno.EPERM)]
+    return _program(kind, fixed, IN_CASE | WITH_GPU if gpu else IN_CASE)
 
 
 def _program(kind: str, fixed: list[tuple[Numbers, int]], in_case: dict[str, tuple[Both, tuple[Case, ...]]]) -> bytes:
@@ -178,14 +193,14 @@ def install(filter_: bytes) -> None:
 
 
 @contextlib.contextmanager
-def as_file() -> Iterator[int]:
+def as_file(*, gpu: bool) -> Iterator[int]:
     """The filter in a file without a name, as bubblewrap wants it; -1 if there is none for this machine."""
     if not machine():
         yield -1
         return
     number = os.memfd_create("filter")
     try:
-        os.write(number, program(machine()))
+        os.write(number, program(machine(), gpu=gpu))
         os.lseek(number, 0, os.SEEK_SET)
         yield number
     finally:

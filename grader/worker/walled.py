@@ -36,7 +36,8 @@ def main(request: dict[str, Any], program: list[str]) -> NoReturn:
         readable, writable, hidden = ([Path(p) for p in request[k]] for k in ("readable", "writable", "hidden"))
         landlock.restrict(request["landlock"], landlock.sandbox(readable, writable, hidden, gpu=request["gpu"]))
     if request["filtered"]:
-        system_calls.install(system_calls.program(system_calls.machine(), metadata=request["metadata"]))
+        kind, about = system_calls.machine(), {each: request[each] for each in ("metadata", "gpu")}
+        system_calls.install(system_calls.program(kind, **about))
     os.execvp(program[0], program)
 
 
