@@ -1,6 +1,6 @@
-"""Grade every hostile submission of the bank, with and without the sandbox, and check what it leaves behind.
+"""Grade every hostile submission of the bank, in the sandbox, behind Landlock and without: what does it leave behind?
 
-    uv run python -m tests.proof.attacks [NAME …]     both ways at once; writes tests/bench/results/hostile.json
+    uv run python -m tests.proof.attacks [NAME …]     all ways at once; writes tests/bench/results/hostile.json
 
 All attacks are built on the same wrong network (submissions/hostile/honest.py): they may gain what it gains, no more.
 """
@@ -216,7 +216,7 @@ def serve(way: str, names: list[str]) -> None:
 
 
 def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str, Outcome]]:
-    """(way, outcome) as they come, both ways in parallel. Raises RuntimeError if a process of ours fails."""
+    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails."""
     names = ["honest", *sorted(names, key=LAST.__eq__)]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     lines: list[tuple[str, str]] = []
