@@ -227,10 +227,9 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
     running = []
     for way in ways:
         command = [sys.executable, "-m", "tests.proof.attacks", "--serve", way, *names]
-        if (
-            way == "plain" and "sandbox" in ways
-        ):  # separate shared memory, so that neither sees what the other leaves there
-            command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--die-with-parent", "--", *command]
+        if way == "plain" and "sandbox" in ways:  # its own shared memory: nothing of what it leaves is left
+            apart = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--unshare-ipc", "--die-with-parent"]
+            command = [*apart, "--", *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
         thread = Thread(target=listen, args=(way, process), daemon=True)
         thread.start()

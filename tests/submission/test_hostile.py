@@ -1,7 +1,7 @@
 """Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
-Each is graded in the sandbox, behind Landlock and without (attacks.py), beside the wrong network that they are all built
-on: a sixth of them in `make test`, all in `make attacks`.
+Each is graded in the sandbox, behind Landlock and without (attacks.py), beside the wrong network that they are all
+built on: a sixth of them in `make test`, all in `make attacks`.
 """
 
 import os
