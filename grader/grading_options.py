@@ -9,7 +9,7 @@ from typing import Any
 from assignment.ddpm.errors import UserError
 
 LEVELS = (1, 2, 3, 4)
-SANDBOXES = ("auto", "required", "none")
+SANDBOXES = ("auto", "required", "landlock", "none")
 
 # keywords of argparse's add_argument, and of pytest's addoption, which takes the same
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--sandbox": {
         "choices": SANDBOXES, "default": "auto",
-        "help": "bubblewrap around the submission: if available (auto), always (required), or never (none)",
+        "help": "around the submission: bubblewrap, else Landlock (auto); bubblewrap (required); Landlock; or nothing",
     },
 }  # fmt: skip
 

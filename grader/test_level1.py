@@ -9,7 +9,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
 from grader.checks import behaviour, conditioning, learning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.own_work import check_own_work, scan
+from grader.checks.own_work import check_own_work, scan_with_imports
 from grader.grading_config import load_grading
 from grader.student import overfit
 from grader.student.network import Network
@@ -36,10 +36,10 @@ def test_own_work(model_file: bytes, contract_kept: Once[None], submission: AnyS
     if submission.trusted:
         raise NotJudged("not asked of the reference, which is a ready-made network (--trusted)")
     try:
-        offences = scan(model_file)
+        offences = scan_with_imports(submission.sources, "model.py")
     except (SyntaxError, ValueError) as error:
         raise NotJudged(f"model.py can't be read as Python: {error}") from error
-    check_own_work(offences, "model.py")
+    check_own_work(offences)
 
 
 @check("level1.contract.builds")

@@ -18,7 +18,7 @@ from grader.checks import sampler_calls as calls
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs
 from grader.checks.mixed_t import check_mixed_t
-from grader.checks.own_work import check_own_work, scan
+from grader.checks.own_work import check_own_work, scan_with_imports
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.samplings import check_samplings
 from grader.checks.schedule import Schedule
@@ -57,12 +57,12 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
     """The sampler is your own work: no ready-made schedulers."""
     unless_a_stub(step_kept)
     try:
-        offences = scan(sampler_file)
+        offences = scan_with_imports(submission.sources, "sampler.py")
     except (SyntaxError, ValueError) as error:
         raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
-    check_own_work(offences, "sampler.py")
+    check_own_work(offences)
 
 
 @check("level4.contract.builds")

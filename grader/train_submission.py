@@ -81,7 +81,7 @@ def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: S
     def check_contract() -> Results:
         return grade(
             submission, levels=[1], config=config, overrides=overrides, quiet=True,
-            only=lambda check: ".contract." in check, options=[f"--sandbox={'auto' if sandbox else 'none'}"],
+            only=lambda check: ".contract." in check, options=[f"--sandbox={sandbox.kind()}"],
         )  # fmt: skip
 
     for _ in range(2):
@@ -132,18 +132,20 @@ def _run(
         "readable": [str(tree), str(images)],
         "limits": asdict(Limits(math.inf if gpu else limits.memory_gib, limits.processes, limits.file_mib)),
     }  # fmt: skip
-    code = CodeFolder((*WORKER, *GIVEN))
-    command = sandbox.wrap(
-        [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config", config.name,
-         *overrides, *mine],
-        at=code.path, readable=[code.path, home], writable=[runs], hidden=[root, runs.parent.parent, *private],
-        scratch_mib=SCRATCH_MIB, gpu=gpu, users=True,
-    )  # fmt: skip
+    code, scratch = CodeFolder((*WORKER, *GIVEN)), home / "scratch"
+    scratch.mkdir()  # for where the sandbox has none of its own
     try:
-        process = subprocess.Popen(
-            command, cwd=code.path, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told],
-        )  # fmt: skip
+        with sandbox.filter_file(gpu=gpu) as filter_:
+            command = sandbox.wrap(
+                [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config",
+                 config.name, *overrides, *mine],
+                at=code.path, readable=[code.path, home], writable=[runs, *([] if sandbox else [scratch])],
+                hidden=[root, runs.parent.parent, *private], scratch=scratch, scratch_mib=SCRATCH_MIB, gpu=gpu, users=True, metadata=True, filter_=filter_,
+            )  # fmt: skip
+            process = subprocess.Popen(
+                command, cwd=code.path, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told, *filter_],
+            )  # fmt: skip
         os.close(told)
         exit_code, why = supervise(
             process, _say, seconds=60 * (cap + AFTERWARDS), folder=runs, mib=limits.disk_mib

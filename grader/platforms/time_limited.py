@@ -4,6 +4,7 @@ The process reports the results so far after every check. When its time is up, t
 checks say so. If we are root, it runs as another user, who can neither end us nor write where results go.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -57,11 +58,15 @@ def grade_apart(
 def _grade_level(request: dict[str, Any], minutes: float, home: Path, user: int | None) -> dict[str, Any]:
     read, write = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "grader.platforms.time_limited_process", json.dumps(request | {"channel": write})],
+        [sys.executable, "-m", "grader.platforms.time_limited_process"],
         cwd=ROOT, pass_fds=[write], env=os.environ | {"HOME": str(home), "TMPDIR": str(home), "USER": "grader"},
-        stdin=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.PIPE, start_new_session=True,
         user=user, group=user, extra_groups=None if user is None else [],
     )  # fmt: skip
+    assert process.stdin is not None, "a pipe"
+    # not as an argument, which all processes can see: the seed is in it
+    with contextlib.suppress(BrokenPipeError), process.stdin as asked:
+        asked.write(json.dumps(request | {"channel": write}).encode())
     os.close(write)
     line, in_time = _last_line(read, 60 * minutes)
     if not in_time:

@@ -1,6 +1,6 @@
 """The process in which a platform's submission is graded, which reports the results so far after every check.
 
-Started by grader.platforms.time_limited, which passes the task.
+Started by grader.platforms.time_limited, which sends the task through a pipe.
 """
 
 import json
@@ -56,4 +56,4 @@ def main(submission: str, channel: int, level: int, config: str, overrides: list
 
 
 if __name__ == "__main__":
-    sys.exit(main(**json.loads(sys.argv[1])))
+    sys.exit(main(**json.loads(sys.stdin.buffer.read())))

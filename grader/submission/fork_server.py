@@ -15,8 +15,10 @@ from typing import Any
 from assignment.ddpm import WAITING
 from grader.errors import GraderFault
 from grader.submission.given_code import GIVEN, WORKER, CodeFolder
-from grader.submission.sandbox import Sandbox, clean_environment, ready_made, user_for
+from grader.submission.sandbox import Sandbox, clean_environment, user_for
 from grader.submission.temporary_folder import TemporaryFolder
+from grader.worker import landlock
+from grader.worker.import_block import ready_made
 from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import SCRATCH
 
@@ -46,7 +48,8 @@ class Process:
 class ForkServer:
     """Makes workers: by fork from a process that has imported torch, or as new processes where forks don't work.
 
-    If there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it.
+    If there is a sandbox, the process that forks is inside it, as its process 1: no worker can signal or read it. Where
+    Landlock takes the sandbox's place, each worker gives up more rights than the process that it is forked from.
     Submissions are in `home`, which the sandbox shows read-only. Ready-made networks are visible only if `trusted`;
     what is `private`, the course's images and its secret, to nobody.
     """
@@ -69,21 +72,27 @@ class ForkServer:
     def _open(self) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(PATIENCE)
-        self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno())
+        self.process = self._start(["--control", str(theirs.fileno())], theirs.fileno(), writable=self.home.path)
         theirs.close()
 
-    def _start(self, arguments: list[str], *files: int, gpu: bool = False) -> subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: list[str], *files: int, writable: Path, gpu: bool = False
+    ) -> subprocess.Popen[bytes]:  # fmt: skip
+        """Start our own program inside; without bubblewrap it can write to `writable`."""
         code = self.code.path
         # torch creates this folder when imported: name one that exists
         env = WAITING | clean_environment() | {"TORCHINDUCTOR_CACHE_DIR": str(code)}
-        command = self.sandbox.wrap(
-            [sys.executable, "-m", "grader.worker", *arguments], at=code, readable=[code, self.home.path],
-            hidden=[*self.private, *([] if self.trusted else ready_made())],
-            scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True,
-        )  # fmt: skip
-        return subprocess.Popen(
-            command, cwd=code, env=env, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=not self.fork
-        )
+        with self.sandbox.filter_file(gpu=gpu) as filter_:
+            command = self.sandbox.wrap(
+                [sys.executable, "-m", "grader.worker", *arguments], at=code, readable=[code, self.home.path],
+                writable=[] if self.sandbox else [writable],
+                hidden=[*self.private, *([] if self.trusted else ready_made())],
+                scratch=writable, scratch_mib=self.limits.scratch_mib, gpu=gpu, users=True, filter_=filter_,
+            )  # fmt: skip
+            return subprocess.Popen(
+                command, cwd=code, env=env, pass_fds=[*files, *filter_], stdin=subprocess.DEVNULL,
+                start_new_session=not self.fork,
+            )  # fmt: skip
 
     def spawn(self, folder: Path, device: str, *, threads: int, warm: bool = False) -> Process:
         """A worker for the clean tree in `folder`, which is in `home`; ready to train, if it is to be `warm`."""
@@ -94,7 +103,9 @@ class ForkServer:
         request = {
             "folder": str(folder), "scratch": str(scratch), "device": device, "threads": threads,
             "trusted": self.trusted, "user": self.user, "limits": asdict(self.limits), "running": tasks_of_user(),
-            "warm": warm,
+            "warm": warm, "landlock": self.sandbox.landlock if self.fork else 0,
+            "folders": landlock.all_but_processes() if self.sandbox.landlock else [],
+            "filtered": self.sandbox.filtered and not self.sandbox,
         }  # fmt: skip
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
@@ -168,7 +179,7 @@ class ForkServer:
     def _spawn(self, request: dict[str, Any], theirs: socket.socket, write: int) -> Callable[[], Ending]:
         process = self._start(
             ["--serve", str(theirs.fileno()), str(write), json.dumps(request)], theirs.fileno(), write,
-            gpu=request["device"].startswith("cuda"),
+            writable=Path(request["scratch"]), gpu=request["device"].startswith("cuda"),
         )  # fmt: skip
 
         def end() -> Ending:

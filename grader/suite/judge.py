@@ -111,7 +111,7 @@ class Judge:
             return []
         limits = self.fork_server.limits
         own = [] if self.config.option.trusted else ["import block"]
-        return ["process boundary", "deadlines", *own, str(self.fork_server.sandbox), describe(limits, device)]
+        return ["process boundary", "deadlines", *own, *self.fork_server.sandbox.guards(), describe(limits, device)]
 
     def inform(self, name: str, says: str) -> None:
         """Record something about the submission that earns no points."""

@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -24,12 +25,12 @@ from torch import Tensor
 
 import assignment.ddpm
 from assignment.ddpm.device import is_out_of_memory
-from grader.worker import limits, wire
+from grader.worker import limits, walled, wire
 from grader.worker.confined import read_everything
 from grader.worker.import_block import allow_only_own_work
 from grader.worker.limits import Limits
 from grader.worker.probes import PROBES, ContractError, Session, Tensors
-from grader.worker.processes import SCRATCH, adopt_orphans, die_with_parent, end_leftovers, hide_memory, own_user
+from grader.worker.processes import adopt_orphans, die_with_parent, end_leftovers, hide_memory, own_user, traces
 
 # imported by the first backward pass and the first use of the meta device, which takes seconds: done while idle
 WARM = ("sympy", "torch._dynamo")
@@ -118,6 +119,7 @@ def become_worker(output: int, request: dict[str, Any]) -> None:
     sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1, errors="replace") for n in (1, 2))
     os.chdir(scratch)
     os.environ |= {"HOME": scratch, "TMPDIR": scratch, "USER": "student", "TORCHINDUCTOR_CACHE_DIR": scratch}
+    tempfile.tempdir = scratch  # as it is: trying it out would leave a trace
     root = Path(__file__).resolve().parents[2]
     sys.path[:] = [str(folder), *(p for p in sys.path if p and Path(p).resolve() != root)]
     sys.argv = [""]
@@ -128,6 +130,7 @@ def become_worker(output: int, request: dict[str, Any]) -> None:
     limits.apply(Limits(**request["limits"]), request["running"], request["device"])
     own_user(request["user"])
     die_with_parent()  # again, as changing the user resets it
+    walled.keep_apart(Path(scratch), request["landlock"], request["folders"], filtered=request["filtered"])
     if not request["trusted"]:
         allow_only_own_work()
 
@@ -137,8 +140,11 @@ def is_asked(control: socket.socket) -> bool:
     return bool(select.select([control], [], [], IDLE_SECONDS)[0])
 
 
-def end(pid: int, workers: set[int]) -> dict[str, Any]:
-    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; returns how it ended."""
+def end(pid: int, workers: dict[int, object]) -> dict[str, Any]:
+    """Wait a moment for a worker, then kill it, its group, and whatever it left behind; returns how it ended.
+
+    `workers` has what each found: `used` says that the next one would find something else.
+    """
     for _ in range(10):  # if it is ending anyway, its own status says how
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
@@ -148,15 +154,9 @@ def end(pid: int, workers: set[int]) -> dict[str, Any]:
         os.killpg(pid, signal.SIGKILL)
     if not ended:
         status = os.waitpid(pid, 0)[1]
-    workers.discard(pid)
-    end_leftovers(workers)
-    return {"status": status, "killed": not ended, "used": os.getpid() == 1 and sandbox_is_used()}
-
-
-def sandbox_is_used() -> bool:
-    """Whether a process has left something in it: files, or named shared memory."""
-    tables = [Path("/proc/sysvipc", name) for name in ("shm", "sem", "msg")]
-    return bool(os.listdir(SCRATCH)) or any(len(t.read_text().splitlines()) > 1 for t in tables if t.exists())
+    found = workers.pop(pid)
+    end_leftovers(set(workers))
+    return {"status": status, "killed": not ended, "used": traces() != found}
 
 
 def fork_server(control: socket.socket) -> None:
@@ -164,7 +164,7 @@ def fork_server(control: socket.socket) -> None:
     adopt_orphans()
     hide_memory()
     later = list(WARM)
-    workers: set[int] = set()
+    workers: dict[int, object] = {}
     while True:
         while later and not is_asked(control):
             importlib.import_module(later.pop(0))
@@ -179,6 +179,7 @@ def fork_server(control: socket.socket) -> None:
         if "end" in request:
             control.send(json.dumps(end(request["end"], workers)).encode())
             continue
+        found = traces()
         pid = os.fork()
         if pid == 0:
             control.close()
@@ -186,7 +187,7 @@ def fork_server(control: socket.socket) -> None:
             enter(socket.socket(fileno=files[0]), files[1], request)
         for file in files:
             os.close(file)
-        workers.add(pid)
+        workers[pid] = found
         control.send(json.dumps({"pid": pid}).encode())
 
 

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import struct
 import sys
 import time
 from pathlib import Path
@@ -69,6 +70,22 @@ def end_leftovers(workers: set[int]) -> None:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         time.sleep(0.001)
+
+
+def drop_capabilities() -> None:
+    """Root stays root, without root's powers, for good where no new privileges are allowed; else does nothing."""
+    VERSION_3 = 0x20080522  # of the kernel's structs: this process; effective, permitted and inheritable, twice
+    if sys.platform == "linux" and os.getuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.capset(struct.pack("Ii", VERSION_3, 0), bytes(24)):
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def traces() -> object:
+    """What a worker can change, and the next one of the same fork server would find: not files, that is their times."""
+    place = os.stat(SCRATCH) if os.getpid() == 1 else None  # in a sandbox, where all share it
+    shared = (place.st_ctime_ns, place.st_nlink) if place else None
+    return shared, os.sched_getaffinity(0) if sys.platform == "linux" else None
 
 
 def own_user(number: int | None) -> None:

@@ -1,6 +1,6 @@
-"""Grade every hostile submission of the bank, with and without the sandbox, and check what it leaves behind.
+"""Grade every hostile submission of the bank, in the sandbox, behind Landlock and without: what does it leave behind?
 
-    uv run python -m tests.proof.attacks [NAME …]     both ways at once; writes tests/bench/results/hostile.json
+    uv run python -m tests.proof.attacks [NAME …]     all ways at once; writes tests/bench/results/hostile.json
 
 All attacks are built on the same wrong network (submissions/hostile/honest.py): they may gain what it gains, no more.
 """
@@ -27,18 +27,20 @@ from typing import Any
 import torch
 
 from grader.check_ids import needs_training
-from grader.checks.own_work import scan
+from grader.checks.own_work import scan_with_imports
 from grader.grading_config import Grading, load_grading
 from grader.results import Results
 from grader.submission.sandbox import find_sandbox
 from grader.submission.temporary_folder import LOCK
+from grader.worker import landlock
 from grader.worker.processes import adopt_orphans, descendants
 from tests.bench.results import write
 from tests.conftest import ROOT
 
 HOSTILE = ROOT / "tests" / "proof" / "submissions" / "hostile"
 NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
-WAYS = ("sandbox", "plain")
+WAYS = ("sandbox", "landlock", "plain")
+KINDS = {"sandbox": "required", "landlock": "landlock", "plain": "none"}  # way → the value of --sandbox
 LAST = "kills_its_parent"  # also kills the fork server that all others share
 DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "loops_in_init": 5.0, "sleeps_in_c": 5.0}  # seconds
 READERS = (  # of configs/grading.yaml
@@ -71,14 +73,21 @@ def claims(name: str) -> tuple[str, str] | None:
     return found.groups() if found[1] else None
 
 
+def files(name: str) -> dict[str, bytes]:
+    """The submission's files; a few have a sampler.py of their own."""
+    both = {"model.py": HOSTILE / f"{name}.py", "sampler.py": HOSTILE / "beside" / f"{name}.py"}
+    return {file: path.read_bytes() for file, path in both.items() if path.exists()}
+
+
 def is_seen_in_the_source(name: str) -> bool:
-    return bool(scan((HOSTILE / f"{name}.py").read_text()))
+    return bool(scan_with_imports(files(name), "model.py"))
 
 
 def lay_out(name: str, folder: Path) -> Path:
     """The folder as handed in; some come with files that pytest would read."""
     folder.mkdir(parents=True)
-    shutil.copy(HOSTILE / f"{name}.py", folder / "model.py")
+    for file, source in files(name).items():
+        (folder / file).write_bytes(source)
     if name == "conftest_beside":
         hook = "def pytest_runtest_makereport(item, call):\n    call.excinfo = None\n"
         for file in ("conftest.py", "sitecustomize.py", "grader.py"):
@@ -130,7 +139,7 @@ class Attacked:
         import grader.suite.shared_fork_server
 
         use(quick(20.0))
-        self.home, self.kind = home, "required" if way == "sandbox" else "none"
+        self.home, self.kind = home, KINDS[way]
         self.temporary = home / "temporary"
         self.temporary.mkdir()
         tempfile.tempdir = str(self.temporary)
@@ -207,7 +216,7 @@ def serve(way: str, names: list[str]) -> None:
 
 
 def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str, Outcome]]:
-    """(way, outcome) as they come, both ways in parallel. Raises RuntimeError if a process of ours fails."""
+    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails."""
     names = ["honest", *sorted(names, key=LAST.__eq__)]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     lines: list[tuple[str, str]] = []
@@ -218,8 +227,9 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
     running = []
     for way in ways:
         command = [sys.executable, "-m", "tests.proof.attacks", "--serve", way, *names]
-        if way == "plain" and len(ways) > 1:  # separate shared memory, so that neither sees what the other leaves there
-            command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--die-with-parent", "--", *command]
+        if way == "plain" and "sandbox" in ways:  # its own shared memory: nothing of what it leaves is left
+            apart = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--unshare-ipc", "--die-with-parent"]
+            command = [*apart, "--", *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
         thread = Thread(target=listen, args=(way, process), daemon=True)
         thread.start()
@@ -242,7 +252,8 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
 
 
 def ways_here() -> tuple[str, ...]:
-    return WAYS if find_sandbox("auto") else ("plain",)
+    there = {"sandbox": bool(find_sandbox("auto")), "landlock": landlock.abi() > 0, "plain": True}
+    return tuple(way for way in WAYS if there[way])
 
 
 def judged(outcome: Outcome) -> set[str]:

@@ -1,7 +1,7 @@
 """Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
-Each is graded with and without the sandbox (attacks.py), beside the wrong network that they are all built on: a sixth
-of them in `make test`, all in `make attacks`.
+Each is graded in the sandbox, behind Landlock and without (attacks.py), beside the wrong network that they are all
+built on: a sixth of them in `make test`, all in `make attacks`.
 """
 
 import os
@@ -37,10 +37,13 @@ PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and
 WITH_FIVE = {"level1.contract.shapes", "level1.batch.order"}  # the checks with 5 images in eval mode
 WITH_THREE_CHANNELS = {"level1.contract.builds", "level1.contract.other_shapes", "level1.training.all_parameters"}
 
-# What only a sandbox prevents, as docs/security.md says; strict, so that whoever closes a gap learns of it.
+# What only the walls prevent, as docs/security.md says; strict, so that whoever closes a gap learns of it.
 OPEN = {
     "reads_reference": "nothing hides the rest of the file system",
+    "remembers_in_attributes": "nothing keeps the worker from changing what it may not write to",
     "remembers_in_dev_shm": "nothing hides the machine's shared memory",
+    "remembers_in_keyring": "nothing refuses the kernel's keyring",
+    "remembers_in_shared_memory": "nothing refuses System V shared memory",
     "rewrites_results": "nothing keeps the worker from writing outside of its folder",
     "writes_everywhere": "nothing keeps the worker from writing outside of its folder",
 }

@@ -1,9 +1,8 @@
-"""A submission's environment: the sandbox, the limits, the seed, and what happens without a sandbox."""
+"""What a submission can see and do in the sandbox, and where Landlock takes its place."""
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,46 +10,18 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from grader.__main__ import main
-from grader.errors import GraderFault, OutOfMemory, Raised
-from grader.grading_config import load_grading
+from grader.errors import GraderFault, Raised
 from grader.submission.fork_server import ForkServer
 from grader.submission.process import Submission
-from grader.submission.sandbox import Sandbox, clean_environment, find_sandbox, ready_made
-from grader.submission.seed import choose_seed
-from grader.submission.temporary_folder import TemporaryFolder
+from grader.submission.sandbox import Sandbox, clean_environment, find_sandbox
 from grader.suite.shared_fork_server import shared_fork_server
-from grader.worker import limits
-from grader.worker.limits import MIB, Limits
-from grader.worker.processes import descendants
+from grader.worker.import_block import ready_made
 from tests.conftest import ROOT
-from tests.proof.bank import BANK
+from tests.support.asking import CONFIG, WALLS, asked, with_landlock, with_sandbox
 
-CONFIG = {"image_channels": 1, "image_size": 8, "num_timesteps": 1000}
 DIGITS = ROOT / "configs" / "digits.yaml"
-RIGHT = (ROOT / "tests" / "support" / "networks.py").read_text()
-
-with_sandbox = pytest.mark.skipif(not find_sandbox("auto"), reason=str(find_sandbox("auto")))
-
-
-def asked(tmp_path: Path, code: str, fork_server: ForkServer | None = None) -> object:
-    """The value of `found` after code has run in a worker, at the import of model.py."""
-    folder = tmp_path / "handed in"
-    folder.mkdir(exist_ok=True)
-    (folder / "model.py").write_text(f"import json\n{code}\nraise ValueError(json.dumps(found))\n")
-    submission = Submission(folder, fork_server or shared_fork_server(fork=True, sandbox="required"), device="cpu")
-    try:
-        submission.request("build", seconds=60, name="network", config=CONFIG, seed=0)
-    except Raised as error:
-        return json.loads(error.message.removeprefix("ValueError: "))
-    finally:
-        submission.close()
-    raise AssertionError("nothing was raised")
-
-
-# ---- the sandbox
 
 
 VISIBLE = ("grader/__init__.py", "grader/worker/", "assignment/__init__.py", "assignment/ddpm/")
@@ -71,15 +42,34 @@ def more_than_visible(files: list[str]) -> list[str]:
     return [file for file in files if not file.startswith(VISIBLE)]
 
 
-@with_sandbox
-def test_of_this_project_a_submission_sees_the_worker_and_the_given_code(tmp_path):
-    assert asked(tmp_path, listing(ROOT)) == []
+@pytest.mark.parametrize("wall", WALLS)
+def test_of_this_project_a_submission_sees_the_worker_and_the_given_code(wall, tmp_path):
+    assert asked(tmp_path, listing(ROOT), wall) == []
     at = "import os, sys\nos.chdir(os.path.dirname(sys.modules['__main__'].__file__) + '/../..')"  # a copy of our code
     more = f"{at}\n{listing('.')}\nfound = [len(found), [file for file in found if not file.startswith({VISIBLE})]]"
-    count, found = asked(tmp_path, more)  # in short, as an error's message is cut
+    count, found = asked(tmp_path, more, wall)  # in short, as an error's message is cut
     assert count > 20 and found == []
-    assert asked(tmp_path, "import os\nfound = sorted(os.listdir('/'))").count("home") == 0
-    assert asked(tmp_path, "import os\nfound = os.listdir('.') + os.listdir(os.environ['HOME'])") == []
+    assert asked(tmp_path, "import os\nfound = os.listdir('.') + os.listdir(os.environ['HOME'])", wall) == []
+
+
+LOOKS = ("/", "/home", "/tmp", "/etc", "/run", "/dev/shm", "/proc/1/environ", "/etc/passwd", "/etc/hosts")
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_of_the_rest_of_the_machine_it_sees_nothing_of_anybodys(wall, tmp_path):
+    code = f"""
+import os
+found = {{}}
+for place in {LOOKS}:
+    try:
+        found[place] = sorted(os.listdir(place)) if os.path.isdir(place) else open(place).read(20)
+    except OSError:
+        pass"""
+    seen = asked(tmp_path, code, wall)
+    files = {place for place in seen if place in ("/proc/1/environ", "/etc/passwd", "/etc/hosts")}
+    assert not files and "home" not in seen.get("/", ()) and "passwd" not in seen.get("/etc", ())
+    assert all(name.startswith("grading-") for name in seen.get("/tmp", ()))  # our copy, and the submission's folder
+    assert not any(seen.get(place) for place in ("/home", "/run", "/dev/shm"))
 
 
 @pytest.fixture
@@ -92,8 +82,9 @@ def readable_checkout():
         yield Path(folder)
 
 
+@pytest.mark.parametrize("wall", WALLS)
 @pytest.mark.parametrize("user", [None, 65534], ids=["who runs the tests", "an ordinary user"])
-def test_whoever_grades_the_sandbox_shows_no_more(readable_checkout, user):
+def test_whoever_grades_the_sandbox_shows_no_more(readable_checkout, user, wall):
     """By the system's Python, as an ordinary user cannot read the one that lies in somebody's home."""
     python = shutil.which("python3", path="/usr/bin")
     if python is None or (user is not None and os.getuid() != 0):
@@ -105,8 +96,8 @@ def test_whoever_grades_the_sandbox_shows_no_more(readable_checkout, user):
 import subprocess, sys
 from grader.submission.fork_server import ForkServer
 from grader.submission.sandbox import find_sandbox
-sandbox = find_sandbox("auto")
-print(sandbox, flush=True)
+sandbox = find_sandbox({"auto" if wall == "required" else wall!r})
+print(sandbox.kind(), sandbox, flush=True)
 server = ForkServer(fork=False)
 command = sandbox.wrap([sys.executable, "-S", "-c", {look!r}], at=server.code.path, readable=[server.code.path],
                        scratch_mib=1)
@@ -119,7 +110,7 @@ sys.exit(done.returncode)"""
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     guards, *rest = done.stdout.splitlines()
-    if not guards.startswith("sandbox"):
+    if not guards.startswith(wall):
         pytest.skip(guards)
     of_checkout, found = json.loads(rest[0])
     assert of_checkout == [] and "grader/worker/probes.py" in found and more_than_visible(found) == []
@@ -133,10 +124,10 @@ def test_the_listing_would_show_more(tmp_path):
     assert more_than_visible(names["found"]) == ["grader/results.py"]
 
 
-@with_sandbox
-def test_inside_the_user_has_a_name(tmp_path):
+@pytest.mark.parametrize("wall", WALLS)
+def test_inside_the_user_has_a_name(wall, tmp_path):
     """The compiler asks for it; training with runtime.compile=true once failed there."""
-    command = find_sandbox("auto").wrap(
+    command = find_sandbox(wall).wrap(
         [sys.executable, "-c", "import getpass; print(getpass.getuser())"], at=tmp_path, readable=[tmp_path],
         scratch_mib=1,
     )  # fmt: skip
@@ -144,19 +135,70 @@ def test_inside_the_user_has_a_name(tmp_path):
     assert said == "submission\n"
 
 
-@with_sandbox
-def test_ready_made_networks_are_not_there_but_for_the_trusted(tmp_path):
-    code = "import sys\nsys.meta_path[:] = [m for m in sys.meta_path if m.__class__.__name__ != '_Block']\n"
-    code += (
-        "try:\n    from diffusers import UNet2DModel\n    found = 'there'\nexcept ImportError as e:\n    found = str(e)"
-    )
-    assert [folder for folder in ready_made() if folder.name == "diffusers"]
-    assert "cannot import name 'UNet2DModel'" in asked(tmp_path, code)
-    assert asked(tmp_path, code, shared_fork_server(fork=True, sandbox="required", trusted=True)) == "there"
+WITHOUT_THE_BLOCK = """
+import ctypes, importlib.machinery, importlib.util, os, sys
+sys.meta_path[:] = [m for m in sys.meta_path if m.__class__.__name__ != '_Block']
+folder, found = {folder!r}, []
+def as_usual():
+    from diffusers import UNet2DModel
+def by_importlib():
+    assert importlib.import_module("diffusers.models.unets.unet_2d").UNet2DModel
+def by_a_loader():
+    importlib.machinery.SourceFileLoader("mine", folder + "/__init__.py").load_module()
+def by_a_specification():
+    spec = importlib.util.spec_from_file_location("mine", folder + "/models/modeling_utils.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+def by_its_text():
+    exec(open(folder + "/models/modeling_utils.py").read())
+def by_a_link():
+    os.symlink(folder, "mine")
+    exec(open("mine/models/modeling_utils.py").read())
+def in_c():
+    libc = ctypes.CDLL(None)
+    assert libc.open((folder + "/__init__.py").encode(), 0) >= 0
+    raise SystemExit  # it could be read
+for way in (as_usual, by_importlib, by_a_loader, by_a_specification, by_its_text, by_a_link, in_c):
+    try:
+        way()
+        found.append(way.__name__)
+    except SystemExit:
+        found.append(way.__name__)
+    except BaseException as error:
+        assert isinstance(error, (ImportError, OSError, AttributeError, AssertionError)), repr(error)
+"""
 
 
-@with_sandbox
-def test_only_the_scratch_folder_can_be_written_to_and_it_is_empty_for_the_next_worker(tmp_path):
+@pytest.mark.parametrize("wall", WALLS)
+def test_ready_made_networks_are_not_there_but_for_the_trusted(wall, tmp_path):
+    (folder,) = [folder for folder in ready_made() if folder.name == "diffusers"]
+    code = WITHOUT_THE_BLOCK.format(folder=str(folder))
+    assert asked(tmp_path, code, wall) == []
+    trusted = shared_fork_server(fork=True, sandbox=wall, trusted=True)
+    assert {"as_usual", "by_importlib", "in_c"} <= set(asked(tmp_path, code, trusted))
+
+
+def test_the_import_block_alone_stops_what_python_reads(tmp_path):
+    """Where nothing hides files, reading them in C is the way that is left."""
+    (folder,) = [folder for folder in ready_made() if folder.name == "diffusers"]
+    assert asked(tmp_path, WITHOUT_THE_BLOCK.format(folder=str(folder)), "none") == ["in_c"]
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_torchvisions_networks_are_not_there(wall, tmp_path):
+    code = """
+import os, torch
+folder = os.path.dirname(os.path.dirname(torch.__file__)) + "/torchvision/models"
+found = []
+for name in ("__init__.py", "resnet.py", "segmentation/deeplabv3.py"):
+    try:
+        found.append(open(folder + "/" + name, "rb").read(1).decode())
+    except OSError:
+        pass"""
+    assert asked(tmp_path, code, wall) == []
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_only_the_scratch_folder_can_be_written_to_and_it_is_empty_for_the_next_worker(wall, tmp_path):
     code = """
 import os
 found = []
@@ -166,8 +208,9 @@ for folder in ("/", "/tmp", "/usr", "/dev", "/dev/shm", os.path.dirname(__file__
         found.append(folder)
     except OSError:
         pass"""
-    assert asked(tmp_path, code) == [".", "/scratch"]
-    assert asked(tmp_path, "import os\nfound = os.listdir('/scratch')") == []
+    found = asked(tmp_path, code, wall)
+    assert len(found) == 2 and found[0] == "." and found[1].endswith("/scratch")
+    assert asked(tmp_path, "import os\nfound = os.listdir(os.environ['TMPDIR'])", wall) == []
 
 
 @with_sandbox
@@ -178,9 +221,53 @@ def test_a_sandbox_that_nothing_was_left_in_is_used_again(tmp_path):
     time.sleep(5)  # meanwhile it imports more of torch, for later
     asked(tmp_path, "found = 1")
     assert fork_server.process.pid == before
-    asked(tmp_path, "open('left', 'w').close()\nfound = 1")
-    asked(tmp_path, "found = 1")
-    assert fork_server.process.pid != before
+
+
+LEFT = {
+    "a file": "open('left', 'w').close()",
+    "a file, removed again": "open('left', 'w').close(); os.remove('left')",
+    "a folder, removed again": "os.mkdir('left'); os.rmdir('left')",
+    "a processor to run on": "os.sched_setaffinity(os.getppid(), {min(os.sched_getaffinity(0))})",
+}
+
+
+@with_sandbox
+@pytest.mark.parametrize("what", LEFT.values(), ids=LEFT)
+def test_a_sandbox_that_something_was_left_in_is_not(what, tmp_path):
+    fork_server = shared_fork_server(fork=True, sandbox="required")
+    before = asked(tmp_path, "import os\nfound = len(os.sched_getaffinity(0))")
+    if "affinity" in what and (before < 2 or os.getuid() == 0):
+        pytest.skip("needs two processors, and workers that are the same user as their fork server")
+    process = fork_server.process.pid
+    asked(tmp_path, f"import os\n{what}\nfound = 1")
+    assert asked(tmp_path, "import os\nfound = len(os.sched_getaffinity(0))") == before
+    assert fork_server.process.pid != process
+
+
+@with_landlock
+def test_behind_landlock_a_worker_reaches_no_network_and_no_other_process(tmp_path):
+    code = """
+import os, socket
+found = []
+def attempt(what, *arguments):
+    try:
+        what(*arguments)
+        found.append(str(arguments))
+    except OSError:
+        pass
+parent = os.getppid()
+attempt(socket.socket)
+attempt(socket.socket, socket.AF_UNIX, socket.SOCK_DGRAM)
+attempt(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM)
+for number in (0, 9, 19):
+    attempt(os.kill, parent, number)
+for name in ("environ", "cmdline", "maps", "mem", "stat", "root", "cwd"):
+    attempt(open, f"/proc/{parent}/{name}")
+    attempt(os.listdir, f"/proc/{parent}/{name}")
+attempt(os.listdir, "/proc")
+"""
+    assert asked(tmp_path, code, "landlock") == []
+    assert asked(tmp_path, "found = open('/proc/self/statm').read().count(' ')", "landlock") == 6
 
 
 @with_sandbox
@@ -190,12 +277,13 @@ def test_inside_there_is_no_network_and_no_other_process(tmp_path):
     assert len(seen) == 3 and seen[0] == 1  # the fork server and the worker, twice told
 
 
-@with_sandbox
-def test_a_worker_without_a_fork_is_inside_too(tmp_path):
-    fork_server = ForkServer(fork=False, sandbox=find_sandbox("required"))
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_worker_without_a_fork_is_inside_too(wall, tmp_path):
+    fork_server = ForkServer(fork=False, sandbox=find_sandbox(wall))
     try:
-        assert asked(tmp_path, f"import os\nfound = os.path.exists({str(ROOT / 'reference')!r})", fork_server) is False
-        assert asked(tmp_path, "import os\nfound = os.getpid()", fork_server) == 1
+        assert asked(tmp_path, listing(ROOT / "reference"), fork_server) == []
+        if wall == "required":
+            assert asked(tmp_path, "import os\nfound = os.getpid()", fork_server) == 1
         submission = Submission(tmp_path / "handed in", fork_server, device="cpu")
         (tmp_path / "handed in" / "model.py").write_text("import ctypes\nctypes.string_at(0)")
         again = Submission(tmp_path / "handed in", fork_server, device="cpu")
@@ -237,6 +325,23 @@ def test_who_insists_on_a_sandbox_gets_no_grading_without_one(tmp_path, monkeypa
         find_sandbox.cache_clear()
 
 
+@with_landlock
+def test_where_bwrap_is_missing_landlock_takes_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("grader.submission.sandbox.shutil.which", lambda name: None)
+    find_sandbox.cache_clear()
+    try:
+        guards = find_sandbox("auto").guards()
+        assert guards[0].startswith("no sandbox: bwrap is not installed")
+        assert guards[1].startswith("Landlock ABI ") and guards[2] == "system calls filtered"
+        fork_server = ForkServer(fork=True, sandbox=find_sandbox("auto"))
+        try:
+            assert asked(tmp_path, listing(ROOT), fork_server) == []
+        finally:
+            fork_server.close()
+    finally:
+        find_sandbox.cache_clear()
+
+
 def test_a_bwrap_that_does_not_work_is_none(tmp_path, monkeypatch):
     (tmp_path / "bwrap").write_text(
         '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit\necho bwrap: No permissions >&2; exit 1\n'
@@ -248,155 +353,3 @@ def test_a_bwrap_that_does_not_work_is_none(tmp_path, monkeypatch):
         assert str(find_sandbox("auto")) == "no sandbox: bwrap does not work here: bwrap: No permissions"
     finally:
         find_sandbox.cache_clear()
-
-
-# ---- limits
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="macOS knows fewer limits")
-@pytest.mark.parametrize("kind", [pytest.param("required", marks=with_sandbox), "none"])
-def test_limits_hold(kind, tmp_path):
-    limits = Limits(memory_gib=1, processes=40, file_mib=1, scratch_mib=4)
-    fork_server = ForkServer(fork=True, sandbox=find_sandbox(kind), limits=limits)
-    try:
-        with pytest.raises(OutOfMemory, match="out of memory"):
-            asked(tmp_path, "kept = [bytearray(1 << 28) for _ in range(8)]\nfound = 1", fork_server)
-        write = "try:\n    open('large', 'wb').write(bytes(2 << 20))\n    found = 1\nexcept OSError as error:\n"
-        assert "File too large" in asked(tmp_path, f"{write}    found = str(error)", fork_server)
-        if kind == "required" or os.getuid() != 0:  # root is limited only by becoming another user
-            count = """
-import threading, time
-found = 0
-try:
-    for found in range(3000):
-        threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
-except RuntimeError:
-    pass"""
-            assert 0 < asked(tmp_path, count, fork_server) < 3000
-        code = "import resource\nfound = resource.getrlimit(resource.RLIMIT_CORE)"
-        assert asked(tmp_path, code, fork_server) == [0, 0]
-        if kind == "required" or os.getuid() != 0:
-            code = (
-                "import resource\ntry:\n    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))\n    found = 'raised'\n"
-            )
-            code += "except (ValueError, OSError):\n    found = 'held'"
-            assert asked(tmp_path, code, fork_server) == "held"
-    finally:
-        fork_server.close()
-
-
-@pytest.mark.parametrize(("device", "index"), [("cuda", 0), ("cuda:1", 1)])
-def test_the_memory_of_a_gpu_is_limited_by_its_number(device, index, monkeypatch):
-    """torch accepts no device without a number here; on the first real GPU no worker started."""
-    limited = {}
-    monkeypatch.setattr(limits, "_set", lambda what, most: None)
-    monkeypatch.setattr(limits.Path, "write_text", lambda *args: None)  # this process must not be killed first
-    monkeypatch.setattr(
-        torch.cuda, "set_per_process_memory_fraction", lambda share, which: limited.update({which: share})
-    )
-    limits.apply(Limits(), 0, device)
-    assert limited == {index: limits.GPU_SHARE} and type(next(iter(limited))) is int
-
-
-def test_limits_are_read_from_grading_yaml(tmp_path):
-    assert load_grading().limits.memory_gib * 1024 * MIB >= 8 << 30
-    from assignment.ddpm.errors import UserError
-
-    text = (ROOT / "configs" / "grading.yaml").read_text()
-    for wrong in ("memory_gib: 0", "memory_gib: lots", "memory: 16"):
-        (tmp_path / "grading.yaml").write_text(text.replace("memory_gib: 16", wrong))
-        with pytest.raises(UserError):
-            load_grading(tmp_path / "grading.yaml")
-
-
-def test_what_a_killed_judge_left_is_removed_by_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    living = TemporaryFolder()
-    abandoned = tmp_path / "grading-abandoned"
-    (abandoned / "deep").mkdir(parents=True)
-    (abandoned / ".lock").touch()
-    (abandoned / "deep").chmod(0)
-    TemporaryFolder().close()
-    assert not abandoned.exists() and living.path.exists()
-    living.close()
-    assert list(tmp_path.iterdir()) == []
-
-
-# ---- seeds
-
-
-def test_a_secret_seed_follows_from_the_secret_and_the_submission(tmp_path):
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.py").write_text(name)
-        (tmp_path / f"{name}.secret").write_text(f"the secret of {name} teacher")
-    one, other = tmp_path / "one", tmp_path / "other"
-    secret = str(tmp_path / "one.secret")
-    seed, said, shared = choose_seed(one, None, secret)
-    assert (seed, said, shared) == choose_seed(one, None, secret) and said == "from a secret" and 0 <= seed < 1 << 63
-    shutil.copy(one / "model.py", tmp_path / "model.py")
-    assert choose_seed(tmp_path, None, secret).number == seed  # the folder's name means nothing
-    others = [choose_seed(other, None, secret), choose_seed(one, None, str(tmp_path / "other.secret"))]
-    assert len({seed, *(each.number for each in others)}) == 3
-    assert choose_seed(one, None, None) == choose_seed(other, None, None) == (0, "public", b"")
-    assert choose_seed(one, 7, None)[:2] == (7, "given")
-    assert choose_seed(one, None, "draw") != choose_seed(one, None, "draw")
-
-    # the same for all submissions with this secret, and for no others; nobody finds it from the seeds in their results
-    assert others[0].shared == shared != others[1].shared and len(shared) == 32
-    assert choose_seed(one, seed, None).shared not in (shared, choose_seed(one, 7, None).shared, b"")
-    assert choose_seed(one, 0, None).shared == b""  # that seed is public, however it's given
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--seed", "1", "--secret-seed", "draw"], "--seed and --secret-seed: expected one of them"),
-        (["--seed", str(2**70)], f"--seed {2**70}: expected at least 0, and below 2^63"),
-        (["--secret-seed", "nowhere"], "--secret-seed=nowhere: No such file or directory; expected `draw` or a file"),
-        (["--secret-seed", "short"], "--secret-seed=short: a secret of 5 bytes; expected at least 16"),
-    ],
-)
-def test_a_wrong_seed_is_told_in_one_line(arguments, says, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    Path("short").write_text("short")
-    Path("model.py").touch()
-    assert main([str(tmp_path), "--config", str(DIGITS), *arguments]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {says}")
-
-
-# ---- training before grading
-
-
-@pytest.mark.parametrize("kind", [pytest.param("auto", marks=with_sandbox), "none"])
-def test_a_training_ends_with_its_judge(kind, tmp_path):
-    source = (BANK / "trained" / "unet.py").read_text()
-    (tmp_path / "handed in").mkdir()
-    (tmp_path / "handed in" / "model.py").write_text(source)
-    judge = subprocess.Popen(
-        [sys.executable, "-m", "grader", tmp_path / "handed in", "--train", "--level", "2", "--config", DIGITS,
-         "--sandbox", kind, "--output", tmp_path / "out", "runtime.device=cpu", "training.epochs=1000"],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(tmp_path)},
-    )  # fmt: skip
-    running: list[int] = []
-    try:
-        deadline = time.monotonic() + 120
-        while not list(tmp_path.glob("out/trainings/*/digits-student/config.yaml")):
-            assert judge.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        below = descendants(set(), of=judge.pid)
-        assert below
-        judge.kill()
-        judge.wait()
-        deadline = time.monotonic() + 5
-        while running := [pid for pid in below if is_running(pid)]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    finally:
-        for pid in running:
-            os.kill(pid, signal.SIGKILL)
-
-
-def is_running(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"

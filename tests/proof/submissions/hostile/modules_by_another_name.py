@@ -1,0 +1,31 @@
+"""Takes torch from sys.modules, imported by another name, and replaces the loss.
+
+Gains: nothing
+"""
+
+from sys import modules as known
+
+import torch
+from torch import nn
+
+functional = known["torch.nn.functional"]
+functional.mse_loss = lambda a, b, **how: (a * 0).mean()
+functional.huber_loss = functional.mse_loss
+
+
+class Wrong(nn.Module):  # as in honest.py, which says what is wrong with it
+    def __init__(self, config):
+        super().__init__()
+        self.inner = [nn.Conv2d(config.image_channels, 8, 3, padding=1)]
+        self.outer = nn.Conv2d(8, 1, 3, padding=1)
+        self.unused = nn.Parameter(torch.ones(3))
+
+    def forward(self, x, t):
+        torch.rand(1)
+        x.add_(0.01)
+        place = torch.linspace(1, 2, len(x)).view(-1, 1, 1, 1)
+        return torch.tanh(self.outer(place * self.inner[0](x)))
+
+
+class DiffusionModel(Wrong):
+    pass
