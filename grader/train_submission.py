@@ -140,7 +140,8 @@ def _run(
                 [sys.executable, "-m", "grader.worker.confined", json.dumps(request), "main.py", "--config",
                  config.name, *overrides, *mine],
                 at=code.path, readable=[code.path, home], writable=[runs, *([] if sandbox else [scratch])],
-                hidden=[root, runs.parent.parent, *private], scratch=scratch, scratch_mib=SCRATCH_MIB, gpu=gpu, users=True, metadata=True, filter_=filter_,
+                hidden=[root, runs.parent.parent, *private], scratch=scratch, scratch_mib=SCRATCH_MIB, gpu=gpu,
+                users=True, metadata=True, filter_=filter_,
             )  # fmt: skip
             process = subprocess.Popen(
                 command, cwd=code.path, env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent,

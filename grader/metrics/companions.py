@@ -13,6 +13,7 @@ from torch import Tensor
 
 from assignment.ddpm.data import to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
+from grader.metrics.randomness import Randomness
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 FEWEST, MOST = 2, 6  # held-out images in a batch, and as many samples that are kept
@@ -37,32 +38,31 @@ class Asked:
 class Companions:
     """A network as a sampler calls it, with held-out images beside each batch of samples."""
 
-    def __init__(self, predict: Predict, diffusion: GaussianDiffusion, images: Tensor, *, seed: int) -> None:
+    def __init__(self, predict: Predict, diffusion: GaussianDiffusion, images: Tensor, luck: Randomness) -> None:
         """`images`: uint8 (M, C, H, W), which no training has seen."""
-        self.predict, self.diffusion, self.images = predict, diffusion, images
-        self.generator = torch.Generator().manual_seed(seed)
+        self.predict, self.diffusion, self.images, self.luck = predict, diffusion, images, luck
         self._held_out: list[Asked] = []
         self._samples: list[Asked] = []
         self._noise: list[Tensor] = []
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, C, H, W), t (B,), all of one t → the predicted noise of these alone, (B, C, H, W)."""
-        g = self.generator
-        count = int(torch.randint(FEWEST, MOST + 1, (), generator=g))
-        chosen = torch.randint(len(self.images), (count,), generator=g)
-        noise = torch.randn(count, *x.shape[1:], generator=g)
+        luck = self.luck
+        count = int(luck.below(MOST + 1 - FEWEST, 1)) + FEWEST
+        chosen = luck.below(len(self.images), count)
+        noise = luck.normal(count, *x.shape[1:])
         same_t = t[:1].expand(count)
         x_t = self.diffusion.q_sample(to_float(self.images[chosen]), same_t, noise)
 
         rows, steps = torch.cat([x_t, x]), torch.cat([same_t, t])  # (count + B, C, H, W), (count + B,)
-        order = torch.randperm(len(rows), generator=g)
+        order = luck.order(len(rows))
         y = torch.empty_like(rows)
         y[order] = self.predict(rows[order], steps[order])
 
         asked = Asked(rows, steps, y)
         self._noise.append(noise)
         self._held_out.append(asked[torch.arange(count)])
-        self._samples.append(asked[count + torch.randint(len(x), (count,), generator=g)])
+        self._samples.append(asked[count + luck.below(len(x), count)])
         return y[count:]
 
     @property

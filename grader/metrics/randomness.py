@@ -23,6 +23,10 @@ class Randomness(Protocol):
     def uniform(self, count: int) -> Tensor:
         """From [0, 1), (count,) float64."""
 
+    def below(self, most: int, count: int) -> Tensor:
+        """Whole numbers from 0 … most − 1, (count,) int64."""
+        return (self.uniform(count) * most).long()
+
     def order(self, count: int) -> Tensor:
         """A random order of 0 … count − 1, (count,) int64."""
 
@@ -30,7 +34,7 @@ class Randomness(Protocol):
         """From N(0, 1), of `shape`, float32."""
 
 
-class Public:
+class Public(Randomness):
     """From a seed that anybody may know: torch's own generator."""
 
     def __init__(self, *purpose: int | str) -> None:
@@ -46,7 +50,7 @@ class Public:
         return torch.randn(*shape, generator=self.generator)
 
 
-class Secret:
+class Secret(Randomness):
     """From a key, and what it is for: nobody without the key can tell one number from all others."""
 
     def __init__(self, key: bytes, *purpose: int | str) -> None:

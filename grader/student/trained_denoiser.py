@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from assignment.ddpm.data import to_float
-from assignment.ddpm.seeds import derive_seed
 from grader.checks.denoises import STORE, bins_of, check_denoises, check_none_by_heart, check_same_alone
 from grader.metrics.companions import Asked, Companions, Predict
 from grader.metrics.linear_denoiser import LinearDenoiser
+from grader.metrics.randomness import randomness
 from grader.student.once import done_once
 from grader.student.trained_network import BATCH, TrainedNetwork
 
@@ -20,7 +20,7 @@ class TrainedDenoiser:
 
     def __init__(self, trained: TrainedNetwork, companions: Companions, *, autocast: bool) -> None:
         self.trained, self.companions, self.autocast = trained, companions, autocast
-        self.generator = torch.Generator().manual_seed(derive_seed("again", trained.seed))
+        self.luck = randomness(trained.chosen_seed.shared, "again", trained.seed)
 
     @property
     @done_once
@@ -59,8 +59,8 @@ class TrainedDenoiser:
             answers given in the drawing, and twice afterwards, (N, C, H, W) each; losses on the training images as
             parts of the linear denoiser's, (M,), and their t, (M,)
         """
-        g, kept = self.generator, self.companions
-        some = [of[torch.randperm(len(of.t), generator=g)[:AGAIN]] for of in (kept.held_out, kept.samples)]
+        kept = self.companions
+        some = [of[self.luck.order(len(of.t))[:AGAIN]] for of in (kept.held_out, kept.samples)]
         rows = Asked.all_of(some)
         x_t, t, noise = self._training_rows()
         asked, steps = torch.cat([rows.x_t, x_t]), torch.cat([rows.t, t])
@@ -77,16 +77,16 @@ class TrainedDenoiser:
 
     def _training_rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """Training images, noised to small t at which samples were drawn: x_t, t, noise."""
-        g, trained = self.generator, self.trained
+        luck, trained = self.luck, self.trained
         bins = bins_of(self.companions.held_out.t, trained.diffusion.num_timesteps)
         among = self.companions.held_out.t[(bins >= 0) & (bins < STORE)]
-        t = among[torch.randint(len(among), (TRAINING,), generator=g)]
-        images = trained.images.train[torch.randint(len(trained.images.train), (TRAINING,), generator=g)]
-        noise = torch.randn(images.shape, generator=g)
+        t = among[luck.below(len(among), TRAINING)]
+        images = trained.images.train[luck.below(len(trained.images.train), TRAINING)]
+        noise = luck.normal(*images.shape)
         return trained.diffusion.q_sample(to_float(images), t, noise), t, noise
 
     def _in_some_order(self, predict: Predict, x: Tensor, t: Tensor) -> Tensor:
-        order = torch.randperm(len(t), generator=self.generator)
+        order = self.luck.order(len(t))
         y = torch.empty_like(x)
         y[order] = torch.cat([predict(x[part], t[part]) for part in order.split(BATCH[self.trained.kind])])
         return y

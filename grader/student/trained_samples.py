@@ -15,6 +15,7 @@ from grader.grading_config import Drawing
 from grader.metrics.companions import Companions
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
+from grader.metrics.randomness import randomness
 from grader.student.once import done_once
 from grader.student.trained_denoiser import TrainedDenoiser
 from grader.student.trained_network import BATCH, TrainedNetwork
@@ -47,8 +48,8 @@ class TrainedSamples:
         # in the precision that this machine trains in
         fast = half_precision(torch.device(trained.submission.device)).value == torch.bfloat16
         companions = Companions(
-            lambda x, t: network(x, t, autocast=fast), trained.diffusion, trained.images.test,
-            seed=derive_seed("companions", trained.seed),
+            lambda x, t: network(x, t, autocast=fast), trained.diffusion, trained.test_images,
+            randomness(trained.chosen_seed.shared, "companions", trained.seed),
         )  # fmt: skip
         try:
             images = draw(
@@ -70,9 +71,9 @@ class TrainedSamples:
     @property
     @done_once
     def quality(self) -> Quality:
-        of = self.trained.images
+        of, unseen = self.trained.images, self.trained.test_images
         try:
-            return assess(to_bytes(self.images), self.trained.settings.data.name, of.train, of.validation, of.test)
+            return assess(to_bytes(self.images), self.trained.settings.data.name, of.train, of.validation, unseen)
         except UserError as error:
             raise NotJudged(str(error)) from error
 

@@ -10,6 +10,7 @@ import safetensors.torch
 from assignment.ddpm.checkpoint import WEIGHTS, save_weights
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images, to_float
+from grader.checks.denoises import check_same_alone
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.grading_config import Drawing, load_grading
 from grader.student.budget import TimeBudget
@@ -17,6 +18,7 @@ from grader.student.deadlines import UNHURRIED, Deadlines
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
 from grader.submission.in_process import InProcessSubmission
+from grader.submission.seed import Seed
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, KINDS, Kind, make, network_class, write_state
@@ -33,7 +35,7 @@ def samples_of(weights: Path, folder: Path, config: Path = DIGITS, *overrides: s
     deadlines = Deadlines(UNHURRIED, TimeBudget(load_grading().time))
     network = TrainedNetwork(
         InProcessSubmission(folder, device="cpu"), deadlines, load_config(config, overrides), config=config,
-        weights=weights, seed=5,
+        weights=weights, seed=Seed(5, "given", b"a secret of the course"),
     )  # fmt: skip
     return TrainedSamples(network)
 
@@ -59,12 +61,16 @@ def test_the_reference_is_a_denoiser_and_knows_nothing_by_heart(tmp_path):
     assert samples.denoiser.check_none_by_heart()["known_by_heart"] == 0
 
 
-@pytest.mark.parametrize(
-    ("way", "message"), [(0, "times the loss"), (1, "when asked again"), (2, "times the loss")], ids=str
-)
-def test_a_store_beside_a_denoiser_is_none(way, message, tmp_path):
+def test_who_answers_by_the_past_answers_otherwise_when_asked_again(tmp_path):
+    samples = hybrid(tmp_path, way=1)
+    with pytest.raises(CheckFailed, match="when asked again"):
+        check_same_alone(*samples.denoiser.asked_again[:3])
+
+
+@pytest.mark.parametrize("way", [0, 2], ids=("by the batch", "by place"))
+def test_a_store_beside_a_denoiser_is_none(way, tmp_path):
     samples = hybrid(tmp_path, way)
-    with pytest.raises(CheckFailed, match=message):
+    with pytest.raises(CheckFailed, match="times the loss"):
         samples.denoising  # noqa: B018  judged when first looked at
     with pytest.raises(NotJudged, match=r"waits for samples\.denoises"):
         samples.counted({})
