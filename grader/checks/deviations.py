@@ -13,6 +13,7 @@ from torch import Tensor
 
 from grader.checks.noise import Z
 
+MANY = 1 << 14  # scalars from which their mean fourth power is normal enough
 FEWEST = 64  # scalars in a slice: with fewer, a correlation's tails are no longer those of a normal distribution
 
 
@@ -57,6 +58,17 @@ def of_squares(squares: Tensor, n: Tensor, tolerance: Tensor) -> Tensor:
     nearer = torch.where(ratio > 1, nearer, nearer.clamp(max=1))
     off = (nearer.pow(1 / 3) - (1 - 2 / (9 * n))).abs() / (2 / (9 * n)).sqrt()
     return torch.where(nearer == 1, 0.0, off / Z)
+
+
+def of_kurtosis(squares: Tensor, fourths: Tensor, n: int, tolerance: Tensor) -> Tensor:
+    """The kurtosis of n z against 3, that of a normal distribution, with standard error sqrt(24 / n): shape (1,).
+
+    Args:
+        squares, fourths: sums of z² and z⁴, (1,)
+        tolerance: by how much it may be off besides, (1,)
+    """
+    kurtosis = fourths / n / (squares / n).square().clamp(min=1e-30)
+    return (kurtosis - 3).abs() / (Z * math.sqrt(24 / n) + tolerance) if n >= MANY else torch.zeros(1)
 
 
 def of_pairs(gram: Tensor, n: int, z: float = Z, tolerance: Tensor | float = 0.0) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader.checks.deviations import Deviation, largest, of_pairs, of_squares, of_sums, worst_of
+from grader.checks.deviations import Deviation, largest, of_kurtosis, of_pairs, of_squares, of_sums, worst_of
 from grader.checks.finding import CheckFailed, at_most
 from grader.checks.last_step import LAST
 from grader.checks.measure_step import Step
@@ -56,6 +56,8 @@ def _of_start(x_T: Tensor, rounding: float) -> list[Deviation]:
         worst_of(of_sums(x.sum(), n, tolerance * n), "the mean of x_T", ["the start"]),
         worst_of(of_squares(x.square().sum(), n, tolerance), "the variance of x_T", ["the start"]),
     ]
+    off = of_kurtosis(x.square().sum().view(1), x.pow(4).sum().view(1), x.numel(), tolerance)
+    found.append(worst_of(off, "x_T, which is not normally distributed", ["the start"]))
     for axis, name in enumerate(AXES):
         rows = x.movedim(axis, 0).flatten(1)
         pairs = of_pairs(rows @ rows.T, rows.shape[1])

@@ -104,4 +104,4 @@ def usable_x(
             "Look at the step before: a division by 0, the log or root of something that can be 0 or negative, "
             "or a factor that makes x grow with every step.",
         )  # fmt: skip
-    return x.float()
+    return x.to(torch.float32, copy=True)  # in the judge's own process, the sampler could still change it
