@@ -26,7 +26,7 @@ from grader.submission.handed_in import take
 from grader.worker import landlock, system_calls
 from tests.conftest import ROOT
 from tests.proof.container import MEMORY, Autograder, limited
-from tests.reports.test_reports import RUNNER
+from tests.support.platforms import RUNNER
 
 NETWORK = (ROOT / "tests" / "support" / "networks.py").read_text()
 SAMPLER = (ROOT / "reference" / "sampler.py").read_text()
