@@ -20,7 +20,7 @@ LONGEST = (
     "test_prove",
     "test_classroom",
     "test_handout",
-    "test_platforms",
+    "test_gradescope",
     "test_kills",
     "test_levels",
     "test_hostile",

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 SCHEMAS = Path(__file__).parent / "schemas"
 RUNNER = {
     "CLASSROOM": "deep-learning", "ASSIGNMENT": "ddpm", "ASSIGNMENT_TYPE": "individual", "OWNER": "alice",
@@ -14,3 +16,7 @@ RUNNER = {
 
 def schema(name: str) -> dict[str, Any]:
     return json.loads((SCHEMAS / f"{name.replace('-', '_')}.json").read_text())
+
+
+def valid(name: str, page: dict) -> bool:
+    return Draft202012Validator(schema(name)).is_valid(page)

@@ -1,0 +1,75 @@
+"""GitHub: what the job of the workflow is given, what it shows, and when it is green."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from grader.platforms.github import grade as github
+from grader.results import Results
+from tests.conftest import ROOT
+from tests.platforms.made_results import results
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """A job's environment, with a checkout laid out like the handout."""
+    (tmp_path / "student" / "assignment").mkdir(parents=True)
+    for name in ("model.py", "sampler.py"):
+        (tmp_path / "student" / "assignment" / name).touch()
+    inputs = {"LEVELS": "1 4", "CONFIG": "configs/digits.yaml", "TRAIN": "false", "PASS_SCORE": "0", "SANDBOX": "auto"}
+    return inputs | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+
+
+def run_job(job: dict, tmp_path: Path, monkeypatch, told: Results | None, code: int = 0) -> int:
+    def stand_in(submission: Path, output: Path, words: list[str]) -> int:
+        assert sorted(file.name for file in submission.iterdir()) == ["model.py", "sampler.py"]
+        if told:
+            told.save(output / "results.json")
+        return code
+
+    monkeypatch.setattr(github, "run_grader", stand_in)
+    return github.main(str(tmp_path / "student"), str(tmp_path / "graded"), job)
+
+
+def test_the_summary_says_what_no_gpu_means(job, tmp_path, monkeypatch, capsys):
+    told = results("passed", "failed", "passed", "not_judged")
+    told.checks[1].location = "model.py:3"
+    assert run_job(job, tmp_path, monkeypatch, told) == 0
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.startswith("## 2 of 4 points") and "This runner has no GPU" in summary
+    assert "1 checks of a trained network (1 points) were not judged" in summary
+    assert "file=assignment/model.py,line=3" in capsys.readouterr().out
+    assert not github.remarks(results("passed", device="cuda").to_json())
+
+
+def test_the_job_is_green_unless_a_score_is_wanted_or_grading_failed(job, tmp_path, monkeypatch):
+    assert run_job(job, tmp_path, monkeypatch, results("failed")) == 0
+    assert run_job(job | {"PASS_SCORE": "0.5"}, tmp_path, monkeypatch, results("failed")) == 1
+    assert run_job(job, tmp_path, monkeypatch, None, code=3) == 3
+    assert "## Not graded" in (tmp_path / "summary.md").read_text()
+    shutil.rmtree(tmp_path / "student" / "assignment")
+    assert run_job(job, tmp_path, monkeypatch, None) == 1
+    assert "## Nothing could be graded" in (tmp_path / "summary.md").read_text()
+
+
+def test_inputs_become_arguments_of_the_grader(job):
+    words = ["--level", "1", "--level", "4", "--sandbox", "auto"]
+    assert github.arguments(job) == [*words, "--config", "configs/digits.yaml"]
+    assert github.arguments(job | {"CONFIG": "", "TRAIN": "true"}) == [*words, "--train"]
+
+
+def test_what_is_printed_while_grading_is_no_command(tmp_path, monkeypatch, capfd):
+    (tmp_path / "python").write_text("#!/bin/sh\necho ::error::me\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(github.sys, "executable", str(tmp_path / "python"))
+    assert github.run_grader(tmp_path, tmp_path, []) == 0
+    out = capfd.readouterr().out
+    assert re.fullmatch(r"::stop-commands::([0-9a-f]{32})\n::error::me\n\n::\1::\n", out)
+
+
+def test_the_workflow_hands_over_every_input():
+    workflow = (ROOT / ".github" / "workflows" / "grade.yml").read_text()
+    for name in ("LEVELS", "CONFIG", "TRAIN", "PASS_SCORE", "SANDBOX"):
+        assert f"{name}: ${{{{ inputs.{name.lower().replace('_', '-')} }}}}" in workflow
