@@ -10,8 +10,8 @@ The groups are: each step, each twentieth of the steps, each image, channel, row
 a third of the steps, or one image of the batch that is made otherwise shows, whatever T and the shape are. Slices of z
 are uncorrelated along each axis, and from step to step; their kurtosis is 3.
 
-At T = 1000 and 12 × 3 × 10 × 12 there are about 4,400 comparisons at 6 standard errors (2e-9), and 30,000 pairs of steps
-at 7 (3e-12): 1e-5 false alarms. At T = 20 and 2**17 scalars in larger images there are 7,500: 1.5e-5.
+At T = 1000 and 12 × 3 × 10 × 12 there are about 4,400 comparisons at 6 standard errors (2e-9), and of steps 30,000
+pairs at 7 (3e-12): 1e-5 false alarms. At T = 20 and 2**17 scalars in larger images there are 7,500: 1.5e-5.
 """
 
 import math
