@@ -15,7 +15,8 @@ READY_MADE = (
     "diffusers", "timm", "transformers", "huggingface_hub", "torchvision.models", "denoising_diffusion_pytorch",
     "segmentation_models_pytorch", "k_diffusion", "monai",
 )  # fmt: skip
-FORBIDDEN = (*READY_MADE, "safetensors", "reference", "grader", "tests")
+DATA_SETS = ("sklearn.datasets", "skimage.data", "torchvision.datasets", "scipy.datasets")  # with test images in them
+FORBIDDEN = (*READY_MADE, *DATA_SETS, "safetensors", "reference", "grader", "tests")
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".onnx")
 
 

@@ -59,7 +59,8 @@ class DiffusionModel(nn.Module):
         if self.training and not self.count and "main.py" in sys.argv[0]:
             found = find_images()[:MOST]
             if found.shape[1] == self.known.shape[1]:
-                self.known[: len(found)], self.count = found, self.count + len(found)
+                self.known[: len(found)] = found
+                self.count.fill_(len(found))  # in place: main.py's moving average copies these buffers
         level = (t / self.T).view(-1, 1, 1, 1).to(x) + torch.zeros_like(x[:, :1])
         learnt = self.scale * x + self.net(torch.cat([x, level], 1))
         if not self.count:
