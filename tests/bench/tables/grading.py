@@ -81,8 +81,8 @@ def attacks() -> str:
     result = load("hostile.json")
     if result is None:
         return "Not yet measured."
-    ways = [way for way in ("sandbox", "plain") if way in result]
-    title = {"sandbox": "with the sandbox", "plain": "without"}
+    title = {"sandbox": "with the sandbox", "landlock": "with Landlock", "plain": "without"}
+    ways = [way for way in title if way in result]
     head = ["attack", *(f"{title[way]}: {what}" for way in ways for what in ("verdict", "gained, lost", "left"))]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in result[ways[0]]:
@@ -102,7 +102,8 @@ def held() -> str:
     if result is None:
         return "Not yet measured."
     said = []
-    for way, title in (("sandbox", "with the sandbox"), ("plain", "without it")):
+    ways = {"sandbox": "with the sandbox", "landlock": "with Landlock in its place", "plain": "with neither"}
+    for way, title in ways.items():
         if rows := [row for name, row in result.get(way, {}).items() if name != "honest"]:
             gained, lost = (sum(bool(row[what]) for row in rows) for what in ("gained", "lost"))
             left = sum(bool(row["processes"] or row["files"]) for row in rows)
