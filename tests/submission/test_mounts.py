@@ -124,6 +124,7 @@ if "main.py" in sys.argv[0]:  # not in the checks of the contract before
         for name in names:
             if name.endswith(("-ubyte", "ubyte.gz", "digits.csv.gz", "-training.safetensors")) or (
                 name.startswith(("t10k-", "test_batch", "data_batch", "test.safetensors"))
+                and not name.endswith((".py", ".pyc"))
             ):
                 print("SEES", name)
 """
