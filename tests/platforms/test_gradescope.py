@@ -107,7 +107,8 @@ def test_the_zip_holds_what_grading_needs_and_no_answer(tmp_path):
         assert json.loads(archive.read("settings.json")) == {"levels": [1], "visibility": "visible"}
         assert b"import DDPMScheduler" in archive.read("reference/sampler.py")  # the library's, not the course's
         assert all(archive.getinfo(name).external_attr >> 16 & 0o111 for name in ("setup.sh", "run_autograder"))
-    assert not [n for n in names if n.endswith(".safetensors") or n.startswith(("tests", "data", "outputs", "."))]
+    assert [n for n in names if n.endswith(".safetensors")] == ["assignment/digits/train.safetensors"]  # no test images
+    assert not [n for n in names if n.startswith(("tests", "data", "outputs", "."))]
     assert target.stat().st_size < 2_000_000
 
 

@@ -21,7 +21,7 @@ def stand_in(tmp_path, monkeypatch):
         script = tmp_path / "python"
         script.write_text(f"""#!{sys.executable}
 import json, os, sys, time
-channel = json.loads(sys.argv[-1])["channel"]
+channel = json.load(sys.stdin)["channel"]
 os.write(channel, {line!r}.encode() + b"\\n" + b'{{"half": ')
 {then}
 """)
