@@ -29,7 +29,7 @@ def test_a_training_ends_with_its_judge(kind, tmp_path):
     )  # fmt: skip
     running: list[int] = []
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not list(tmp_path.glob("out/trainings/*/digits-student/config.yaml")):
             assert judge.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
@@ -42,6 +42,7 @@ def test_a_training_ends_with_its_judge(kind, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
+        judge.kill()
         for pid in running:
             os.kill(pid, signal.SIGKILL)
 
