@@ -6,6 +6,7 @@ of these files: see `ready_made`, and grader/submission/sandbox.py.
 
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
@@ -18,6 +19,8 @@ READY_MADE = (
 DATA_SETS = ("sklearn.datasets", "skimage.data", "torchvision.datasets", "scipy.datasets")  # with test images in them
 FORBIDDEN = (*READY_MADE, *DATA_SETS, "safetensors", "reference", "grader", "tests")
 WEIGHTS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".npy", ".npz", ".pkl", ".pickle", ".h5", ".onnx")
+
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 def is_forbidden(module: str) -> bool:
@@ -59,7 +62,7 @@ def _watch(folders: list[Path]) -> Callable[[str, tuple[object, ...]], None]:
                 raise PermissionError(f"{path}: not allowed here, it belongs to a ready-made network")
         elif event == "import" and isinstance(arguments[0], str) and forbidden(arguments[0]):
             raise refusal(arguments[0])
-        elif event == "socket.connect":
+        elif event == "socket.connect" or (event == "socket.__new__" and arguments[1] in INTERNET):
             raise PermissionError("not allowed here: no network")
 
     return audit
