@@ -122,9 +122,8 @@ if "main.py" in sys.argv[0]:  # not in the checks of the contract before
     for folder, folders, names in os.walk("/"):
         folders[:] = [name for name in folders if name not in ("proc", "sys", "dev")]
         for name in names:
-            if name.endswith(("-ubyte", "ubyte.gz", "digits.csv.gz", "-training.safetensors")) or (
-                name.startswith(("t10k-", "test_batch", "data_batch", "test.safetensors"))
-                and not name.endswith((".py", ".pyc"))
+            if name.endswith(("-ubyte", "-ubyte.gz", "digits.csv.gz", "-training.safetensors")) or (
+                name in ("test.safetensors", "test_batch", "data_batch_1")
             ):
                 print("SEES", name)
 """
