@@ -46,8 +46,9 @@ def fit(x: Tensor, y: Tensor, classes: int) -> tuple[Tensor, Tensor]:
 
     start = torch.zeros(classes * (x.shape[1] + 1), dtype=torch.float64).numpy()
     found = minimize(
-        loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "gtol": CLOSE, "maxls": 50}
-    )
+        loss_and_gradient, start, jac=True, method="L-BFGS-B",
+        options={"maxiter": 1000, "gtol": CLOSE, "ftol": 0.0, "maxls": 50},
+    )  # fmt: skip
     both = torch.from_numpy(found.x).view(classes, -1)
     return both[:, :-1], both[:, -1]
 
