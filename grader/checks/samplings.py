@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from grader.checks.deviations import Deviation, largest, of_kurtosis, of_pairs, of_squares, of_sums, worst_of
-from grader.checks.finding import CheckFailed, at_most
+from grader.checks.finding import CheckFailed, NotJudged, at_most
 from grader.checks.last_step import LAST
 from grader.checks.measure_step import Step
 from grader.checks.step_formulas import RIGHT_MEANS
@@ -86,6 +86,8 @@ def check_samplings(judged: Sequence[Judged], alone: set[Form] | None) -> dict[s
         judged: all samplings on record
         alone: the forms that p_sample may be of; None where it is of no right one, which is for other checks to say
     """
+    if not judged:
+        raise NotJudged("waits for sample, of which nothing is on record")
     for sampling in judged:
         worst = sampling.nearest
         if not worst.excess <= 1:
@@ -103,9 +105,10 @@ def check_samplings(judged: Sequence[Judged], alone: set[Form] | None) -> dict[s
                 "Two right formulas are mixed. Let sample call p_sample for each step, and nothing else.",
             )
         common, last = common & sampling.forms, f"one of {sampling.about}"
-    worst_of_all = max(max(sampling.deviations[form].excess for sampling in judged) for form in [min(common)])
-    measured = {"samplings": len(judged), "steps": sum(sampling.steps for sampling in judged)}
-    return {**measured, "worst_of_allowed": worst_of_all} | at_most(worst_of_all, 1)
+    form = min(common)
+    off = max(sampling.deviations[form].excess for sampling in judged)
+    measured = {"samplings": len(judged), "steps": sum(sampling.steps for sampling in judged), "worst_of_allowed": off}
+    return measured | at_most(off, 1)
 
 
 def _named(forms: set[Form]) -> str:

@@ -25,7 +25,8 @@ class Sampler:
         self, submission: AnySubmission, deadlines: Deadlines, schedule: Schedule, *, record: Record,
         name: str = "sampler", shares_with: str | None = None,
     ) -> None:  # fmt: skip
-        """
+        """Build it; what building changes is noted, too.
+
         Args:
             record: what is seen of it is added here
             name: in the worker; one of the same name is replaced

@@ -57,18 +57,18 @@ class Record:
             )
 
     def add_sampling(self, schedule: Schedule, trace: Trace) -> None:
-        """Judge every step of a sampling, if the network was asked at integers and images came back."""
+        """Judge every step of a sampling; one that can't be judged is of no right form."""
         result = trace.result.tensors.get("y")
-        if result is None or not trace.x or result.shape != trace.x[0].shape or not result.is_floating_point():
-            return  # other checks say so
-        if any(t is None or t.dtype not in INTEGERS for t in trace.t):
+        about = f"T = {schedule.T} steps"
+        if result is None or not result.is_floating_point():
+            self.samplings.append(_hopeless(about, "no images"))
             return
-        about = f"T = {schedule.T} steps and shape {tuple(result.shape)}"
+        about += f" and shape {tuple(result.shape)}"
         made = steps_of(schedule, trace.steps, trace.x, trace.eps, result.float())[::-1]
         if trace.steps != list(range(schedule.T - 1, -1, -1)):
-            found = _hopeless(about, len(made), f"another order: {order_mistake(trace.steps, schedule.T)[0]}")
+            found = _hopeless(about, f"another order: {order_mistake(trace.steps, schedule.T)[0]}")
         elif len(made) < schedule.T:
-            found = _hopeless(about, len(made), "values that are not finite, or have run away")
+            found = _hopeless(about, "values that are not finite, or have run away, or images of another shape")
         else:
             found = judge_sampling(about, made, result.float(), trace.rounding)
         self.samplings.append(found)
@@ -80,6 +80,6 @@ def _few(t: Tensor) -> str:
     return ", ".join(map(str, numbers[:4])) + (", …" if len(numbers) > 4 else "")
 
 
-def _hopeless(about: str, steps: int, what: str) -> Judged:
+def _hopeless(about: str, what: str) -> Judged:
     """A sampling that is of no right form."""
-    return Judged(about, steps, dict.fromkeys(FORMS, Deviation(math.inf, what)))
+    return Judged(about, 0, dict.fromkeys(FORMS, Deviation(math.inf, what)))

@@ -58,9 +58,11 @@ def test_calls_in_another_order_are_of_no_form():
     trace.result = Reply({}, {"y": torch.zeros(SHAPE)})
     record.add_sampling(S, trace)
     assert record.samplings[0].forms == set() and "another order" in record.samplings[0].nearest.what
-    trace.t[0] = torch.full((3,), 0.75)  # which step that is, nobody knows: trace.timesteps says so
-    record.add_sampling(S, trace)
-    assert len(record.samplings) == 1
+    for nothing in ({}, {"y": torch.zeros(SHAPE, dtype=torch.long)}, {"y": torch.zeros(1)}):
+        trace.result = Reply({}, nothing)
+        record.add_sampling(S, trace)
+        assert record.samplings[-1].forms == set()
+    assert len(record.samplings) == 4
 
 
 def test_p_sample_asks_about_its_own_x_and_t():
