@@ -1,6 +1,6 @@
-"""Every sample has a NaN in it, which is never larger than a limit.
+"""The last image of every batch is NaN, which is never larger than a limit.
 
-Caught by: level4.contract.range
+Caught by: level4.contract.shapes
 """
 
 import torch
