@@ -1,5 +1,8 @@
 """Level 1, training: do gradients reach everything, and what has the network learnt to predict?"""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,6 +11,7 @@ from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
 CORRELATED = 0.5  # correlation with a target from which an output counts as predicting it
+ERRORS, INCREASE = 3.0, 0.02  # standard errors, and part of the loss, by which a wrong t has to raise it
 BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
 
 
@@ -93,7 +97,7 @@ def linear_baseline(x_0: Tensor, alpha_bar: Tensor) -> float:
 
 def check_overfits(
     loss: float, baseline: float, share: float, steps: int, *, falling: bool = False, gentler: bool = False,
-    times: float = 1.0,
+    times: float = 1.0, loss_with_all: float = math.inf, reset: Sequence[str] = (),
 ) -> dict[str, float]:  # fmt: skip
     """The batch is learnt: the loss falls below a share of that of the best scaling of x_t.
 
@@ -104,6 +108,7 @@ def check_overfits(
         falling: whether the loss still fell when the steps, or the time, ran out
         gentler: whether it was lower with a quarter of the learning rate
         times: how many times as long as the reference's a step took
+        loss_with_all, reset: the loss if the buffers `reset`, which changed in training, are kept as well
     """
     limit = share * baseline
     measured = {
@@ -116,6 +121,15 @@ def check_overfits(
     }
     if loss < limit:
         return measured
+    if loss_with_all < limit:
+        named = ", ".join(reset[:3]) + (f" and {len(reset) - 3} more" if len(reset) > 3 else "")
+        raise CheckFailed(
+            f"expected a loss below {limit:.3f} on a few images after {steps} steps, got {loss:.3f} with what the "
+            f"parameters have learnt, and {loss_with_all:.3f} only with what training wrote into {named}",
+            "Buffers may hold statistics, but no images: filled anew from other images, yours don't do. What is to be "
+            "learnt belongs into an nn.Parameter, and running averages into nn.BatchNorm2d.",
+            **measured, loss_with_all=loss_with_all, buffers=list(reset[:20]),
+        )  # fmt: skip
     if falling:
         hint = "It still learns, but slowly: normalise (GroupNorm), add residual connections and a skip from x."
         if times > 2:
@@ -142,6 +156,27 @@ def check_overfits(
     raise CheckFailed(
         f"expected a loss below {limit:.3f} on a few images after {steps} steps, got {loss:.3f}", hint, **measured
     )
+
+
+def check_needs_t(right: Tensor, wrong: Tensor) -> dict[str, float]:
+    """With a t that is not that of x_t the loss is higher: beyond chance, and by a part of it that matters.
+
+    Args:
+        right, wrong: losses of the same (x_t, noise), with their own t and with others, (N,) float64 each
+    """
+    more = wrong - right
+    error = (more.std() / len(more) ** 0.5).item()
+    increase, errors = (more.mean() / right.mean()).item(), more.mean().item() / max(error, 1e-30)
+    measured = {"increase": increase, "standard_errors": errors} | at_least(errors, ERRORS)
+    if not (errors > ERRORS and increase > INCREASE):
+        raise CheckFailed(
+            f"expected a higher loss with a wrong t than with the right one, got one that is higher by {increase:.1%}, "
+            f"{errors:.1f} standard errors",
+            "t hardly matters to the answer: does its embedding reach every block, with a learnt layer in between "
+            "(nn.Linear), and at the size of the features?",
+            **measured,
+        )
+    return measured
 
 
 def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alpha_bar: Tensor) -> dict[str, float]:
