@@ -7,10 +7,12 @@ import torch
 from assignment.ddpm.config import Config, ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
-from grader.checks import behaviour, conditioning, learning, output_contract
+from grader.checks import behaviour, channels, conditioning, learning, output_contract
+from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.own_work import check_own_work, scan
 from grader.checks.gradients import check_slopes
+from grader.checks.own_work import check_own_work, scan
+from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.grading_config import load_grading
 from grader.student import overfit
 from grader.student.gradients import measure as measure_slopes
@@ -78,6 +80,21 @@ def test_shapes_of_another_configuration(build: Build, other_config: ModelConfig
         output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
 
 
+@check("level1.contract.every_data_set")
+def test_runs_on_the_images_of_every_data_set(build: Build, shipped: dict[str, ModelConfig]) -> None:
+    """It builds and runs for the images of every data set that comes with the project."""
+    for name, config in shipped.items():
+        try:
+            network = build(config)
+            x, t = network.noise(2, "every data set")
+            reply = network.reply(x, t)
+            output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
+        except NotImplementedYet:
+            raise
+        except (CheckFailed, SubmissionFailed) as error:
+            raise output_contract.not_at_this_size(error, name, config.image_shape) from error
+
+
 @check("level1.contract.output")
 def test_output_is_a_plain_tensor(build: Build, config: ModelConfig) -> None:
     """The predicted noise is a plain tensor of x's dtype, on x's device."""
@@ -109,7 +126,7 @@ def test_autocast(network: Network, config: ModelConfig) -> None:
 @check("level1.timestep.uses_every_t")
 def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """In a batch with different timesteps each image is treated by its own."""
-    t = spread(config.num_timesteps, steady.number(3, 6, "every t"), seed=steady.seed)
+    t = spread(config.num_timesteps, steady.number(5, 9, "every t"), seed=steady.seed)
     t = t[shuffled(len(t), "every t", steady.seed)]
     x = steady.noisy(t, "every t")
     alone = one_by_one(steady, x, t)
@@ -148,7 +165,7 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 @check("level1.batch.samples_independent")
 def test_samples_are_independent(steady: Network, measured: Measured) -> None:
     """In eval mode an image's answer does not depend on the other images of the batch."""
-    x, t = steady.at_random(steady.number(4, 7, "independent"), "independent")
+    x, t = steady.at_random(steady.number(7, 13, "independent"), "independent")
     alone, few = one_by_one(steady, x, t), steady.number(2, len(x) - 1, "few")
     among_odd = steady(torch.cat([x[:1], of_very_different_sizes(x[1:])]), t)[:1]
     together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd])
@@ -158,9 +175,21 @@ def test_samples_are_independent(steady: Network, measured: Measured) -> None:
 @check("level1.batch.order")
 def test_batch_order(steady: Network, measured: Measured) -> None:
     """In eval mode the order of the images in the batch makes no difference."""
-    x, t = steady.at_random(steady.number(4, 7, "order"), "order")
+    x, t = steady.at_random(steady.number(6, 12, "order"), "order")
     order = shuffled(len(x), "images", steady.seed)
     measured.update(conditioning.check_order(steady(x[order], t[order]), steady(x, t), order))
+
+
+@check("level1.image.channels")
+def test_each_channel_counts(moved_pixels: Once[Effects], measured: Measured) -> None:
+    """With 3 channels every answer follows from its own pixel and those around it, and no channel copies another."""
+    measured.update(channels.check_channels(moved_pixels()))
+
+
+@check("level1.image.neighbours")
+def test_neighbours_are_those_in_the_image(moved_pixels: Once[Effects], measured: Measured) -> None:
+    """Neighbours are neighbours in the image, not whatever lies side by side in memory."""
+    measured.update(channels.check_neighbours(moved_pixels()))
 
 
 @check("level1.behaviour.deterministic")

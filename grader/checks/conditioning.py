@@ -80,7 +80,7 @@ def require_output(y: Tensor) -> None:
 
 
 def wait_unless_independent(among_others: Tensor, alone: Tensor) -> None:
-    """Answers to one image (1, C, H, W) among others at its own t, and alone: if they differ, it is the images that mix.
+    """Answers to one image (1, C, H, W) among others at its own t, and alone: if they differ, images mix.
 
     Raises NotJudged then: mixing t is not to blame.
     """
@@ -141,7 +141,7 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
 
 
 def _apart(y: Tensor, size: Tensor) -> Tensor:
-    """(N, N): how far most pixels of each two of y (N, C, H, W) differ, relative to `size`; infinity on the diagonal."""
+    """(N, N): how far most pixels of each two of y (N, C, H, W) differ, relative to `size`; infinity for each itself."""
     apart = torch.stack([most(y - one) for one in y]) / size
     return apart.fill_diagonal_(torch.inf)
 

@@ -87,7 +87,7 @@ class Network:
         return reply
 
     def slopes(self, x: Tensor, t: Tensor, cotangent: Tensor, *, step: float, train: bool) -> Slopes:
-        """How the output times the cotangent (B, C, H, W) changes along random directions of x, and of the parameters."""
+        """How the output times the cotangent (B, C, H, W) changes along random directions of x and the parameters."""
         tensors = {"x": x, "t": t, "cotangent": cotangent}
         seed = derive_seed("slopes", self.seed)
         reply = self._request("slopes", FORWARDS * self.pace.step * len(x), tensors=tensors, step=step, train=train,

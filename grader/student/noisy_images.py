@@ -1,4 +1,4 @@
-"""Inputs that look like those of training: images, noised at their own t, so that no network can tell a check from it."""
+"""Inputs like those of training: images, noised at their own t, so that no network can tell a check from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

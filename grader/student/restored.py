@@ -1,8 +1,8 @@
 """What a trained network keeps, and its loss with that alone, in new processes that have seen nothing else.
 
-Kept are the parameters that training moved, and the statistics of torch.nn's own layers. Whatever other buffer changed is
-back at its initial value: it could hold the training images themselves. If the loss is lost with that, the network may
-fill those buffers again, on other images, without learning: an average of features survives this, and a memory does not.
+Kept are the parameters that training moved, and the statistics of torch.nn's own layers. Whatever other buffer changed
+is back at its initial value: it could hold the training images themselves. If the loss is lost with that, the network
+may fill those buffers again, from other images, without learning: an average survives this, and a memory does not.
 """
 
 from collections.abc import Callable

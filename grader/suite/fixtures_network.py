@@ -10,23 +10,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from assignment.ddpm.config import Config, ModelConfig
+from assignment.ddpm.config import Config, ModelConfig, load_config
 from assignment.ddpm.data import load_images, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
+from grader import ROOT
 from grader.checks import conditioning, output_contract
+from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import NotImplementedYet, SubmissionFailed
-from grader.grading_config import load_grading
+from grader.grading_config import GRADING, load_grading
 from grader.student import overfit
 from grader.student.deadlines import Deadlines
+from grader.student.moved_pixels import measure as moved_pixels_of
 from grader.student.network import Network
 from grader.student.noisy_images import NoisyImages
 from grader.student.once import Once
 from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
 
+SHIPPED = ROOT / "configs"
 OTHERS = 512  # training images that checks may use beside those of the overfit run
 
 
@@ -41,6 +45,16 @@ def model_file(submission: AnySubmission) -> bytes:
 @pytest.fixture(scope="session")
 def config(settings: Config) -> ModelConfig:
     return settings.model
+
+
+@pytest.fixture(scope="session")
+def shipped(config: ModelConfig) -> dict[str, ModelConfig]:
+    """By data set: this configuration with the images of every configuration that the project ships."""
+    models = {file.stem: load_config(file, []).model for file in sorted(SHIPPED.glob("*.yaml")) if file != GRADING}
+    return {
+        name: replace(config, image_channels=model.image_channels, image_size=model.image_size)
+        for name, model in models.items() if model.image_shape != config.image_shape
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +151,21 @@ def steady(perturbed: Network) -> Network:
     if not off <= conditioning.SAME:
         raise NotJudged(f"waits for deterministic: the same input gets answers that differ by {off:.1%}")
     return perturbed
+
+
+@pytest.fixture(scope="session")
+def moved_pixels(build: Build, other_config: ModelConfig) -> Once[Effects]:
+    """What a change of single pixels does, of the configuration with 3 channels."""
+
+    def move() -> Effects:
+        try:
+            return moved_pixels_of(build(other_config).perturb())
+        except NotImplementedYet:
+            raise
+        except (CheckFailed, SubmissionFailed) as error:
+            raise NotJudged(f"waits for contract.other_shapes: {error.message}") from error
+
+    return Once(move)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Does a network mix tensors on the CPU with those on its device? Asked on torch's meta device, which lets some through.
+"""Does a network mix tensors on the CPU with those on its device? Asked on the meta device, which lets some through.
 
 A plain attribute stays behind when the network moves. On CUDA, looking t up in such a table is an error; on the meta
 device it is not. What CUDA allows is allowed here: numbers (tensors without axes), indices on the CPU, and copies.

@@ -61,7 +61,9 @@ class _Averages:
 
     def hold(self) -> bool:
         m = self.module
-        return self.calls > 0 and _near(m.running_mean, self.mean, m.running_var.sqrt()) and _near(m.running_var, self.var)
+        return (
+            self.calls > 0 and _near(m.running_mean, self.mean, m.running_var.sqrt()) and _near(m.running_var, self.var)
+        )
 
 
 def _see(averages: _Averages, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
