@@ -141,7 +141,7 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
 
 
 def _apart(y: Tensor, size: Tensor) -> Tensor:
-    """(N, N): how far most pixels of each two of y (N, C, H, W) differ, relative to `size`; infinity for each itself."""
+    """(N, N): how far most pixels of each two of y (N, C, H, W) differ, relative to `size`; infinity for itself."""
     apart = torch.stack([most(y - one) for one in y]) / size
     return apart.fill_diagonal_(torch.inf)
 
