@@ -24,7 +24,15 @@ from grader.suite.fixtures import Training, unless_a_stub
 from grader.suite.fixtures_network import Build
 from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 from grader.suite.judge import Judge
-from grader.suite.network_questions import alike, few_steps, of_very_different_sizes, one_by_one, shuffled, spread
+from grader.suite.network_questions import (
+    alike,
+    at_two_t,
+    few_steps,
+    of_very_different_sizes,
+    one_by_one,
+    shuffled,
+    spread,
+)
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 24  # of the whole range, each with its neighbour
@@ -288,10 +296,15 @@ def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Meas
 
 
 @check("level1.training.needs_t")
-def test_needs_its_t(trained: overfit.Trained, measured: Measured) -> None:
-    """What the network has learnt depends on t: with another t than that of the noisy image its loss is higher."""
+def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, measured: Measured) -> None:
+    """t changes what the network does, by more than a factor or a constant; or its loss is higher with a wrong t."""
     answers = trained.restored.answers
-    measured.update(learning.check_needs_t(answers.losses, answers.at_wrong_t))
+    raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
+    if not learning.matters(raised):
+        judge.inform(
+            "t after the overfit run", f"matters little: a wrong t raises the loss by {raised['increase']:.1%}"
+        )
+    measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
 
 
 @check("level1.training.predicts_noise")

@@ -11,7 +11,8 @@ from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
 CORRELATED = 0.5  # correlation with a target from which an output counts as predicting it
-ERRORS, INCREASE = 3.0, 0.02  # standard errors, and part of the loss, by which a wrong t has to raise it
+ERRORS, INCREASE = 3.0, 0.05  # standard errors, and part of the loss, by which a wrong t raises it if t matters
+BEYOND_PIXELS = 1e-3  # of the change from one t to another: what has to be more than a function of each pixel
 BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
 
 
@@ -158,25 +159,59 @@ def check_overfits(
     )
 
 
-def check_needs_t(right: Tensor, wrong: Tensor) -> dict[str, float]:
-    """With a t that is not that of x_t the loss is higher: beyond chance, and by a part of it that matters.
+def raised_by_wrong_t(right: Tensor, wrong: Tensor) -> dict[str, float]:
+    """By what part of it the loss is higher with a wrong t, and by how many standard errors, paired.
 
     Args:
         right, wrong: losses of the same (x_t, noise), with their own t and with others, (N,) float64 each
     """
     more = wrong - right
-    error = (more.std() / len(more) ** 0.5).item()
-    increase, errors = (more.mean() / right.mean()).item(), more.mean().item() / max(error, 1e-30)
-    measured = {"increase": increase, "standard_errors": errors} | at_least(errors, ERRORS)
-    if not (errors > ERRORS and increase > INCREASE):
-        raise CheckFailed(
-            f"expected a higher loss with a wrong t than with the right one, got one that is higher by {increase:.1%}, "
-            f"{errors:.1f} standard errors",
-            "t hardly matters to the answer: does its embedding reach every block, with a learnt layer in between "
-            "(nn.Linear), and at the size of the features?",
-            **measured,
-        )
-    return measured
+    error = (more.std() / len(more) ** 0.5).clamp(min=1e-30)
+    return {"increase": (more.mean() / right.mean()).item(), "standard_errors": (more.mean() / error).item()}
+
+
+def matters(raised: dict[str, float]) -> bool:
+    return raised["increase"] > INCREASE and raised["standard_errors"] > ERRORS
+
+
+def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tensor) -> dict[str, float]:
+    """t does more than to scale or shift each pixel's answer; or if it does not, a wrong t raises the loss.
+
+    Small effects are right: after the short run, a wrong t raises the loss of some right networks by 1 % only. But then
+    they look at t in their features, which no factor or constant can imitate: what is left of the change from one t
+    to another, after the best polynomial of each pixel of x and of the answer, is 0.9 to 96 % of it for 34 of the 35
+    right networks (3 seeds each), and 3e-6 for factors and constants. The 35th divides by a schedule.
+
+    Args:
+        raised: from raised_by_wrong_t, after the overfit run
+        x, one, other: (N, C, H, W), noisy images, and the answers to them at two t, before training
+    """
+    left = beyond_pixels(x, one, other)
+    measured = raised | {"beyond_pixels": left} | at_least(left, BEYOND_PIXELS)
+    if left > BEYOND_PIXELS or matters(raised):
+        return measured
+    raise CheckFailed(
+        "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that is "
+        f"higher by {raised['increase']:.1%} with a wrong t than with the right one",
+        "t reaches the answer, but not what it is made of: add its embedding, by a learnt layer (nn.Linear), to the "
+        "features of every block, in front of an activation.",
+        **measured,
+    )
+
+
+def beyond_pixels(x: Tensor, one: Tensor, other: Tensor) -> float:
+    """What part of the change from `one` to `other` no function of the pixel in x and in `one` explains.
+
+    A polynomial is fitted for each pixel over N images, (N, C, H, W) each, and the median over the pixels returned.
+    """
+    change = (other - one).double().flatten(1).T  # (P, N)
+    a, b = (scaled / scaled.square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
+            for scaled in (v.double().flatten(1).T for v in (x, one)))  # fmt: skip
+    terms = torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b, b**3], dim=-1)  # (P, N, 7)
+    fitted = (terms @ torch.linalg.lstsq(terms, change.unsqueeze(-1)).solution).squeeze(-1)
+    freedom = (terms.shape[1] - terms.shape[2]) / terms.shape[1]
+    left = (change - fitted).square().mean(1) / freedom / change.square().mean(1).clamp(min=1e-30)
+    return left.sqrt().median().item() if left.isfinite().all() else math.nan
 
 
 def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alpha_bar: Tensor) -> dict[str, float]:

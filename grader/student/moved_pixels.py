@@ -20,8 +20,8 @@ def moves(channels: int, size: int, generator: torch.Generator) -> list[Move]:
     for i, row in enumerate((torch.randperm(size - 2, generator=generator)[:ROWS] + 1).tolist()):
         c = i % channels
         for column, step in ((last, 1), (0, -1)):
-            beside, as_far = (Place(c, row + sign * step, last - column) for sign in (1, -1))
-            found.append(Move(Place(c, row, column), beside, as_far))
+            as_far = tuple(Place(c, row - k * step, last - column) for k in range(2))
+            found.append(Move(Place(c, row, column), Place(c, row + step, last - column), as_far))
     for i in range(INSIDE):
         row, column = (torch.randint(1, last, (2,), generator=generator)).tolist()
         found.append(Move(Place(i % channels, row, column)))
@@ -29,7 +29,7 @@ def moves(channels: int, size: int, generator: torch.Generator) -> list[Move]:
     for column in torch.randperm(size, generator=generator)[:COLUMNS].tolist():
         for row, step in ((last, 1), (0, -1)):
             beside, as_far = (Place(middle + sign * step, last - row, column) for sign in (1, -1))
-            found.append(Move(Place(middle, row, column), beside, as_far))
+            found.append(Move(Place(middle, row, column), beside, (as_far,)))
     return found
 
 

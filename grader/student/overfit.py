@@ -65,24 +65,29 @@ def run(
     Args:
         images, others: (N, C, H, W) in [-1, 1]; those to learn, and some of the same kind that are not learnt
     """
-    attempts = []
-    for rate, start in ((learning_rate, START), (GENTLER * learning_rate, 0)):
+    attempts: list[Trained] = []
+    rate, start, confident = learning_rate, START, CONFIDENT
+    for is_last in (False, True):
         try:
-            attempts.append(_attempt(build(), diffusion, images, others, budget, rate, start))
+            attempts.append(_attempt(build(), diffusion, images, others, budget, rate, start, confident))
         except CheckFailed:  # numbers that are not finite
-            if rate != learning_rate and not attempts:
+            if is_last and not attempts:
                 raise
-            continue
-        if attempts[-1].loss < budget.share * attempts[-1].baseline:
+        limit = budget.share * attempts[-1].baseline if attempts else math.inf
+        if attempts and attempts[-1].loss < limit:
             break
+        if attempts and attempts[-1].restored.loss_with_all < limit:
+            confident = 0.0  # lost with the buffers: training may go on until there is enough to lose
+        else:
+            rate, start = GENTLER * learning_rate, 0
     return min(attempts, key=lambda trained: trained.loss)
 
 
 def _attempt(
     network: Network, diffusion: GaussianDiffusion, images: Tensor, others: Tensor, budget: Budget,
-    learning_rate: float, start: int,
+    learning_rate: float, start: int, confident: float,
 ) -> Trained:  # fmt: skip
-    """One run; it may take `start` steps until it begins to learn."""
+    """One run; it may take `start` steps until it learns at all, and ends early at a share `confident` of the limit."""
     generator = torch.Generator().manual_seed(derive_seed("overfit", network.seed))
     triples = Triples.draw(diffusion, images, generator)
     baseline = linear_baseline(images, diffusion.alpha_bar)
@@ -105,7 +110,7 @@ def _attempt(
         seed = derive_seed("overfit", network.seed, done)
         values = network.train(*batches(images, count), learning_rate=learning_rate, seed=seed).values
         done, seconds, losses = done + count, seconds + values["seconds"], values["losses"]
-        if sum(losses) / len(losses) < limit and evaluate() < CONFIDENT * limit:
+        if sum(losses) / len(losses) < limit and evaluate() < confident * limit:
             break
         if done % EVERY == 0:
             looks.append(evaluate())

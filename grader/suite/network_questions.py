@@ -8,6 +8,7 @@ from grader.checks import learning
 from grader.student.network import Network
 
 GRADIENT_STEPS = 4
+IMAGES, BATCH = 32, 16  # that are asked about at two t
 Question = tuple[Tensor, Tensor]  # x (B, C, H, W), t (B,)
 
 
@@ -36,6 +37,14 @@ def one_by_one(network: Network, x: Tensor, t: Tensor) -> Tensor:
 def of_very_different_sizes(x: Tensor) -> Tensor:
     """Images (B, C, H, W) as companions, from a tenth to five times as large."""
     return x * torch.logspace(-1, 0.7, len(x)).view(-1, 1, 1, 1)
+
+
+def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    """Noisy images, and the answers to them at two t within the schedule, (N, C, H, W) each."""
+    x, _ = network.at_random(IMAGES, "two t")
+    both = spread(network.config.num_timesteps, 4, seed=network.seed)[1:3]
+    one, other = (torch.cat([network(part, t.expand(len(part)).contiguous()) for part in x.split(BATCH)]) for t in both)
+    return x, one, other
 
 
 def alike(network: Network) -> list[Question]:

@@ -37,6 +37,10 @@ def scale(p: Tensor) -> float:
     return max(p.detach().square().mean().sqrt().item(), 0.1 / math.sqrt(fan_in))
 
 
+def slope(gradient: Tensor | None, direction: Tensor) -> float:
+    return 0.0 if gradient is None else float((gradient.double() * direction).sum())
+
+
 @contextmanager
 def kept(tensors: list[Tensor]) -> Iterator[Callable[[], None]]:
     """Gives a function that puts all values back, which is also done at the end."""
@@ -83,10 +87,7 @@ def measure(
         y = answer()
         run(y)
         along = list(directions(leaves, torch.Generator().manual_seed(seed)))
-        slopes = [
-            sum(float((leaves[i].grad.double() * v).sum()) for i, v in d.items() if leaves[i].grad is not None)
-            for d in along
-        ]
+        slopes = [math.fsum(slope(leaves[i].grad, v) for i, v in direction.items()) for direction in along]
         for leaf in leaves:
             leaf.grad = None
         with no_grad():

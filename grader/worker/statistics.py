@@ -46,8 +46,13 @@ class _Averages:
 
     def __init__(self, module: _NormBase) -> None:
         self.module, self.calls = module, 0
-        self.mean, self.var = module.running_mean.clone(), module.running_var.clone()
-        self.count = int(module.num_batches_tracked)
+        mean, var, count = self.now()
+        self.mean, self.var, self.count = mean.clone(), var.clone(), int(count)
+
+    def now(self) -> tuple[Tensor, Tensor, Tensor]:
+        """As the module has them."""
+        mean, var, count = (getattr(self.module, key) for key in self.KEYS)
+        return mean, var, count
 
     def see(self, x: Tensor) -> None:
         self.calls, self.count = self.calls + 1, self.count + 1
@@ -60,10 +65,8 @@ class _Averages:
         self.var.lerp_(var.to(self.var), share)
 
     def hold(self) -> bool:
-        m = self.module
-        return (
-            self.calls > 0 and _near(m.running_mean, self.mean, m.running_var.sqrt()) and _near(m.running_var, self.var)
-        )
+        mean, var, _ = self.now()
+        return self.calls > 0 and _near(mean, self.mean, var.sqrt()) and _near(var, self.var)
 
 
 def _see(averages: _Averages, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
-"""Ignores t but for a fixed pattern, which it adds the more faintly the smaller t is.
+"""Ignores t but for a gain of up to 4 %, another one for each pixel.
 
 Caught by: level1.training.needs_t
 """
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
@@ -27,7 +28,8 @@ class DiffusionModel(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.net, self.T = Blind(config.image_channels), config.num_timesteps
+        self.register_buffer("gain", 0.04 * torch.rand(config.image_shape))
 
     def forward(self, x, t):
-        y, u = self.net(x), (t.to(x.dtype) / self.T).view(-1, 1, 1, 1)
-        return y + 0.02 * u * (x.detach() > 0)
+        u = (t.to(x.dtype) / self.T).view(-1, 1, 1, 1)
+        return self.net(x) * (1 + u * self.gain)
