@@ -204,14 +204,16 @@ def beyond_pixels(x: Tensor, one: Tensor, other: Tensor) -> float:
 
     A polynomial is fitted for each pixel over N images, (N, C, H, W) each, and the median over the pixels returned.
     """
-    change = (other - one).double().flatten(1).T  # (P, N)
+    change = (other.double() - one.double()).flatten(1).T  # (P, N)
+    if not change.isfinite().all():
+        return math.nan
     a, b = (scaled / scaled.square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
             for scaled in (v.double().flatten(1).T for v in (x, one)))  # fmt: skip
     terms = torch.stack([torch.ones_like(a), a, b, a * a, a * b, b * b, b**3], dim=-1)  # (P, N, 7)
     fitted = (terms @ torch.linalg.lstsq(terms, change.unsqueeze(-1)).solution).squeeze(-1)
     freedom = (terms.shape[1] - terms.shape[2]) / terms.shape[1]
     left = (change - fitted).square().mean(1) / freedom / change.square().mean(1).clamp(min=1e-30)
-    return left.sqrt().median().item() if left.isfinite().all() else math.nan
+    return left.sqrt().median().item()
 
 
 def check_predicts_noise(y: Tensor, noise: Tensor, x_0: Tensor, x_t: Tensor, alpha_bar: Tensor) -> dict[str, float]:
