@@ -12,7 +12,7 @@ from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gradients import check_slopes
 from grader.checks.own_work import check_own_work, scan
-from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.errors import Raised
 from grader.grading_config import load_grading
 from grader.student import overfit
 from grader.student.gradients import measure as measure_slopes
@@ -97,9 +97,7 @@ def test_runs_on_the_images_of_every_data_set(build: Build, shipped: dict[str, M
             x, t = network.noise(2, "every data set")
             reply = network.reply(x, t)
             output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
-        except NotImplementedYet:
-            raise
-        except (CheckFailed, SubmissionFailed) as error:
+        except (CheckFailed, Raised) as error:
             raise output_contract.not_at_this_size(error, name, config.image_shape) from error
 
 
@@ -134,7 +132,7 @@ def test_autocast(network: Network, config: ModelConfig) -> None:
 @check("level1.timestep.uses_every_t")
 def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """In a batch with different timesteps each image is treated by its own."""
-    t = spread(config.num_timesteps, steady.number(5, 9, "every t"), seed=steady.seed)
+    t = spread(config.num_timesteps, steady.number(6, 9, "every t"), seed=steady.seed)
     t = t[shuffled(len(t), "every t", steady.seed)]
     x = steady.noisy(t, "every t")
     alone = one_by_one(steady, x, t)
@@ -174,7 +172,7 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 def test_samples_are_independent(steady: Network, measured: Measured) -> None:
     """In eval mode an image's answer does not depend on the other images of the batch."""
     x, t = steady.at_random(steady.number(7, 13, "independent"), "independent")
-    alone, few = one_by_one(steady, x, t), steady.number(2, len(x) - 1, "few")
+    alone, few = one_by_one(steady, x, t), steady.number(2, 4, "few")
     among_odd = steady(torch.cat([x[:1], of_very_different_sizes(x[1:])]), t)[:1]
     together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd])
     measured.update(conditioning.check_independent(together, torch.cat([alone, alone[:few], alone[:1]])))
@@ -300,7 +298,7 @@ def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, me
     """t changes what the network does, by more than a factor or a constant; or its loss is higher with a wrong t."""
     answers = trained.restored.answers
     raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
-    if not learning.matters(raised):
+    if not learning.mattering(raised) > 1:
         judge.inform(
             "t after the overfit run", f"matters little: a wrong t raises the loss by {raised['increase']:.1%}"
         )

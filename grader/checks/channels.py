@@ -5,10 +5,10 @@ A network may look everywhere (an MLP, attention), in patches, in one channel at
 pixel can only be known from that pixel, its channel and its surroundings. And the end of a row is as far from the start
 of the next row as from that of the row before, although in memory the former are side by side.
 
-Measured after random noise on all parameters, on 40 right networks with 20 seeds each, and on wrong ones: the change at
-and around a moved pixel is 0.08 to 0.47 of the largest anywhere, 0 where channels or places are mixed up; the least of
-the directions in which channels matter 0.033 to 0.97 of the largest, 1e-5 and less where colour is lost; and places side
-by side in memory matter up to 1.7 times as much as those as far away, 50 to 1,700 times where memory is misread.
+Measured after random noise on all parameters, on 40 right networks with 20 seeds each, and on wrong ones: the change
+at and around a moved pixel is 0.08 to 0.47 of the largest anywhere, 0 where channels or places are mixed up; the least
+of the directions in which channels matter 0.033 to 0.97 of the largest, 1e-5 and less where colour is lost; and places
+side by side in memory matter up to 1.7 times as much as those as far away, 50 to 1,700 times where memory is misread.
 """
 
 import math

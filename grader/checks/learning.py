@@ -170,8 +170,9 @@ def raised_by_wrong_t(right: Tensor, wrong: Tensor) -> dict[str, float]:
     return {"increase": (more.mean() / right.mean()).item(), "standard_errors": (more.mean() / error).item()}
 
 
-def matters(raised: dict[str, float]) -> bool:
-    return raised["increase"] > INCREASE and raised["standard_errors"] > ERRORS
+def mattering(raised: dict[str, float]) -> float:
+    """How many times as much as is needed for t to matter to the loss, from what raised_by_wrong_t returns."""
+    return min(raised["increase"] / INCREASE, raised["standard_errors"] / ERRORS)
 
 
 def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tensor) -> dict[str, float]:
@@ -186,9 +187,10 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
         raised: from raised_by_wrong_t, after the overfit run
         x, one, other: (N, C, H, W), noisy images, and the answers to them at two t, before training
     """
-    left = beyond_pixels(x, one, other)
-    measured = raised | {"beyond_pixels": left} | at_least(left, BEYOND_PIXELS)
-    if left > BEYOND_PIXELS or matters(raised):
+    left, of_loss = beyond_pixels(x, one, other), mattering(raised)
+    times = max((part for part in (left / BEYOND_PIXELS, of_loss) if not math.isnan(part)), default=0.0)
+    measured = raised | {"beyond_pixels": left, "times_needed": times} | at_least(times, 1.0)
+    if times > 1:
         return measured
     raise CheckFailed(
         "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that is "

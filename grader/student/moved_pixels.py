@@ -28,8 +28,8 @@ def moves(channels: int, size: int, generator: torch.Generator) -> list[Move]:
     middle = channels // 2  # has a plane before and after it in memory
     for column in torch.randperm(size, generator=generator)[:COLUMNS].tolist():
         for row, step in ((last, 1), (0, -1)):
-            beside, as_far = (Place(middle + sign * step, last - row, column) for sign in (1, -1))
-            found.append(Move(Place(middle, row, column), beside, (as_far,)))
+            beside, opposite = (Place(middle + sign * step, last - row, column) for sign in (1, -1))
+            found.append(Move(Place(middle, row, column), beside, (opposite,)))
     return found
 
 

@@ -16,7 +16,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader.student.network import Network
 
 LOOKS = 64  # triples (image, t, noise) that the loss is measured on, t stratified over [0, T)
-LARGEST_BATCH = 16
+SMALLEST_BATCH, LARGEST_BATCH = 8, 16  # images per request; the last ones are asked about together
 SHIFTS = 2  # wrong t that each triple is asked with, each a quarter of T or more away
 REFILLS, CHUNK = 300, 10  # steps on other images, at most, and steps per request
 
@@ -46,7 +46,8 @@ class Triples:
         t, y = self.t if t is None else t, torch.empty_like(self.x_t)
         left = torch.randperm(len(t), generator=generator)
         while len(left):
-            rows = left[: torch.randint(LARGEST_BATCH // 2, LARGEST_BATCH + 1, (), generator=generator)]
+            size = int(torch.randint(SMALLEST_BATCH, LARGEST_BATCH + 1, (), generator=generator))
+            rows = left[:size] if len(left) >= size + SMALLEST_BATCH else left
             left, y[rows] = left[len(rows) :], network(self.x_t[rows], t[rows])
         return y
 

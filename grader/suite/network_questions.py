@@ -49,7 +49,7 @@ def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
 
 def alike(network: Network) -> list[Question]:
     """Questions that a cache may take for one another: by shape, t, sum, norm, first pixels, or rounded values."""
-    batch = network.number(2, 4, "alike")
+    batch = network.number(2, 3, "alike")
     x, t = network.at_random(batch, "alike")
     other, other_t = network.at_random(batch, "alike, other")
     later = (t + 1 + other_t % max(1, network.config.num_timesteps - 1)) % network.config.num_timesteps

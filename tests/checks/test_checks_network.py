@@ -277,7 +277,7 @@ FOR_SHOW = {
 def test_t_for_show_needs_a_loss_that_it_raises(change):
     x, y = noisy_images(), noisy_images(64)[32:].roll(1, -1) + noisy_images()
     raised = learning.raised_by_wrong_t(torch.ones(64).double(), 1 + torch.linspace(-0.01, 0.011, 64).double())
-    assert not learning.matters(raised)
+    assert learning.mattering(raised) < 1
     with failed("a factor or a constant for each pixel"):
         learning.check_needs_t(raised, x, y, change(y))
     learning.check_needs_t(raised, x, y, y + 0.01 * y.roll(1, -1))

@@ -248,9 +248,10 @@ def test_no_forged_answer_crashes_a_check(check, honest, data):
 
 
 NOT_ABOUT_NUMBERS = {
-    "builds", "shapes", "shapes_of_another_configuration", "runs_on_the_images_of_every_data_set", "inputs_unchanged", "no_side_effects", "device",
-    "all_parameters_get_gradients", "other_sizes", "visits_every_step_once", "timesteps_are_integers",
-    "starts_from_noise", "eval_mode", "no_grad", "leaves_everything_alone",
+    "builds", "shapes", "shapes_of_another_configuration", "runs_on_the_images_of_every_data_set",
+    "inputs_unchanged", "no_side_effects", "device", "all_parameters_get_gradients", "other_sizes",
+    "visits_every_step_once", "timesteps_are_integers", "starts_from_noise", "eval_mode", "no_grad",
+    "leaves_everything_alone",
 }  # fmt: skip
 
 
