@@ -130,7 +130,7 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
     if not off > ENDS_DIFFER:
         raise CheckFailed(
             f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {off:.1g} of "
-            "their size in most pixels",
+            "their size",
             WIPED_OUT
             if off > 0
             else "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but "

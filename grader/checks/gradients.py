@@ -1,10 +1,10 @@
 """Level 1, training: are the gradients that backward reports those of the output?
 
 A random direction is taken in x, or in a random group of parameter tensors, and the change of <output, cotangent> along
-it is measured by a central difference, in the network's own precision. Of the right bank (30 networks, 8 seeds each, 11
-directions) the two differed by 0.1 to 2 % of their size at the first step, by up to 23 % where kinks (ReLU under batch
-norm) or rounding (a division by a small sigma) hide the slope; a gradient that is cut off differs by 100 %. A failure
-takes two steps, one twice the other, that agree with each other and not with the gradient: rounding and kinks don't.
+it is measured by a central difference, in the network's own precision. In 77 gradings of the 41 right networks of the
+bank, with 11 directions each, the two differed by 0.01 to 3 % of their size, by 6 to 18 % where kinks (ReLU under batch
+norm) or fast sines hide the slope; a gradient that is cut off differs by 100 %. A failure takes two steps, one twice the
+other, that agree with each other and not with the gradient: rounding and kinks don't.
 """
 
 from dataclasses import dataclass

@@ -259,8 +259,11 @@ def steps(
 
 @probe
 def state(session: Session, tensors: Tensors, *, name: str) -> Result:
-    """The state dict; entries that share memory are sent separately."""
-    return {}, {k: v.clone() for k, v in session.networks[name].state_dict().items() if isinstance(v, Tensor)}
+    """The state dict; entries that share memory are sent separately, and parameters as they are, whatever it says."""
+    model = session.networks[name]
+    found = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
+    found |= {k: p for k, p in named_parameters(model, remove_duplicate=False) if k in found}
+    return {}, {k: v.detach().clone() for k, v in found.items()}
 
 
 @probe

@@ -38,7 +38,7 @@ def scale(p: Tensor) -> float:
 
 
 def slope(gradient: Tensor | None, direction: Tensor) -> float:
-    return 0.0 if gradient is None else float((gradient.double() * direction).sum())
+    return 0.0 if gradient is None else float((gradient.cpu().double() * direction.cpu()).sum())
 
 
 @contextmanager
@@ -99,6 +99,6 @@ def measure(
                     restore()
                     for i, v in direction.items():
                         leaves[i].add_(v, alpha=sign)
-                    outputs.append(ask().double())
+                    outputs.append(ask().cpu().double())  # some devices have no float64
                 sides.append(torch.stack(outputs))
     return slopes, repeats, sides[0], sides[1]

@@ -91,7 +91,7 @@ def test_a_wrong_t_is_the_t_of_another_triple():
     losses = overfit.restored.at_wrong_t(Listener(), triples, torch.Generator().manual_seed(1))
     assert losses.shape == triples.t.shape and losses.mean() == pytest.approx(1, abs=0.1)
     sizes = [len(t) for _, t in asked]
-    assert sum(sizes) == 2 * len(triples.t) and len(set(sizes)) > 2 and 8 <= min(sizes) <= max(sizes) < 24
+    assert sum(sizes) == len(triples.t) and len(set(sizes)) > 1 and 8 <= min(sizes) <= max(sizes) < 24
     own = {x.sum().item(): int(t) for x, t in zip(triples.x_t, triples.t, strict=True)}
     far = [abs(own[x.sum().item()] - int(t)) for xs, ts in asked for x, t in zip(xs, ts, strict=True)]
     assert min(far) >= 200
