@@ -1,10 +1,10 @@
 """Level 1, training: are the gradients that backward reports those of the output?
 
-A random direction is taken in x, or in a random group of parameter tensors, and the change of <output, cotangent> along
-it is measured by a central difference, in the network's own precision. In 77 gradings of the 41 right networks of the
-bank, with 11 directions each, the two differed by 0.01 to 3 % of their size, by 6 to 18 % where kinks (ReLU under batch
-norm) or fast sines hide the slope; a gradient that is cut off differs by 100 %. A failure takes two steps, one twice the
-other, that agree with each other and not with the gradient: rounding and kinks don't.
+A random direction is taken in x, or in a random group of parameter tensors, and the change of <output, cotangent>
+along it is measured by a central difference, in the network's own precision. In 77 gradings of the 41 right networks of
+the bank, with 11 directions each, the two differed by 0.01 to 3 % of their size, by 6 to 18 % where kinks (ReLU under
+batch norm) or fast sines hide the slope; a gradient that is cut off differs by 100 %. A failure takes two steps, one
+twice the other, that agree with each other and not with the gradient: rounding and kinks don't.
 """
 
 from dataclasses import dataclass
