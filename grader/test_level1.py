@@ -7,11 +7,15 @@ import torch
 from assignment.ddpm.config import Config, ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
-from grader.checks import behaviour, conditioning, learning, output_contract
+from grader.checks import behaviour, channels, conditioning, learning, output_contract
+from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.gradients import check_slopes
 from grader.checks.own_work import check_own_work, scan_with_imports
+from grader.errors import Raised
 from grader.grading_config import load_grading
 from grader.student import overfit
+from grader.student.gradients import measure as measure_slopes
 from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.trained_samples import TrainedSamples
@@ -20,10 +24,18 @@ from grader.suite.fixtures import Training, unless_a_stub
 from grader.suite.fixtures_network import Build
 from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 from grader.suite.judge import Judge
+from grader.suite.network_questions import (
+    alike,
+    at_two_t,
+    few_steps,
+    of_very_different_sizes,
+    one_by_one,
+    shuffled,
+    spread,
+)
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 24  # of the whole range, each with its neighbour
-GRADIENT_STEPS = 4
 REPEATS = 24  # calls that must agree: what drops a block one time in five is missed in 0.5 % of gradings
 
 Measured = dict[str, Any]
@@ -76,6 +88,19 @@ def test_shapes_of_another_configuration(build: Build, other_config: ModelConfig
         output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
 
 
+@check("level1.contract.every_data_set")
+def test_runs_on_the_images_of_every_data_set(build: Build, shipped: dict[str, ModelConfig]) -> None:
+    """It builds and runs for the images of every data set that comes with the project."""
+    for name, config in shipped.items():
+        try:
+            network = build(config)
+            x, t = network.noise(2, "every data set")
+            reply = network.reply(x, t)
+            output_contract.check_shape(reply.values, reply.tensors.get("y"), x.shape)
+        except (CheckFailed, Raised) as error:
+            raise output_contract.not_at_this_size(error, name, config.image_shape) from error
+
+
 @check("level1.contract.output")
 def test_output_is_a_plain_tensor(build: Build, config: ModelConfig) -> None:
     """The predicted noise is a plain tensor of x's dtype, on x's device."""
@@ -107,25 +132,24 @@ def test_autocast(network: Network, config: ModelConfig) -> None:
 @check("level1.timestep.uses_every_t")
 def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """In a batch with different timesteps each image is treated by its own."""
-    x, _ = steady.noise(1, "every t")
-    t = spread(config.num_timesteps, 4)
-    mixed = steady(x.expand(len(t), -1, -1, -1).contiguous(), t)
-    alone = torch.cat([steady(x, t[i : i + 1]) for i in range(len(t))])
+    t = spread(config.num_timesteps, steady.number(6, 9, "every t"), seed=steady.seed)
+    t = t[shuffled(len(t), "every t", steady.seed)]
+    x = steady.noisy(t, "every t")
+    alone = one_by_one(steady, x, t)
     try:
-        measured.update(conditioning.check_uses_every_t(mixed, alone, t.tolist()))
+        measured.update(conditioning.check_uses_every_t(steady(x, t), alone, t.tolist()))
     except CheckFailed:
-        others, _ = steady.noise(len(t) - 1, "every t, others", scale=3.0)
-        one_t = t[:1].expand(len(t)).contiguous()
-        among_copies, among_others = (
-            steady(torch.cat([x, rest]), one_t)[:1] for rest in (x.expand_as(others), others)
-        )  # fmt: skip
-        conditioning.check_uses_every_t(mixed, alone, t.tolist(), (among_copies, among_others))
+        conditioning.wait_unless_independent(steady(x, t[:1].expand(len(t)).contiguous())[:1], alone[:1])
+        copies = x[:1].expand_as(x).contiguous()  # of one image the answers show which t was used
+        conditioning.check_uses_every_t(steady(copies, t), one_by_one(steady, copies, t), t.tolist())
+        raise
 
 
 @check("level1.timestep.depends_on_t")
 def test_depends_on_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """The answer depends on t: the same image gets another one at t = 0 than at t = T − 1."""
-    x, _ = steady.noise(2, "depends on t")
+    middle = spread(config.num_timesteps, 4, seed=steady.seed)[1:3]
+    x = steady.noisy(middle, "depends on t")
     first, last = (steady(x, torch.full((2,), t)) for t in (0, config.num_timesteps - 1))
     measured.update(conditioning.check_depends_on_t(first, last, config.num_timesteps))
 
@@ -133,7 +157,7 @@ def test_depends_on_t(steady: Network, config: ModelConfig, measured: Measured) 
 @check("level1.timestep.whole_range")
 def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """Timesteps are told apart over the whole range, not only in a few coarse bins or a part of it."""
-    x, _ = steady.noise(1, "whole range")
+    x, _ = steady.at_random(1, "whole range")
     t = spread(config.num_timesteps, min(PROBED_T, config.num_timesteps), seed=steady.seed)
     t = torch.cat([t, t + 1]).unique()  # neighbours, too
     t = t[t < config.num_timesteps]
@@ -147,24 +171,37 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 @check("level1.batch.samples_independent")
 def test_samples_are_independent(steady: Network, measured: Measured) -> None:
     """In eval mode an image's answer does not depend on the other images of the batch."""
-    x, t = steady.noise(4, "independent")
-    x[1:] *= torch.tensor([0.1, 1.0, 5.0]).view(3, 1, 1, 1)  # companions of very different kinds
-    alone = torch.cat([steady(x[i : i + 1], t[i : i + 1]) for i in range(len(x))])
-    measured.update(conditioning.check_independent(steady(x, t), alone))
+    x, t = steady.at_random(steady.number(7, 13, "independent"), "independent")
+    alone, few = one_by_one(steady, x, t), steady.number(2, 4, "few")
+    among_odd = steady(torch.cat([x[:1], of_very_different_sizes(x[1:])]), t)[:1]
+    together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd])
+    measured.update(conditioning.check_independent(together, torch.cat([alone, alone[:few], alone[:1]])))
 
 
 @check("level1.batch.order")
 def test_batch_order(steady: Network, measured: Measured) -> None:
     """In eval mode the order of the images in the batch makes no difference."""
-    x, t = steady.noise(5, "order")
-    order = [3, 0, 4, 1, 2]
+    x, t = steady.at_random(steady.number(6, 12, "order"), "order")
+    order = shuffled(len(x), "images", steady.seed)
     measured.update(conditioning.check_order(steady(x[order], t[order]), steady(x, t), order))
+
+
+@check("level1.image.channels")
+def test_each_channel_counts(moved_pixels: Once[Effects], measured: Measured) -> None:
+    """With 3 channels every answer follows from its own pixel and those around it, and no channel copies another."""
+    measured.update(channels.check_channels(moved_pixels()))
+
+
+@check("level1.image.neighbours")
+def test_neighbours_are_those_in_the_image(moved_pixels: Once[Effects], measured: Measured) -> None:
+    """Neighbours are neighbours in the image, not whatever lies side by side in memory."""
+    measured.update(channels.check_neighbours(moved_pixels()))
 
 
 @check("level1.behaviour.deterministic")
 def test_deterministic(perturbed: Network, device: str, measured: Measured) -> None:
     """In eval mode the same input gets the same answer."""
-    x, t = perturbed.noise(1, "deterministic")
+    x, t = perturbed.at_random(1, "deterministic")
     first, *others = (perturbed(x, t, seed=seed) for seed in range(REPEATS))
     measured.update(behaviour.check_deterministic(first, others, device))
 
@@ -174,25 +211,22 @@ def test_no_hidden_state(
     perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, device: str, measured: Measured
 ) -> None:
     """In eval mode no call leaves a trace in the next one."""
-    x, t = perturbed.noise(2, "state")
-    others = [perturbed.noise(batch, "state, other", batch, scale=3.0) for batch in (2, 3)]
-    before = perturbed(x, t)
-    for other in others:
-        perturbed(*other)
-    measured.update(behaviour.check_no_hidden_state(before, perturbed(x, t), device))
+    questions = alike(perturbed)
+    answers = [perturbed(x, t) for x, t in questions]
+    measured.update(behaviour.check_no_hidden_state(answers[:1], [perturbed(*questions[0])], device))
 
     state = perturbed.state()
-    submission.stop()  # clears whatever the first call left in a module or a cache
+    submission.stop()  # clears whatever the first calls left in a module or a cache
     fresh = build(config)
     fresh.load(state)
-    fresh(*others[0])
-    behaviour.check_no_hidden_state(before, fresh(x, t), device)
+    from_the_last = [fresh(x, t) for x, t in reversed(questions)]
+    measured.update(behaviour.check_no_hidden_state(answers, from_the_last[::-1], device))
 
 
 @check("level1.behaviour.inputs_unchanged")
 def test_inputs_unchanged(network: Network) -> None:
     """x and t are after the call as they were before."""
-    x, t = network.noise(3, "inputs")
+    x, t = network.at_random(3, "inputs")
     behaviour.check_inputs_unchanged({"x": x, "t": t}, network.reply(x, t).tensors)
 
 
@@ -207,7 +241,7 @@ def test_no_side_effects(build: Build, config: ModelConfig, submission: AnySubmi
         behaviour.check_defaults(before, after, "building the network")
         ends.append(network.built.tensors["rng"])
     behaviour.check_not_reseeded(*ends)
-    reply = network.reply(*network.noise(2, "side effects"), seed=seed, grad=True)
+    reply = network.reply(*network.at_random(2, "side effects"), seed=seed, grad=True)
     before, after = reply.values["defaults"]
     behaviour.check_defaults(before, after, "a forward pass")
     behaviour.check_rng_untouched(reply.tensors["rng_before"], reply.tensors["rng_after"])
@@ -224,7 +258,7 @@ def test_all_layers_are_registered(
     perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, measured: Measured
 ) -> None:
     """The state dict holds all that the answer needs: saved and loaded, the network answers the same."""
-    x, t = perturbed.noise(3, "registered")
+    x, t = perturbed.at_random(3, "registered")
     original, state = perturbed(x, t), perturbed.state()
     submission.stop()  # clears whatever is remembered outside the network
     fresh = build(config, seed=derive_seed("fresh", perturbed.seed))
@@ -251,25 +285,37 @@ def test_all_parameters_get_gradients(
 
 @check("level1.training.gradient_flow")
 def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Measured) -> None:
-    """The output carries gradients, they reach x, and backward works in train mode."""
-    x, t = perturbed.noise(3, "flow")
+    """Backward works in train mode: gradients reach x, and say how the output changes when x and parameters do."""
+    x, t = perturbed.at_random(3, "flow")
     cotangent, _ = perturbed.noise(3, "flow, cotangent")
     reply = perturbed.flow(x, t, cotangent, seed=seed)
     measured.update(learning.check_flow(reply.values["requires_grad"], reply.tensors.get("gradient")))
+    measured.update(check_slopes(measure_slopes(perturbed, x[:2], t[:2], cotangent[:2])))
+
+
+@check("level1.training.needs_t")
+def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, measured: Measured) -> None:
+    """t changes what the network does, by more than a factor or a constant; or its loss is higher with a wrong t."""
+    answers = trained.restored.answers
+    raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
+    if not learning.mattering(raised) > 1:
+        rise = f"{raised['increase']:.1%}"
+        judge.inform("t after the overfit run", f"a wrong one raises the loss by {rise} only; no points hang on it")
+    measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
 
 
 @check("level1.training.predicts_noise")
 def test_predicts_the_noise(trained: overfit.Trained, measured: Measured) -> None:
     """The network predicts the noise, not the image, the velocity or the rest."""
-    t = trained
-    measured.update(learning.check_predicts_noise(t.y, t.noise, t.x_0, t.x_t, t.alpha_bar))
+    t = trained.triples
+    measured.update(learning.check_predicts_noise(trained.y, t.noise, t.x_0, t.x_t, t.alpha_bar))
 
 
 @check("level1.training.not_squashed")
 def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) -> None:
     """The output is free to go beyond ±1, as noise does."""
-    noisiest = trained.t >= 0.75 * (trained.t.max() + 1)
-    measured.update(learning.check_not_squashed(trained.y[noisiest], trained.noise[noisiest]))
+    noisiest = trained.triples.t >= 0.75 * (trained.triples.t.max() + 1)
+    measured.update(learning.check_not_squashed(trained.y[noisiest], trained.triples.noise[noisiest]))
 
 
 @check("level1.training.overfits")
@@ -283,8 +329,12 @@ def test_overfits(
     judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
     share = load_grading().overfit["cpu" if device == "cpu" else "gpu"].share
     gentler = trained.learning_rate < settings.training.learning_rate
+    found = trained.restored
+    if found.reset:
+        judge.inform("buffers put back after the overfit run", ", ".join(found.reset[:5]))
     measured.update(learning.check_overfits(
         trained.loss, trained.baseline, share, trained.steps, falling=trained.falling, gentler=gentler, times=ratio,
+        loss_with_all=found.loss_with_all, reset=found.reset,
     ))  # fmt: skip
 
 
@@ -342,22 +392,3 @@ def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: SayFid, mea
 def test_samples_are_new(sampled: TrainedSamples, measured: Measured) -> None:
     """The samples are new images, not copies of training images."""
     measured.update(sampled.check_new())
-
-
-def spread(num_timesteps: int, count: int, seed: int | None = None) -> torch.Tensor:
-    """`count` timesteps over [0, T) with both ends, (count,) int64; with a seed, drawn at random within equal parts."""
-    even = torch.linspace(0, num_timesteps - 1, count, dtype=torch.float64)
-    if seed is not None:
-        generator = torch.Generator().manual_seed(derive_seed("spread", seed))
-        inner = torch.rand(count - 2, generator=generator, dtype=torch.float64) - 0.5
-        even[1:-1] += 0.9 * inner * (num_timesteps - 1) / max(1, count - 1)
-    return even.round().long()
-
-
-def few_steps(network: Network) -> learning.Gradients:
-    """A few optimiser steps on noise; returns which parameters got gradients."""
-    inputs = [network.noise(4, "steps", k) for k in range(GRADIENT_STEPS)]
-    x, t = (torch.stack(parts) for parts in zip(*inputs, strict=True))  # (K, 4, C, H, W), (K, 4)
-    noise = torch.stack([network.noise(4, "targets", k)[0] for k in range(GRADIENT_STEPS)])  # (K, 4, C, H, W)
-    reply = network.train(x, t, noise, learning_rate=1e-3, seed=network.seed, gradients=True)
-    return reply.values["gradients"]

@@ -2,6 +2,7 @@
 
 All comparisons are of outputs of one network in eval mode. Two that should be equal may differ by the rounding of
 another batch size or kernel, about 1e-6 of the output's size in float32; two that should differ, differ by far more.
+Sizes are those of most pixels of an image, so that a huge pixel, or a whole channel of them, hides and proves nothing.
 The limits lie in the gap between the two, which `make calibrate-checks` measures: the figures are in docs/evidence.md.
 Nothing here tests a random sample, so a false failure takes rounding errors a thousand times the usual ones. Only
 neighbouring t may rightly get answers as near as rounding: there, rounding is measured on the spot.
@@ -32,11 +33,43 @@ WIPED_OUT = (
 )
 
 
+def typical(values: Tensor) -> Tensor:
+    """The size of most values of each image, (B, C, H, W) → (B,): root mean square of the smaller half that isn't 0.
+
+    Where all are 0 it is 0, and where one isn't finite it is NaN.
+    """
+
+    def of(image: Tensor) -> Tensor:
+        sizes = image[image != 0].abs().sort().values
+        half = sizes[: (len(sizes) + 1) // 2].square().sum() / max(1, (len(sizes) + 1) // 2)
+        return half.sqrt() if image.isfinite().all() else torch.full_like(half, torch.nan)
+
+    return torch.stack([of(image) for image in values.flatten(1).double()])
+
+
 def difference(a: Tensor, b: Tensor) -> float:
-    """Root mean square of a − b relative to that of both, of any one shape; infinite where one is not finite."""
-    size = torch.cat([a.flatten(), b.flatten()]).double().square().mean().sqrt()
-    off = ((a - b).double().square().mean().sqrt() / size.clamp(min=1e-30)).item()
-    return off if math.isfinite(off) else math.inf
+    """How far a and b, (B, C, H, W) each, are from being the same, at the worst image.
+
+    Root mean square over the pixels of |a − b|, each relative to the image's typical size plus its own; infinite where
+    one is not finite.
+    """
+    size = typical(torch.cat([a, b], dim=1)).view(-1, 1, 1, 1) + a.abs().maximum(b.abs()).double()
+    off = (a - b).double() / size.clamp(min=1e-30)
+    worst = off.flatten(1).square().mean(1).sqrt().max().item()
+    return worst if math.isfinite(worst) else math.inf
+
+
+def change(a: Tensor, b: Tensor) -> float:
+    """How far most pixels of a and b, (B, C, H, W) each, differ, relative to their size: a mean over the images."""
+    apart = most(a - b) / typical(torch.cat([a, b], dim=1)).clamp(min=1e-30)
+    return apart.mean().item()
+
+
+def most(values: Tensor) -> Tensor:
+    """Root mean square of the smaller half of the values of each image, zeros included: (B, C, H, W) → (B,)."""
+    sizes = values.flatten(1).double().abs().sort(dim=1).values  # sorting puts NaN last
+    half = sizes[:, : (sizes.shape[1] + 1) // 2].square().mean(1).sqrt()
+    return torch.where(sizes.isfinite().all(1), half, torch.nan)
 
 
 def require_output(y: Tensor, *others: Tensor | None) -> None:
@@ -49,30 +82,33 @@ def require_output(y: Tensor, *others: Tensor | None) -> None:
         )
 
 
-def check_uses_every_t(
-    mixed: Tensor, alone: Tensor, t: list[int], companies: tuple[Tensor, Tensor] | None = None
-) -> dict[str, float]:
-    """In a batch with different t, each image is treated by its own t.
+def wait_unless_independent(among_others: Tensor, alone: Tensor) -> None:
+    """Answers to one image (1, C, H, W) among others at its own t, and alone: if they differ, images mix.
 
-    Args:
-        mixed: (B, C, H, W), answers for one image, drawn from N(0, I), at the B timesteps `t`, in one batch
-        alone: (B, C, H, W), the same answers, each requested alone
-        companies: (1, C, H, W) each, answers for the image among copies of itself, and among other images, all at one
-            t; if they differ, it is the images that mix, and mixing t is not to blame
+    Raises NotJudged then: mixing t is not to blame.
     """
-    require_output(alone, mixed, *(companies or ()))
-    off = [difference(a, b) for a, b in zip(mixed, alone, strict=True)]
-    worst = max(range(len(t)), key=off.__getitem__)
-    measured = {"largest_difference": off[worst]} | at_most(off[worst], SAME)
-    if off[worst] <= SAME:
-        return measured
-    if companies is not None and not difference(*companies) <= SAME:
+    if not difference(among_others, alone) <= SAME:
         raise NotJudged(
             "waits for batch.samples_independent: an image's answer depends on the other images, even where all have "
             "the same t"
         )
-    first = max(difference(row, alone[0]) for row in mixed) <= SAME
-    one_for_all = max(difference(row, mixed[0]) for row in mixed) <= SAME
+
+
+def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, float]:
+    """In a batch with different t, each image is treated by its own t.
+
+    Args:
+        mixed: (B, C, H, W), answers for B images at the B timesteps `t`, in one batch; hints need one image B times
+        alone: (B, C, H, W), the same answers, each requested alone
+    """
+    require_output(alone, mixed)
+    off = [difference(a[None], b[None]) for a, b in zip(mixed, alone, strict=True)]
+    worst = max(range(len(t)), key=lambda i: math.inf if math.isnan(off[i]) else off[i])
+    measured = {"largest_difference": off[worst]} | at_most(off[worst], SAME)
+    if off[worst] <= SAME:
+        return measured
+    first = difference(mixed, alone[:1].expand_as(mixed)) <= SAME
+    one_for_all = difference(mixed, mixed[:1].expand_as(mixed)) <= SAME
     if first:
         hint = "Every image got the answer for the first one's t: look for t[0]; embed the whole t, (B,) → (B, dim)."
     elif one_for_all:
@@ -92,14 +128,14 @@ def check_uses_every_t(
 def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[str, float]:
     """The same images get different answers at t = 0 and at t = T − 1: (B, C, H, W) each."""
     require_output(first, last)
-    change = difference(first, last)
-    measured = {"difference": change} | at_least(change, ENDS_DIFFER)
-    if not change > ENDS_DIFFER:
+    off = change(first, last)
+    measured = {"difference": off} | at_least(off, ENDS_DIFFER)
+    if not off > ENDS_DIFFER:
         raise CheckFailed(
-            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {change:.1g} of "
+            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {off:.1g} of "
             "their size",
             WIPED_OUT
-            if change > 0
+            if off > 0
             else "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but "
             "bad samples. Look whether the embedding is computed and then never added.",
             **measured,
@@ -108,15 +144,14 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
 
 
 def _apart(y: Tensor, size: Tensor) -> Tensor:
-    """(N, N): rms difference of each two of y (N, C, H, W), relative to `size`; infinity on the diagonal."""
-    flat = y.flatten(1).double()  # (N, C·H·W)
-    apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist") / flat.shape[1] ** 0.5 / size
+    """(N, N): how far most pixels of each two of y (N, C, H, W) differ, relative to `size`; infinity for itself."""
+    apart = torch.stack([most(y - one) for one in y]) / size
     return apart.fill_diagonal_(torch.inf)
 
 
 def _size(y: Tensor) -> Tensor:
-    """Root mean square of y, of any shape."""
-    return y.double().square().mean().sqrt()
+    """The typical size of images y (N, C, H, W), one number."""
+    return typical(y).median()
 
 
 def near_ones(y: Tensor) -> list[int]:
@@ -134,7 +169,7 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
     t alone) gives them the same but for that.
 
     Args:
-        y: (N, C, H, W), answers for one image, drawn from N(0, I), at the N timesteps `t`, asked for in batches
+        y: (N, C, H, W), answers for one noisy image at the N timesteps `t`, asked for in batches
         near: rows of y that may be the same as another, from `near_ones`
         alone: (K, 2, C, H, W), for each of `near` two answers to its t, each asked for alone
     """
@@ -144,8 +179,8 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
     same: list[tuple[int, int]] = []
     if near:
         asked = torch.tensor([t[i] for i in near])
-        repeated = FEW * max(_size(a - b) for a, b in alone) / size
-        elsewhere = FEW * max(_size(a - b) for a, b in zip(alone[:, 0], y[near], strict=True)) / size
+        repeated = FEW * most(alone[:, 0] - alone[:, 1]).max() / size
+        elsewhere = FEW * most(alone[:, 0] - y[near]).max() / size
         neighbours = (asked[:, None] - asked).abs() <= 1
         allowed = torch.where(neighbours, repeated, elsewhere.clamp(max=NEAR).maximum(repeated))
         apart = _apart(alone[:, 0], size)
@@ -182,7 +217,7 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
 def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     """An image's answer does not depend on the others of its batch: (B, C, H, W), requested together and one by one."""
     require_output(alone, together)
-    off = max(difference(a, b) for a, b in zip(together, alone, strict=True))
+    off = difference(together, alone)
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:
         raise CheckFailed(
@@ -201,7 +236,7 @@ def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[st
         straight: (B, C, H, W), answers to the same images in their own order
     """
     require_output(straight, shuffled)
-    off = max(difference(shuffled[i], straight[j]) for i, j in enumerate(order))
+    off = difference(shuffled, straight[order])
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:
         raise CheckFailed(

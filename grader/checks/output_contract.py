@@ -60,6 +60,19 @@ def check_shape(facts: dict[str, Any], y: Tensor | None, shape: Sequence[int]) -
     raise CheckFailed(f"expected shape {tuple(shape)}, got {got}", hint)
 
 
+def not_at_this_size(error: Exception, data: str, shape: tuple[int, int, int]) -> CheckFailed:
+    """The failure of a network that does not build or run on a data set's images of `shape` (C, H, W)."""
+    channels, height, width = shape
+    said = str(getattr(error, "message", error)).splitlines()[0]
+    where = f" at {location}" if (location := getattr(error, "location", "")) else ""
+    return CheckFailed(
+        f"expected a network that builds and runs on {channels}×{height}×{width} images ({data}), got{where}: {said}",
+        "Take sizes and channels from config. Halving: 8 → 4 → 2 → 1, 28 → 14 → 7 → 4 (pooling with ceil_mode=True, or "
+        "convolutions with stride=2, padding=1), 32 → 16 → 8 → 4; on the way up interpolate to the size of the skip, "
+        "size=skip.shape[-2:], in place of doubling. Patches have to divide 8, 28 and 32, as 2 and 4 do.",
+    )
+
+
 def check_floating(y: Tensor) -> None:
     """Under autocast y, of any shape, may have another floating dtype than x, but no other kind of dtype."""
     if y.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):

@@ -8,17 +8,27 @@ from torch import Tensor
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
+from grader.checks.gradients import Slopes
 from grader.checks.output_contract import check_finite, check_floating, check_output, check_shape
 from grader.errors import Raised
 from grader.student.deadlines import Deadlines, Pace
+from grader.student.noisy_images import NoisyImages, of_fields
 from grader.submission.process import AnySubmission, Reply
+from grader.worker.slopes import DIRECTIONS, IMAGES
+
+FORWARDS = 2 * DIRECTIONS + 3  # passes to measure slopes
 
 
 class Network:
     """One DiffusionModel in the worker. Each check builds its own, so no check can spoil another."""
 
-    def __init__(self, submission: AnySubmission, deadlines: Deadlines, config: ModelConfig, *, seed: int) -> None:
+    def __init__(
+        self, submission: AnySubmission, deadlines: Deadlines, config: ModelConfig, *, seed: int,
+        inputs: NoisyImages | None = None,
+    ) -> None:  # fmt: skip
+        """`inputs`: what the network is asked about, if not smooth fields."""
         self.submission, self.deadlines, self.config, self.seed = submission, deadlines, config, seed
+        self.inputs = inputs or of_fields(config.num_timesteps)
         self.built = self._request("build", config=asdict(config), seed=seed)
 
     @property
@@ -76,6 +86,24 @@ class Network:
             raise Raised("the submission's process sent a gradient of another form than x's")
         return reply
 
+    def slopes(self, x: Tensor, t: Tensor, cotangent: Tensor, *, step: float, train: bool) -> Slopes:
+        """How the output times the cotangent (B, C, H, W) changes along random directions of x and the parameters."""
+        tensors = {"x": x, "t": t, "cotangent": cotangent}
+        seed = derive_seed("slopes", self.seed)
+        reply = self._request("slopes", FORWARDS * self.pace.step * len(x), tensors=tensors, step=step, train=train,
+                              seed=seed)  # fmt: skip
+        reported = torch.tensor(reply.values["reported"], dtype=torch.float64)
+        forth, back = (reply.tensors[side].double() for side in ("forth", "back"))
+        if not forth.shape == back.shape == (len(reported), *x.shape) or len(reported) <= IMAGES:
+            raise Raised("the submission's process sent outputs of another form than x's")
+        found = ((forth - back) * cotangent).flatten(1).sum(1) / (2 * step)
+        return Slopes(reported, found, of_x=IMAGES, repeats=reply.values["repeats"])
+
+    def kinds(self, x: Tensor, t: Tensor) -> tuple[set[str], set[str]]:
+        """Names in the state dict: of what training moves, and of statistics that torch.nn's own layers keep."""
+        reply = self._request("kinds", self.pace.step * len(x), tensors={"x": x, "t": t}, seed=self.seed)
+        return set(reply.values["trained"]), set(reply.values["statistics"])
+
     def move(self, x: Tensor, t: Tensor) -> None:
         """A forward pass on torch's meta device: fails where a tensor would stay behind on the CPU."""
         self._request("meta", self.pace.forward * len(x), tensors={"x": x, "t": t}, config=asdict(self.config))
@@ -86,9 +114,24 @@ class Network:
     def load(self, state: dict[str, Tensor]) -> None:
         self._request("load_state", tensors=state)
 
+    def noisy(self, t: Tensor, *purpose: int | str) -> Tensor:
+        """Noisy images x_t (B, C, H, W) as in training, of t (B,), from the judge's own generator."""
+        return self.inputs.draw(t, self.config.image_shape, self._generator(*purpose))
+
+    def at_random(self, batch: int, *purpose: int | str) -> tuple[Tensor, Tensor]:
+        """The same at random, mixed t: x_t (B, C, H, W), t (B,)."""
+        t = torch.randint(self.config.num_timesteps, (batch,), generator=self._generator("t", *purpose))
+        return self.noisy(t, *purpose), t
+
+    def number(self, low: int, high: int, *purpose: int | str) -> int:
+        """A random number in [low, high], such as the size of a batch."""
+        return int(torch.randint(low, high + 1, (), generator=self._generator("number", *purpose)))
+
+    def _generator(self, *purpose: int | str) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed("input", self.seed, *purpose))
+
     def noise(self, batch: int, *purpose: int | str, scale: float = 1.0) -> tuple[Tensor, Tensor]:
         """Random x (B, C, H, W) and random, mixed t (B,), from the judge's own generator."""
-        generator = torch.Generator().manual_seed(derive_seed("input", self.seed, *purpose))
-        c = self.config
+        generator, c = self._generator(*purpose), self.config
         x = scale * torch.randn(batch, c.image_channels, c.image_size, c.image_size, generator=generator)
         return x, torch.randint(c.num_timesteps, (batch,), generator=generator)

@@ -1,7 +1,7 @@
 """The overfit run: the network has to learn a few images within a budget. All noise, and the loss, are the judge's own.
 
 The worker gets x_t, t and the noise to train on, in chunks; x_0 as such never enters it. The loss that counts is
-measured on fresh noise, with the weights from the state dict, in a new process that has seen nothing else.
+measured on fresh noise, in new processes that have seen nothing else: see restored.py for what is kept.
 
 Architectures differ in how fast they start and which learning rate they bear. So a run goes on for as long as the loss
 falls, in a time that the reference's pace sets; and one that fails is repeated with a quarter of the rate.
@@ -20,12 +20,12 @@ from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed
 from grader.checks.learning import linear_baseline
 from grader.grading_config import Budget
+from grader.student import restored
 from grader.student.network import Network
+from grader.student.restored import Restored, Triples
 
 CHUNK = 10  # steps per request
-LOOKS = 64  # triples (image, t, noise) that the loss is measured on, t stratified over [0, T)
 CONFIDENT = 0.8  # of the limit: the training loss (noisy) at which the run may end early
-EVAL_BATCH = 16
 EVERY, WITHIN = 50, 200  # steps between looks at the loss; steps within which it has to reach …
 LOWER = 0.99  # … this share of the lowest loss before, to count as falling
 STARTED, START = 0.9, 1000  # a loss above this: nothing is learnt yet, which may take the first attempt so many steps
@@ -38,82 +38,90 @@ GENTLER = 0.25  # of the learning rate, at the second attempt
 class Trained:
     """The result of the overfit run: the judge's own triples, and the network's answers to them."""
 
-    loss: float
     baseline: float
     steps: int
     seconds_per_image: float  # of training
     learning_rate: float
     falling: bool  # whether the loss still fell when the run ended
-    x_0: Tensor  # (LOOKS, C, H, W)
-    t: Tensor  # (LOOKS,), rising
-    noise: Tensor  # (LOOKS, C, H, W)
-    x_t: Tensor  # (LOOKS, C, H, W)
-    y: Tensor  # (LOOKS, C, H, W), predicted noise
-    alpha_bar: Tensor  # (LOOKS,)
+    triples: Triples
+    restored: Restored
+
+    @property
+    def loss(self) -> float:
+        return self.restored.answers.loss
+
+    @property
+    def y(self) -> Tensor:
+        """Predicted noise, (LOOKS, C, H, W)."""
+        return self.restored.answers.y
 
 
 def run(
-    build: Callable[[], Network], diffusion: GaussianDiffusion, images: Tensor, budget: Budget, learning_rate: float
-) -> Trained:
-    """Train on `images` (N, C, H, W) in [-1, 1], and measure; the better of two attempts, if the first one fails."""
-    attempts = []
-    for rate, start in ((learning_rate, START), (GENTLER * learning_rate, 0)):
+    build: Callable[[], Network], diffusion: GaussianDiffusion, images: Tensor, others: Tensor, budget: Budget,
+    learning_rate: float,
+) -> Trained:  # fmt: skip
+    """Train on `images`, and measure; the better of two attempts, if the first one fails.
+
+    Args:
+        images, others: (N, C, H, W) in [-1, 1]; those to learn, and some of the same kind that are not learnt
+    """
+    attempts: list[Trained] = []
+    rate, start, confident = learning_rate, START, CONFIDENT
+    for is_last in (False, True):
         try:
-            attempts.append(_attempt(build(), diffusion, images, budget, rate, start))
+            attempts.append(_attempt(build(), diffusion, images, others, budget, rate, start, confident))
         except CheckFailed:  # numbers that are not finite
-            if rate != learning_rate and not attempts:
+            if is_last and not attempts:
                 raise
-            continue
-        if attempts[-1].loss < budget.share * attempts[-1].baseline:
+        limit = budget.share * attempts[-1].baseline if attempts else math.inf
+        if attempts and attempts[-1].loss < limit:
             break
+        if attempts and attempts[-1].restored.loss_with_all < limit:
+            confident = 0.0  # lost with the buffers: training may go on until there is enough to lose
+        else:
+            rate, start = GENTLER * learning_rate, 0
     return min(attempts, key=lambda trained: trained.loss)
 
 
 def _attempt(
-    network: Network, diffusion: GaussianDiffusion, images: Tensor, budget: Budget, learning_rate: float, start: int
-) -> Trained:
-    """One run; it may take `start` steps until it begins to learn."""
+    network: Network, diffusion: GaussianDiffusion, images: Tensor, others: Tensor, budget: Budget,
+    learning_rate: float, start: int, confident: float,
+) -> Trained:  # fmt: skip
+    """One run; it may take `start` steps until it learns at all, and ends early at a share `confident` of the limit."""
     generator = torch.Generator().manual_seed(derive_seed("overfit", network.seed))
-    t = stratified_timesteps(torch.arange(LOOKS), diffusion.num_timesteps, generator)
-    x_0 = images[torch.randint(len(images), (LOOKS,), generator=generator)]
-    noise = torch.randn(x_0.shape, generator=generator)
-    x_t = diffusion.q_sample(x_0, t, noise)
+    triples = Triples.draw(diffusion, images, generator)
     baseline = linear_baseline(images, diffusion.alpha_bar)
     limit = budget.share * baseline
 
-    def evaluate() -> tuple[Tensor, float]:
-        batches = range(0, LOOKS, EVAL_BATCH)
-        y = torch.cat([network(x_t[i : i + EVAL_BATCH], t[i : i + EVAL_BATCH]) for i in batches])
-        return y, (y - noise).double().square().mean().item()
+    def batches(of: Tensor, count: int) -> tuple[Tensor, ...]:
+        steps = [_triples(diffusion, of, budget.batch, generator) for _ in range(count)]
+        return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
 
+    def evaluate() -> float:
+        return triples.losses(triples.ask(network, generator)).mean().item()
+
+    initial = network.state()
     done, seconds, looks = 0, 0.0, [math.inf]
     least = network.pace.step * budget.steps * budget.batch  # seconds of the reference
     # by our own clock, too: a worker's CPU time is small if it sleeps, and it is the worker that reports it
     end = time.monotonic() + network.deadlines.granted(least)
     while done < budget.longest:
-        batch = [_triples(diffusion, images, budget.batch, generator) for _ in range(min(CHUNK, budget.longest - done))]
-        stacked = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        count = min(CHUNK, budget.longest - done)
         seed = derive_seed("overfit", network.seed, done)
-        values = network.train(*stacked, learning_rate=learning_rate, seed=seed).values
-        done, seconds, losses = done + len(batch), seconds + values["seconds"], values["losses"]
-        if sum(losses) / len(losses) < limit and evaluate()[1] < CONFIDENT * limit:
+        values = network.train(*batches(images, count), learning_rate=learning_rate, seed=seed).values
+        done, seconds, losses = done + count, seconds + values["seconds"], values["losses"]
+        if sum(losses) / len(losses) < limit and evaluate() < confident * limit:
             break
         if done % EVERY == 0:
-            looks.append(evaluate()[1])
+            looks.append(evaluate())
         may_start = done < start and seconds < START_BOX * least and min(looks) > STARTED
         is_late = not seconds <= BOX * least or time.monotonic() > end
         if done >= budget.steps and (is_late or not (may_start or is_falling(looks))):
             break
 
-    state = network.state()
-    network.submission.stop()  # a fresh process: only what the state dict holds counts
-    fresh = Network(network.submission, network.deadlines, network.config, seed=derive_seed("restored", network.seed))
-    fresh.load(state)
-    network = fresh
-    y, loss = evaluate()
+    found = restored.measure(network, initial, triples, lambda count: batches(others, count), limit)
     per_image = seconds / done / budget.batch
-    alpha_bar = diffusion.alpha_bar[t]
-    return Trained(loss, baseline, done, per_image, learning_rate, is_falling(looks), x_0, t, noise, x_t, y, alpha_bar)
+    return Trained(baseline, done, per_image, learning_rate, is_falling(looks), triples, found)
 
 
 def is_falling(looks: list[float]) -> bool:

@@ -46,6 +46,8 @@ ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
     "perturb": ({}, ()),
     "forward": ({**OUTPUT, "defaults": SETTINGS}, ("x", "t", "rng_before", "rng_after")),
     "flow": ({"requires_grad": a(bool)}, ()),
+    "slopes": ({"reported": each(a((float, int))), "repeats": a(bool)}, ("forth", "back")),
+    "kinds": ({"trained": each(a(str)), "statistics": each(a(str))}, ()),
     "steps": (
         {"losses": each(a((float, int))), "gradients": table(row(a(bool), a(bool), a(bool))), "seconds": a(float)},
         (),

@@ -4,26 +4,34 @@ A pytest plugin, registered by conftest.py.
 """
 
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pytest
 import torch
+from torch import Tensor
 
-from assignment.ddpm.config import Config, ModelConfig
+from assignment.ddpm.config import Config, ModelConfig, load_config
 from assignment.ddpm.data import load_images, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
+from grader import ROOT
 from grader.checks import conditioning, output_contract
+from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import NotImplementedYet, SubmissionFailed
-from grader.grading_config import load_grading
+from grader.grading_config import GRADING, load_grading
 from grader.student import overfit
 from grader.student.deadlines import Deadlines
+from grader.student.moved_pixels import measure as moved_pixels_of
 from grader.student.network import Network
+from grader.student.noisy_images import NoisyImages
 from grader.student.once import Once
 from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
+
+SHIPPED = ROOT / "configs"
+OTHERS = 512  # training images that checks may use beside those of the overfit run
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +48,16 @@ def config(settings: Config) -> ModelConfig:
 
 
 @pytest.fixture(scope="session")
+def shipped(config: ModelConfig) -> dict[str, ModelConfig]:
+    """By data set: this configuration with the images of every configuration that the project ships."""
+    models = {file.stem: load_config(file, []).model for file in sorted(SHIPPED.glob("*.yaml")) if file != GRADING}
+    return {
+        name: replace(config, image_channels=model.image_channels, image_size=model.image_size)
+        for name, model in models.items() if model.image_shape != config.image_shape
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
 def other_config(config: ModelConfig) -> ModelConfig:
     """Colour, 32×32, and few steps: exposes what is hard-coded."""
     return replace(config, image_channels=3, image_size=32, num_timesteps=50)
@@ -49,10 +67,41 @@ class Build(Protocol):
     def __call__(self, config: ModelConfig, seed: int = ...) -> Network: ...
 
 
+class TrainingImages(NamedTuple):
+    """Random training images, uint8 (N, C, H, W) each, no image in both."""
+
+    learnt: Tensor  # what the overfit run learns
+    others: Tensor
+
+
 @pytest.fixture(scope="session")
-def build(submission: AnySubmission, deadlines: Deadlines, seed: int, model_file: bytes) -> Build:
+def training_images(settings: Config, config: ModelConfig, device: str, seed: int) -> Once[TrainingImages]:
+    """Raises UserError if the data set can't be had."""
+
+    def load() -> TrainingImages:
+        images = load_images(settings.data.name, settings.data.root, limit=None, shape=config.image_shape).train
+        budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
+        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(derive_seed("images", seed)))
+        return TrainingImages(images[chosen[: budget.images]], images[chosen[budget.images :][:OTHERS]])
+
+    return Once(load)
+
+
+@pytest.fixture(scope="session")
+def build(
+    submission: AnySubmission, deadlines: Deadlines, seed: int, model_file: bytes, settings: Config,
+    training_images: Once[TrainingImages],
+) -> Build:  # fmt: skip
+    def images() -> Tensor | None:
+        try:
+            return training_images().others
+        except UserError:
+            return None  # the overfit run reports it
+
     def build(config: ModelConfig, seed: int = seed) -> Network:
-        return Network(submission, deadlines, config, seed=seed)
+        betas = settings.diffusion.beta_start, settings.diffusion.beta_end
+        inputs = NoisyImages(GaussianDiffusion(config.num_timesteps, *betas), images)
+        return Network(submission, deadlines, config, seed=seed, inputs=inputs)
 
     return build
 
@@ -97,7 +146,7 @@ def perturbed(network: Network) -> Network:
 @pytest.fixture
 def steady(perturbed: Network) -> Network:
     """The same, if it answers the same twice: else no two answers can be compared."""
-    x, t = perturbed.noise(2, "steady")
+    x, t = perturbed.at_random(2, "steady")
     off = conditioning.difference(perturbed(x, t, seed=1), perturbed(x, t, seed=2))
     if not off <= conditioning.SAME:
         raise NotJudged(f"waits for deterministic: the same input gets answers that differ by {off:.1%}")
@@ -105,21 +154,34 @@ def steady(perturbed: Network) -> Network:
 
 
 @pytest.fixture(scope="session")
-def overfit_run(
-    settings: Config, build: Build, config: ModelConfig, device: str, submission: AnySubmission, seed: int
-) -> Once[overfit.Trained]:
-    def run() -> overfit.Trained:
-        shape = config.image_shape
+def moved_pixels(build: Build, other_config: ModelConfig) -> Once[Effects]:
+    """What a change of single pixels does, of the configuration with 3 channels."""
+
+    def move() -> Effects:
         try:
-            images = load_images(settings.data.name, settings.data.root, limit=None, shape=shape).train
+            return moved_pixels_of(build(other_config).perturb())
+        except NotImplementedYet:
+            raise
+        except (CheckFailed, SubmissionFailed) as error:
+            raise NotJudged(f"waits for contract.other_shapes: {error.message}") from error
+
+    return Once(move)
+
+
+@pytest.fixture(scope="session")
+def overfit_run(
+    settings: Config, build: Build, config: ModelConfig, device: str, submission: AnySubmission,
+    training_images: Once[TrainingImages],
+) -> Once[overfit.Trained]:  # fmt: skip
+    def run() -> overfit.Trained:
+        try:
+            few, others = (to_float(images) for images in training_images())
         except UserError as error:
             raise NotJudged(f"there are no images to learn: {error}") from error
         budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
         submission.warm_up()
-        chosen = torch.Generator().manual_seed(derive_seed("images", seed))
-        few = to_float(images[torch.randperm(len(images), generator=chosen)[: budget.images]])
         diffusion = GaussianDiffusion.of(settings)
-        return overfit.run(lambda: build(config), diffusion, few, budget, settings.training.learning_rate)
+        return overfit.run(lambda: build(config), diffusion, few, others, budget, settings.training.learning_rate)
 
     return Once(run)
 

@@ -16,11 +16,14 @@ from torch.nn.functional import mse_loss
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.diffusion import GaussianDiffusion
+from grader.worker import slopes as slopes_along
+from grader.worker.devices import NoMixing
+from grader.worker.statistics import kept_by_torch
 
 # Like the imports above, bound before a submission is loaded: if it replaces torch's functions, these stay.
 get_rng_state = torch.default_generator.get_state
 run_backward = torch.autograd.Variable._execution_engine.run_backward
-requires_grad_ = Tensor.requires_grad_
+requires_grad_, named_parameters = Tensor.requires_grad_, nn.Module.named_parameters
 SETTINGS = {
     "default dtype": torch.get_default_dtype,
     "default device": torch.get_default_device,
@@ -43,6 +46,11 @@ class Adam:
     def __init__(self, parameters: list[nn.Parameter], lr: float) -> None:
         self.parameters, self.lr, self.count = parameters, lr, 0
         self.mean, self.square = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+
+    @torch.no_grad()
+    def put(self, values: list[Tensor]) -> None:
+        for p, value in zip(self.parameters, values, strict=True):
+            p.copy_(value)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -195,11 +203,34 @@ def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
 
 
 @probe
+def slopes(session: Session, tensors: Tensors, *, name: str, seed: int, step: float, train: bool) -> Result:
+    """How the output times a cotangent changes along random directions: autograd's word, and outputs on either side."""
+    model = session.networks[name].train(train)
+    x = requires_grad_(tensors["x"].to(session.device))
+    t, cotangent = (tensors[k].to(session.device) for k in ("t", "cotangent"))
+    reported, repeats, forth, back = slopes_along.measure(
+        model, x, t, lambda y: backward(y, cotangent.to(y)), seed=seed, step=step
+    )
+    return {"reported": reported, "repeats": repeats}, {"forth": forth, "back": back}
+
+
+@probe
+def kinds(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
+    """Which entries of the state dict training moves, and which buffers torch.nn itself keeps, as x and t show."""
+    model = session.networks[name].train()
+    manual_seed(seed)
+    x, t = (tensors[k].to(session.device) for k in ("x", "t"))
+    trained = [n for n, p in named_parameters(model, remove_duplicate=False) if p.requires_grad]
+    return {"trained": trained, "statistics": kept_by_torch(model, x, t)}, {}
+
+
+@probe
 def steps(
     session: Session, tensors: Tensors, *, name: str, seed: int, learning_rate: float, gradients: bool = False
 ) -> Result:
     """K optimiser steps on x_t, t, noise (K, B, …); the optimiser's state is kept between calls.
 
+    Only these steps move trainable parameters: what forward itself writes into them is taken back, as memory of images.
     `gradients`: also report for each trainable parameter whether a gradient came, was ever non-zero, was always finite.
     `seconds` that the steps took: on a CPU those for which it worked, in all threads, whoever else was waiting for it.
     """
@@ -212,6 +243,7 @@ def steps(
     manual_seed(seed)
     losses, start = [], clock(session)
     for x_t, t, noise in zip(*(tensors[k].to(session.device) for k in ("x_t", "t", "noise")), strict=True):
+        values = [p.detach().clone() for p in optimizer.parameters]
         loss = mse_loss(model(x_t, t).float(), noise)
         model.zero_grad(set_to_none=True)
         backward(loss, torch.ones_like(loss))
@@ -219,6 +251,7 @@ def steps(
             if n in seen and p.grad is not None:
                 nonzero, finite = bool(p.grad.any()), bool(p.grad.isfinite().all())
                 seen[n] = [True, seen[n][1] or nonzero, seen[n][2] and finite]
+        optimizer.put(values)
         optimizer.step()
         losses.append(loss.item())
     return {"losses": losses, "gradients": seen, "seconds": clock(session) - start}, {}
@@ -226,8 +259,11 @@ def steps(
 
 @probe
 def state(session: Session, tensors: Tensors, *, name: str) -> Result:
-    """The state dict; entries that share memory are sent separately."""
-    return {}, {k: v.clone() for k, v in session.networks[name].state_dict().items() if isinstance(v, Tensor)}
+    """The state dict; entries that share memory are sent separately, and parameters as they are, whatever it says."""
+    model = session.networks[name]
+    found = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
+    found |= {k: p for k, p in named_parameters(model, remove_duplicate=False) if k in found}
+    return {}, {k: v.detach().clone() for k, v in found.items()}
 
 
 @probe
@@ -238,11 +274,11 @@ def load_state(session: Session, tensors: Tensors, *, name: str) -> Result:
 
 @probe
 def meta(session: Session, tensors: Tensors, *, name: str, config: dict[str, Any]) -> Result:
-    """Run on torch's meta device: a tensor made without a device stays on the CPU, and the two don't mix."""
+    """Run on torch's meta device: a tensor made without a device, or kept as an attribute, stays on the CPU."""
     model = find_class("model", "DiffusionModel")(ModelConfig(**config)).to("meta").eval()
     x, t = (tensors[k].to("meta") for k in ("x", "t"))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), NoMixing():
             y = model(x, t)
     except Exception as error:
         # operations that this device lacks altogether (.item(), data-dependent shapes) say nothing about the network

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from assignment.ddpm.diffusion import GaussianDiffusion
-from grader.checks import behaviour, conditioning, learning, output_contract
+from grader.checks import behaviour, conditioning, gradients, learning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
+from grader.checks.gradients import Slopes
 from grader.grading_config import Budget
-from grader.student import overfit
+from grader.student import overfit, restored
 
 Y = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 T = [0, 100, 300, 500, 700, 999]
@@ -67,12 +68,46 @@ def test_every_t():
     conditioning.check_uses_every_t(Y, Y + 1e-6, T)
     assert "t[0]" in hint(lambda: conditioning.check_uses_every_t(Y[:1].expand_as(Y), Y, T))
     assert "averaged" in hint(lambda: conditioning.check_uses_every_t(Y[1:2].expand_as(Y), Y + 3, T))
-    conditioning.check_uses_every_t(Y, Y, T, (Y[:1], Y[1:2]))  # who is right need not wait
-    assert "right axis" in hint(lambda: conditioning.check_uses_every_t(Y.flip(0), Y, T, (Y[:1], Y[:1])))
-    with pytest.raises(NotJudged, match="samples_independent"):
-        conditioning.check_uses_every_t(Y.flip(0), Y, T, (Y[:1], Y[1:2]))
+    assert "right axis" in hint(lambda: conditioning.check_uses_every_t(Y.flip(0), Y, T))
     with failed("only zeros"):
         conditioning.check_uses_every_t(0 * Y, 0 * Y, T)
+    with failed("nan"):
+        conditioning.check_uses_every_t(torch.where(Y.max() == Y, torch.nan, Y), Y, T)
+    conditioning.wait_unless_independent(Y[:1], Y[:1] + 1e-6)
+    for among_others in (Y[1:2], torch.full_like(Y[:1], torch.nan)):
+        with pytest.raises(NotJudged, match="samples_independent"):
+            conditioning.wait_unless_independent(among_others, Y[:1])
+
+
+def spoilt(where: tuple, value: float) -> torch.Tensor:
+    y = Y.repeat(1, 3, 1, 1)
+    y[where] = value
+    return y
+
+
+@pytest.mark.parametrize("where", [(slice(None), 0, 0, 0), (slice(None), 1), (slice(None), slice(None), 0)], ids=str)
+def test_a_huge_pixel_row_or_channel_hides_and_proves_nothing(where):
+    huge, other = spoilt(where, 1e6), spoilt(where, 1.1e6)
+    assert conditioning.difference(huge, huge + 1e-2) > conditioning.SAME
+    assert conditioning.difference(huge, huge) == 0
+    assert conditioning.change(huge, other) == 0
+    with failed("differ by 0"):
+        conditioning.check_depends_on_t(huge, other, 1000)
+    with failed("the same for"):
+        conditioning.check_whole_range(torch.cat([huge[:1], other[:1]]), [0, 500], [0, 1], torch.stack([huge[:2]] * 2))
+
+
+def test_one_image_of_many_counts():
+    y = Y.clone()
+    y[3] *= 1.01
+    assert conditioning.difference(y, Y) > 3 * conditioning.SAME
+
+
+def test_answers_that_are_mostly_zeros_can_be_compared():
+    sparse = Y * (torch.arange(16).view(4, 4) == 5)
+    assert conditioning.difference(sparse, sparse * (1 + 1e-6)) < 1e-6 < conditioning.difference(sparse, 1.01 * sparse)
+    assert conditioning.difference(0 * Y, 0 * Y) == 0
+    assert math.isnan(conditioning.difference(sparse / 0, sparse))
 
 
 def test_depends_on_t():
@@ -134,12 +169,14 @@ def test_independent_and_order():
 
 def test_behaviour():
     behaviour.check_deterministic(Y, [Y.clone(), Y.clone()], "cpu")
-    behaviour.check_no_hidden_state(Y, Y + 1e-6, "cuda:0")
+    behaviour.check_no_hidden_state([Y, Y[:2]], [Y + 1e-6, Y[:2]], "cuda:0")
     behaviour.check_registered(Y, Y + 1e-6)
     with failed("differ"):
         behaviour.check_deterministic(Y, [Y, Y + 1e-3], "cuda:0")
     with failed("differ"):
-        behaviour.check_no_hidden_state(Y, Y + 1e-3, "cuda:0")
+        behaviour.check_no_hidden_state([Y, Y[:2]], [Y, Y[:2] + 1e-3], "cuda:0")
+    with failed("differ"):
+        behaviour.check_no_hidden_state([Y, Y], [Y / 0, Y], "cpu")
     with failed("after saving and loading"):
         behaviour.check_registered(Y, 1.1 * Y)
 
@@ -200,6 +237,54 @@ def test_overfits():
     for about, says in (({"falling": True}, "still learns"), ({"falling": True, "times": 9.0}, "9 times as long"),
                         ({"gentler": True}, "a quarter of the learning rate")):  # fmt: skip
         assert says in hint(lambda about=about: learning.check_overfits(0.29, 0.3, 0.9, 1500, **about))
+
+
+def test_a_loss_that_only_buffers_hold_is_said_to_be_so():
+    with failed("only with what training wrote into memory"):
+        learning.check_overfits(0.5, 0.3, 0.9, 100, loss_with_all=0.1, reset=["memory"])
+    with failed("a, b, c and 1 more"):
+        learning.check_overfits(0.5, 0.3, 0.9, 100, loss_with_all=0.1, reset=list("abcd"))
+
+
+def test_gradients():
+    found = torch.tensor([1.0, -2.0, 3.0, 4.0, 5.0, -6.0], dtype=torch.float64)
+    right = Slopes(1.01 * found, found, of_x=2, repeats=True)
+    assert gradients.check_slopes(right)["gradient_off"] == pytest.approx(0.01)
+    assert gradients.check_slopes(None) == {}
+    of_x, of_parameters, none, nan = found.clone(), found.clone(), 1e-12 * found, found * torch.nan
+    of_x[:2], of_parameters[2:] = 0, 0
+    for reported, what in ((of_x, "x"), (of_parameters, "parameters"), (none, "x"), (nan, "x"), (-found, "x")):
+        wrong = Slopes(reported, found, of_x=2, repeats=True)
+        assert not wrong.agree() and wrong.disprove(right)
+        assert not wrong.disprove(
+            Slopes(reported, 2 * found, of_x=2, repeats=True)
+        )  # kinks or rounding: nothing is said
+        with failed(f"with (the )?{what}"):
+            gradients.check_slopes(wrong)
+
+
+def noisy_images(n: int = 32) -> torch.Tensor:
+    return torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(5))
+
+
+FOR_SHOW = {
+    "factor": lambda y: 1.02 * y, "constant": lambda y: y + 0.03, "pattern": lambda y: y + 0.1 * Y[0, 0].repeat(2, 2),
+    "gains": lambda y: y * (1 + 0.05 * Y[0, 0].repeat(2, 2)), "curve": lambda y: y + 0.01 * y**2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FOR_SHOW.values(), ids=FOR_SHOW)
+def test_t_for_show_needs_a_loss_that_it_raises(change):
+    x, y = noisy_images(), noisy_images(64)[32:].roll(1, -1) + noisy_images()
+    raised = learning.raised_by_wrong_t(torch.ones(64).double(), 1 + torch.linspace(-0.01, 0.011, 64).double())
+    assert learning.mattering(raised) < 1
+    with failed("a factor or a constant for each pixel"):
+        learning.check_needs_t(raised, x, y, change(y))
+    learning.check_needs_t(raised, x, y, y + 0.01 * y.roll(1, -1))
+    matters = learning.raised_by_wrong_t(torch.ones(64).double(), 1.1 + torch.linspace(-0.01, 0.01, 64).double())
+    learning.check_needs_t(matters, x, y, change(y))
+    with failed("a factor or a constant"):
+        learning.check_needs_t({"increase": math.nan, "standard_errors": math.nan}, x, y, y / 0)
 
 
 def test_a_loss_falls_for_as_long_as_the_last_looks_are_lower():
@@ -268,7 +353,7 @@ def test_a_margin_tells_how_far_a_value_is_within_its_limit(found, margin):
 class Sleeper:
     """A network that learns a little at each step, and says that it took no time for it."""
 
-    seed, config, pace = 1, None, SimpleNamespace(step=1e-4)
+    seed, config, inputs, pace = 1, None, None, SimpleNamespace(step=1e-4)
     submission = SimpleNamespace(stop=lambda: None)
     deadlines = SimpleNamespace(granted=lambda seconds: 0.2)
     steps = 0
@@ -284,13 +369,16 @@ class Sleeper:
     def state(self):
         return {}
 
+    def kinds(self, x, t):
+        return set(), set()
+
     def load(self, state):
         pass
 
 
 def test_an_overfit_run_ends_by_the_judges_clock_whatever_the_worker_says(monkeypatch):
     network = Sleeper()
-    monkeypatch.setattr(overfit, "Network", lambda *about, **options: network)
+    monkeypatch.setattr(restored, "Network", lambda *about, **options: network)
     budget = Budget(images=2, batch=2, steps=50, longest=4000, share=1e-9)
     images, diffusion = torch.zeros(2, 1, 4, 4), GaussianDiffusion(10, 0.01, 0.4)
-    assert 50 <= overfit.run(lambda: network, diffusion, images, budget, 1e-3).steps < 300
+    assert 50 <= overfit.run(lambda: network, diffusion, images, images, budget, 1e-3).steps < 300

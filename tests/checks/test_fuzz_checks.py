@@ -24,7 +24,7 @@ from grader.checks.telling_network import TellingNetwork
 from grader.errors import Raised, SubmissionFailed
 from grader.grading_config import Budget, Time
 from grader.results import Check, Results
-from grader.student import deadlines, overfit
+from grader.student import deadlines, moved_pixels, overfit
 from grader.student.budget import TimeBudget
 from grader.student.network import Network
 from grader.student.once import Once
@@ -122,6 +122,7 @@ class Fixtures:
 
     def __init__(self, submission: Stranger) -> None:
         self.submission, self.measured, self.record = submission, {}, Record()
+        self.shipped = {"other": ModelConfig(image_channels=1, image_size=12, num_timesteps=10)}
         self.own_schedule = lambda: False
         self.judge = SimpleNamespace(inform=lambda name, says: None)
         self.measured_steps = Once(lambda: self.steps)
@@ -149,11 +150,15 @@ class Fixtures:
     def trained(self):
         images, diffusion = torch.linspace(-1, 1, 128).view(SHAPE), GaussianDiffusion(SMALL.num_timesteps, 0.01, 0.4)
         budget = Budget(images=2, batch=2, steps=10, longest=10, share=0.9)
-        return overfit.run(lambda: self.network, diffusion, images, budget, 1e-3)
+        return overfit.run(lambda: self.network, diffusion, images, -images, budget, 1e-3)
 
     @cached_property
     def overfit_run(self):
         return Once(lambda: self.trained)
+
+    @property
+    def moved_pixels(self):
+        return Once(lambda: moved_pixels.measure(self.build(self.other_config).perturb()))
 
     @cached_property
     def long_trace(self):
@@ -168,7 +173,7 @@ class Fixtures:
         ]
 
 
-KNOWN = {"submission", "measured", "judge", "measured_steps", "record", "own_schedule", *dir(Fixtures)}
+KNOWN = {"submission", "measured", "shipped", "judge", "measured_steps", "record", "own_schedule", *dir(Fixtures)}
 # the checks of both levels that need only Fixtures
 CLAIMS = [
     test for level in (test_level1, test_level4) for name, test in vars(level).items()
@@ -247,9 +252,10 @@ def test_no_forged_answer_crashes_a_check(check, honest, data):
 
 
 NOT_ABOUT_NUMBERS = {
-    "builds", "shapes", "shapes_of_another_configuration", "inputs_unchanged", "no_side_effects", "device",
-    "all_parameters_get_gradients", "visits_every_step_once", "timesteps_are_integers",
-    "starts_from_noise", "eval_mode", "no_grad", "leaves_everything_alone",
+    "builds", "shapes", "shapes_of_another_configuration", "runs_on_the_images_of_every_data_set",
+    "inputs_unchanged", "no_side_effects", "device", "all_parameters_get_gradients",
+    "visits_every_step_once", "timesteps_are_integers", "starts_from_noise", "eval_mode", "no_grad",
+    "leaves_everything_alone",
 }  # fmt: skip
 
 
@@ -257,7 +263,8 @@ def passed(honest: InProcessSubmission, change: Callable[[Tensor], Tensor | None
     """The claims that hold if every answer is changed; an answer without its tensor becomes None."""
 
     def forge(values: Any, back: dict[str, Tensor]) -> Message:
-        return replace(values, back, {k: change(v) for k, v in back.items() if k in ("y", "gradient")})
+        answers = ("y", "gradient", "forth", "back")
+        return replace(values, back, {k: change(v) for k, v in back.items() if k in answers})
 
     return {check.__name__.removeprefix("test_") for check in CLAIMS
             if judge(check, Stranger(honest, forge)).verdict == "passed"}  # fmt: skip

@@ -1,0 +1,81 @@
+"""What the checks of level 1 ask a network."""
+
+import torch
+from torch import Tensor
+
+from assignment.ddpm.seeds import derive_seed
+from grader.checks import learning
+from grader.student.network import Network
+
+GRADIENT_STEPS = 4
+IMAGES, BATCH = 32, 16  # that are asked about at two t
+Question = tuple[Tensor, Tensor]  # x (B, C, H, W), t (B,)
+
+
+def spread(num_timesteps: int, count: int, seed: int | None = None) -> Tensor:
+    """`count` timesteps over [0, T) with both ends, (count,) int64; with a seed, drawn at random within equal parts."""
+    even = torch.linspace(0, num_timesteps - 1, count, dtype=torch.float64)
+    if seed is not None:
+        generator = torch.Generator().manual_seed(derive_seed("spread", seed))
+        inner = torch.rand(count - 2, generator=generator, dtype=torch.float64) - 0.5
+        even[1:-1] += 0.9 * inner * (num_timesteps - 1) / max(1, count - 1)
+    return even.round().long()
+
+
+def shuffled(count: int, *seed: int | str) -> list[int]:
+    """0 … count − 1 in a random order, but not in their own."""
+    generator = torch.Generator().manual_seed(derive_seed("order", *seed))
+    order = torch.randperm(count, generator=generator).tolist()
+    return order if order != sorted(order) else order[::-1]
+
+
+def one_by_one(network: Network, x: Tensor, t: Tensor) -> Tensor:
+    """Answers to each image alone: x (B, C, H, W), t (B,) → (B, C, H, W)."""
+    return torch.cat([network(x[i : i + 1], t[i : i + 1]) for i in range(len(x))])
+
+
+def of_very_different_sizes(x: Tensor) -> Tensor:
+    """Images (B, C, H, W) as companions, from a tenth to five times as large."""
+    return x * torch.logspace(-1, 0.7, len(x)).view(-1, 1, 1, 1)
+
+
+def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
+    """Noisy images, and the answers to them at two t within the schedule, (N, C, H, W) each."""
+    x, _ = network.at_random(IMAGES, "two t")
+    both = spread(network.config.num_timesteps, 4, seed=network.seed)[1:3]
+    one, other = (torch.cat([network(part, t.expand(len(part)).contiguous()) for part in x.split(BATCH)]) for t in both)
+    return x, one, other
+
+
+def alike(network: Network) -> list[Question]:
+    """Questions that a cache may take for one another: by shape, t, sum, norm, first pixels, or rounded values."""
+    batch = network.number(2, 3, "alike")
+    x, t = network.at_random(batch, "alike")
+    other, other_t = network.at_random(batch, "alike, other")
+    later = (t + 1 + other_t % max(1, network.config.num_timesteps - 1)) % network.config.num_timesteps
+    begins_alike, ends_alike = other.clone(), other.clone()
+    begins_alike[:, :, 0], ends_alike[:, :, -1] = x[:, :, 0], x[:, :, -1]
+    larger, _ = network.noise(batch + 1, "alike, larger", scale=3.0)
+    return [
+        (x, t),
+        (other, t),
+        (x, later),
+        (x.roll(1, -1), t),  # the same values: sum, norm, extremes
+        (-x, t),
+        (begins_alike, t),
+        (ends_alike, t),
+        (torch.cat([x[:1], other[1:]]), t),
+        (x + 1e-3 * other, t),
+        (x.flip(0), t),
+        (larger, torch.cat([t, t[-1:]])),
+        (other[:-1], t[:-1]),
+    ]
+
+
+def few_steps(network: Network) -> learning.Gradients:
+    """A few optimiser steps on noise; returns which parameters got gradients."""
+    inputs = [network.noise(4, "steps", k) for k in range(GRADIENT_STEPS)]
+    x, t = (torch.stack(parts) for parts in zip(*inputs, strict=True))  # (K, 4, C, H, W), (K, 4)
+    noise = torch.stack([network.noise(4, "targets", k)[0] for k in range(GRADIENT_STEPS)])  # (K, 4, C, H, W)
+    reply = network.train(x, t, noise, learning_rate=1e-3, seed=network.seed, gradients=True)
+    return reply.values["gradients"]
