@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_least, at_most
+from grader.checks.finding import CheckFailed, at_least, at_most, refuse_not_finite
 
 OWN = 0.02  # of the channel's largest change anywhere, median over moves: rms change at and around the moved pixel
 NOTHING = 1e-4  # of the largest change in any channel: a channel that changes less than this does not
@@ -136,6 +136,7 @@ def check_neighbours(effects: Effects) -> dict[str, float]:
     A network that reads the image as one long row of pixels may well reach the next row at the end of one; but then the
     other channels of the moved pixel, which are the same element of that row, matter no less.
     """
+    refuse_not_finite("the answers", effects.of_moves, effects.of_channels)
     in_memory = effects.rms([[move.in_memory] if move.in_memory else [] for move in effects.moves])
     as_far = effects.rms([move.as_far for move in effects.moves])
     others = _rms(torch.stack([_other_channels(effects, i) for i, move in enumerate(effects.moves) if move.in_memory]))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from grader.checks.conditioning import FEW
-from grader.checks.finding import CheckFailed, at_most
+from grader.checks.finding import CheckFailed, at_most, refuse_not_finite
 
 EDGES = (0.01, 0.05, 0.1, 0.25, 0.5)  # of the bins of t, as fractions of T: between them images are made out of noise
 STORE = 3  # of them, the first, in which a stored image is answered almost exactly, and no learnt one is
@@ -32,10 +32,11 @@ def check_denoises(
         t: of each row, (N,), with some in every bin
         limits: of each bin
     """
+    refuse_not_finite("the losses on unseen images", loss, linear, limits)
     bins = bins_of(t, num_timesteps)
     inside = [bins == b for b in range(len(limits))]
     ratios = [(loss[rows].double().sum() / linear[rows].double().sum()).item() for rows in inside]
-    worst = max(range(len(limits)), key=lambda b: ratios[b] / limits[b] if math.isfinite(ratios[b]) else math.inf)
+    worst = max(range(len(limits)), key=lambda b: math.inf if math.isnan(ratios[b]) else ratios[b] / limits[b])
     measured: dict[str, object] = {"loss_of_linear": ratios[worst], "by_t": ratios, "rows": int((bins >= 0).sum())}
     measured |= at_most(ratios[worst], limits[worst])
     if not ratios[worst] <= limits[worst]:
@@ -59,6 +60,7 @@ def check_same_alone(among: Tensor, again: Tensor, other: Tensor) -> dict[str, f
         among: answers given among samples, (N, C, H, W)
         again, other: to the same rows, later, in two other orders
     """
+    refuse_not_finite("the answers", among, again, other)
     sizes = among.double().square().flatten(1).mean(1).sqrt()  # (N,)
 
     def apart(a: Tensor, b: Tensor) -> float:
@@ -86,6 +88,7 @@ def check_none_by_heart(training: Tensor, unseen: Tensor, bins: Tensor, unseen_b
         unseen: the same on unseen images, (M,)
         bins, unseen_bins: of t, below STORE; (N,), (M,)
     """
+    refuse_not_finite("the losses", training, unseen)
     usual = torch.stack([unseen[unseen_bins == b].double().median() for b in range(STORE)])  # (STORE,)
     parts = training.double() / usual[bins]
     known = int((~(parts >= STORED)).sum())

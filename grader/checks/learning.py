@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, NotJudged, all_finite, at_least, at_most
+from grader.checks.finding import CheckFailed, NotJudged, all_finite, at_least, at_most, refuse_not_finite
 
 Gradients = dict[str, list[bool]]  # parameter → [a gradient came, was ever non-zero, was always finite]
 
@@ -187,6 +187,7 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
         raised: from raised_by_wrong_t, after the overfit run
         x, one, other: (N, C, H, W), noisy images, and the answers to them at two t, before training
     """
+    refuse_not_finite("the answers", x, one, other, *raised.values())
     left, of_loss = beyond_pixels(x, one, other), mattering(raised)
     times = max((part for part in (left / BEYOND_PIXELS, of_loss) if not math.isnan(part)), default=0.0)
     measured = raised | {"beyond_pixels": left, "times_needed": times} | at_least(times, 1.0)

@@ -15,14 +15,17 @@ from torch import Tensor
 
 import grader.checks
 from grader.checks.beats_reference import Comparison
+from grader.checks.channels import Effects
 from grader.checks.deviations import Deviation
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gaussian_world import GaussianOracle
+from grader.checks.gradients import Slopes
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.samplings import Judged
 from grader.checks.schedule import Schedule
 from grader.checks.step_formulas import eps_form, sigma_beta
 from grader.checks.transitions import FORMS
+from grader.student.moved_pixels import moves
 from tests.support.strategies import NOT_NUMBERS
 
 Example = tuple[tuple[Any, ...], dict[str, Any]]
@@ -97,6 +100,35 @@ def whole_range() -> Example:
     return (y, [0, 1, 9], [0, 1], torch.stack([y[:2], y[:2]], 1)), {}
 
 
+def moved_pixels() -> Example:
+    moved = moves(3, 16, torch.Generator().manual_seed(0))
+    x = torch.zeros(len(moved), 3, 16, 16)
+    for i, move in enumerate(moved):
+        x[i][move.at] = 1
+    kernel, channels = noise(3, 3, 3, 3, seed=1), torch.eye(3)[:, :, None, None] * noise(16, 16)
+    seen = [torch.nn.functional.conv2d(each, kernel, padding=1) for each in (x, channels)]
+    return (Effects(moved, *seen),), {}
+
+
+def slopes() -> Example:
+    found = noise(11).double()
+    return (Slopes(found.clone(), found, 3, True),), {}
+
+
+def needs_t() -> Example:
+    x, one, other = (noise(16, 1, 4, 4, seed=seed) for seed in (1, 2, 3))
+    return ({"increase": 1.0, "standard_errors": 100.0}, x, one, other), {}
+
+
+def denoises() -> Example:
+    return (torch.full((40,), 0.5), torch.ones(40), torch.arange(0, 1000, 25), 1000, [1.0] * 4), {}
+
+
+def by_heart() -> Example:
+    parts, bins = noise(60).abs() + 1, torch.arange(60) % 3
+    return (parts, parts.clone(), bins, bins), {}
+
+
 def samplings() -> Example:
     judged = [Judged("T = 20", 20, {FORMS[0]: Deviation(0.5, "the mean", "t = 3")})]
     return (judged, {FORMS[0]}), {}
@@ -113,10 +145,20 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_no_hidden_state": lambda: ((Y, Y.clone(), "cpu"), {}),
     "check_inputs_unchanged": lambda: (({"x": Y, "t": torch.arange(4)}, {"x": Y.clone(), "t": torch.arange(4)}), {}),
     "check_registered": lambda: ((Y, Y.clone()), {}),
-    "check_uses_every_t": lambda: ((Y, Y.clone(), [0, 1, 2, 3], (Y[:1], Y[:1].clone())), {}),
+    "check_uses_every_t": lambda: ((Y, Y.clone(), [0, 1, 2, 3]), {}),
     "check_depends_on_t": lambda: ((Y, -Y, 10), {}),
     "check_whole_range": whole_range,
     "check_independent": lambda: ((Y, Y.clone()), {}),
+    "check_channels": moved_pixels,
+    "check_neighbours": moved_pixels,
+    "check_slopes": slopes,
+    "check_needs_t": needs_t,
+    "check_denoises": lambda: (
+        (torch.full((40,), 0.5), torch.ones(40), torch.arange(0, 1000, 25), 1000, [1.0] * 4),
+        {},
+    ),
+    "check_same_alone": lambda: ((Y, Y.clone(), Y.clone()), {}),
+    "check_none_by_heart": by_heart,
     "check_flow": lambda: ((True, Y), {}),
     "check_overfits": lambda: ((0.1, 0.5, 0.9, 300), {"times": 1.0}),
     "check_predicts_noise": learnt,
