@@ -48,7 +48,10 @@ def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def alike(network: Network) -> list[Question]:
-    """Questions that a cache may take for one another: by shape, t, sum, norm, first pixels, or rounded values."""
+    """Questions that a cache may take for one another: by shape, t, sum, norm, first pixels, or rounded values.
+
+    Asked from the first to the last, and elsewhere from the last to the first, no cache keeps the same answer.
+    """
     batch = network.number(2, 3, "alike")
     x, t = network.at_random(batch, "alike")
     other, other_t = network.at_random(batch, "alike, other")
@@ -59,7 +62,6 @@ def alike(network: Network) -> list[Question]:
     return [
         (x, t),
         (other, t),
-        (x, later),
         (x.roll(1, -1), t),  # the same values: sum, norm, extremes
         (-x, t),
         (begins_alike, t),
@@ -69,6 +71,7 @@ def alike(network: Network) -> list[Question]:
         (x.flip(0), t),
         (larger, torch.cat([t, t[-1:]])),
         (other[:-1], t[:-1]),
+        (x, later),  # the last one of its shape, and of its x, has another t than the first
     ]
 
 
