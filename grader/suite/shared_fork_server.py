@@ -9,11 +9,15 @@ from grader.submission.fork_server import ForkServer
 from grader.submission.sandbox import find_sandbox
 
 
-@cache
 def shared_fork_server(
     *, fork: bool, sandbox: str = "auto", trusted: bool = False, private: tuple[Path, ...] = ()
 ) -> ForkServer:
     """One for all gradings of this process; it ends with the process. Raises GraderFault as `find_sandbox` does."""
+    return _shared(fork, sandbox, trusted, private)
+
+
+@cache
+def _shared(fork: bool, sandbox: str, trusted: bool, private: tuple[Path, ...]) -> ForkServer:
     fork_server = ForkServer(
         fork=fork, sandbox=find_sandbox(sandbox), limits=load_grading().limits, trusted=trusted, private=private
     )  # fmt: skip
