@@ -75,7 +75,7 @@ def test_its_two_commands_work(handout):
         .replace("num_images: 64", "num_images: 2")
     )
     grading = handout / "configs" / "grading.yaml"
-    grading.write_text(grading.read_text().replace("cpu: {images: 256, steps: 50}", "cpu: {images: 40, steps: 10}"))
+    grading.write_text(grading.read_text().replace("cpu: {images: 256, steps: 50}", "cpu: {images: 40, steps: 25}"))
     (handout / ".venv").mkdir()
     shown = re.findall(r"^(make .*?) *#", (handout / "README.md").read_text(), re.MULTILINE)[:2]
     first, second = (

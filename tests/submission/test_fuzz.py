@@ -82,7 +82,8 @@ RIGHT: dict[str, Any] = {
     "parameters": [["a.weight", 9, True]], "batch_norms": ["a"], "defaults": [{"threads": 1}, {}], "type": "Tensor",
     "shape": [2, 1], "dtype": "torch.float32", "device": "cpu", "requires_grad": False, "losses": [1.0, 2],
     "seconds": 0.5,
-    "gradients": {"a.weight": [True, True, True]}, "changed": ["t"],
+    "gradients": {"a.weight": [True, True, True]}, "changed": ["t"], "reported": [0.5, 1], "repeats": True,
+    "trained": ["a.weight"], "statistics": ["a.running_mean"],
 }  # fmt: skip
 
 

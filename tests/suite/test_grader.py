@@ -46,7 +46,7 @@ def test_a_right_submission_gets_full_marks_and_a_whole_results_file(right, tmp_
     assert set(results["submission"]["sha256"]) == {"model.py", "sampler.py"}
     assert results["environment"]["grader"] == __version__ and results["environment"]["device"] == "cpu"
     untrained = [check for check in results["checks"] if check["verdict"] != "passed"]
-    assert {check["verdict"] for check in untrained} == {"not_judged"} and len(untrained) == 8
+    assert {check["verdict"] for check in untrained} == {"not_judged"} and len(untrained) == 9
     assert all("train first with `uv run python main.py" in check["message"] for check in untrained)
     assert results["score"] == 20 and results["max_score"] == 24
     measured = {check["id"]: check["measurements"] for check in results["checks"]}
@@ -75,8 +75,8 @@ WRONG_POINTS = {
         "level4.step.mean:",
         "level4.step.men:",
     ): "level4.step.men: there is no such check; did you mean level4.step.mean?",
-    ("  level4.step.mean: 1.5\n", ""): "level4.step.mean: missing; expected a number, which may be 0",
-    ("level4.step.mean: 1.5", "level4.step.mean: -1"): "level4.step.mean: expected at least 0",
+    ("  level4.step.mean: 1.25\n", ""): "level4.step.mean: missing; expected a number, which may be 0",
+    ("level4.step.mean: 1.25", "level4.step.mean: -1"): "level4.step.mean: expected at least 0",
 }
 
 
