@@ -1,6 +1,7 @@
 """Does a verdict stand? Graded again as results.json records, it does; if not, both verdicts are reported."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -52,13 +53,13 @@ def test_what_was_found_is_written_where_it_is_wanted(graded, tmp_path):
 
 def test_a_verdict_that_does_not_stand_is_told_with_what_has_changed(graded, tmp_path, capsys):
     def forge(results: dict) -> None:
-        results["checks"][1] |= {"verdict": "passed", "points": 1.5, "message": ""}
-        results["score"] = 1.75
+        results["checks"][1] |= {"verdict": "passed", "points": 1.25, "message": ""}
+        results["score"] = 1.5
         results["environment"]["torch"] = "1.0"
 
     assert main(["replay", str(changed(graded, tmp_path / "results.json", forge)), str(graded)]) == 1
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("level4.step.mean: was passed, is failed: at t = 1 of T = 20: expected")
+    assert re.match(r"level4\.step\.mean: was passed, is failed: at t = 1 of T = \d+: expected", first)
     assert second.startswith("torch was 1.0, is ")
 
 
