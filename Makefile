@@ -91,8 +91,8 @@ rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU: tw
 prove: env  ## is the grader right? grade the whole bank of right and wrong submissions
 	$(PYTHON) -m tests.proof.prove
 
-attacks: env  ## is it hard to cheat? grade all hostile submissions, with and without the sandbox
-	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py
+attacks: env  ## is it hard to cheat? grade all hostile submissions, within each wall and without
+	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py tests/suite/test_secret.py
 
 calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
 	$(PYTHON) -m tests.proof.calibrate

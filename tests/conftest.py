@@ -23,7 +23,11 @@ LONGEST = (
     "test_gradescope",
     "test_kills",
     "test_levels",
+    "test_grader",
     "test_hostile",
+    "test_mounts",
+    "test_training_ends",
+    "test_secret",
 )
 
 

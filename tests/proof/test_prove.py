@@ -6,7 +6,7 @@ from tests.proof import prove
 from tests.proof.bank import read
 from tests.proof.gradings import in_parallel
 
-EVERY = 16
+EVERY = 24
 
 
 def test_some_of_the_bank_is_judged_rightly():
