@@ -139,7 +139,9 @@ def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured
     try:
         measured.update(conditioning.check_uses_every_t(steady(x, t), alone, t.tolist()))
     except CheckFailed:
-        conditioning.wait_unless_independent(steady(x, t[:1].expand(len(t)).contiguous())[:1], alone[:1])
+        one_t = t[:1].expand(len(t)).contiguous()
+        copied = [steady(one.expand_as(x).contiguous(), one_t)[i : i + 1] for i, one in enumerate(x.split(1))]
+        conditioning.wait_unless_independent(steady(x, one_t), torch.cat(copied))
         copies = x[:1].expand_as(x).contiguous()  # of one image the answers show which t was used
         conditioning.check_uses_every_t(steady(copies, t), one_by_one(steady, copies, t), t.tolist())
         raise
@@ -169,9 +171,11 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 
 
 @check("level1.batch.samples_independent")
-def test_samples_are_independent(steady: Network, measured: Measured) -> None:
+def test_samples_are_independent(steady: Network, config: ModelConfig, measured: Measured) -> None:
     """In eval mode an image's answer does not depend on the other images of the batch."""
-    x, t = steady.at_random(steady.number(7, 13, "independent"), "independent")
+    t = spread(config.num_timesteps, steady.number(7, 13, "independent"), seed=derive_seed("independent", steady.seed))
+    t = t[shuffled(len(t), "independent", steady.seed)] ** 2 // max(1, config.num_timesteps - 1)  # most of them small:
+    x = steady.noisy(t, "independent")  # there an image is more than noise
     alone, few = one_by_one(steady, x, t), steady.number(2, 4, "few")
     among_odd = steady(torch.cat([x[:1], of_very_different_sizes(x[1:])]), t)[:1]
     together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd])

@@ -82,12 +82,12 @@ def require_output(y: Tensor, *others: Tensor | None) -> None:
         )
 
 
-def wait_unless_independent(among_others: Tensor, alone: Tensor) -> None:
-    """Answers to one image (1, C, H, W) among others at its own t, and alone: if they differ, images mix.
+def wait_unless_independent(among_others: Tensor, among_copies: Tensor) -> None:
+    """Answers at one t to images (B, C, H, W) among one another, and in its place among copies of each: do they mix?
 
     Raises NotJudged then: mixing t is not to blame.
     """
-    if not difference(among_others, alone) <= SAME:
+    if not difference(among_others, among_copies) <= SAME:
         raise NotJudged(
             "waits for batch.samples_independent: an image's answer depends on the other images, even where all have "
             "the same t"
