@@ -42,7 +42,6 @@ WITH_THREE_CHANNELS = {
 
 # What only the walls prevent, as docs/security.md says; strict, so that whoever closes a gap learns of it.
 OPEN = {
-    "reads_reference": "nothing hides the rest of the file system",
     "remembers_in_attributes": "nothing keeps the worker from changing what it may not write to",
     "remembers_in_dev_shm": "nothing hides the machine's shared memory",
     "remembers_in_keyring": "nothing refuses the kernel's keyring",
