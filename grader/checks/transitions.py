@@ -86,16 +86,18 @@ class Sums:
 
     def __init__(self) -> None:
         self.steps: list[Tensor] = []  # (F, k) each
-        self.pixels: list[Tensor] = []  # (F, B, C, H, W) each
+        self.pixels: Tensor | None = None  # (F, B, C, H, W); one sum for all chunks, as there may be many
 
     def add(self, values: Tensor) -> None:
         """Values (F, k, B, C, H, W)."""
         self.steps.append(values.flatten(2).sum(2).double())
-        self.pixels.append(values.sum(1).double())
+        pixels = values.sum(1).double()
+        self.pixels = pixels if self.pixels is None else self.pixels.add_(pixels)
 
     def groups(self) -> list[Tensor]:
         """(F, L) by step, by twentieth of the steps, by image, channel, row and column, and in all: as `places`."""
-        steps, pixels = torch.cat(self.steps, 1), torch.stack(self.pixels).sum(0)
+        assert self.pixels is not None, "there are steps"
+        steps, pixels = torch.cat(self.steps, 1), self.pixels
         windows = torch.stack([part.sum(1) for part in steps.split(_many(steps.shape[1]), 1)], 1)
         axes = [pixels.movedim(1 + axis, 1).flatten(2).sum(2) for axis in range(4)]
         return [steps, windows, *axes, steps.sum(1, keepdim=True)]
