@@ -15,13 +15,16 @@ from grader.checks.denoises import (
     check_same_alone,
 )  # fmt: skip
 from grader.checks.finding import CheckFailed
-from grader.grading_config import FEWEST_STEPS
+from grader.grading_config import BINS, FEWEST_STEPS
+from grader.metrics import triples
 
 LIMITS = [0.8, 0.8, 0.9, 1.2]
 T = torch.arange(0, 1000, 5)
 
 
 def test_the_bins_of_t():
+    assert len(EDGES) - 1 == BINS  # as many limits as bins
+    assert set(EDGES) <= set(triples.EDGES)  # the same bins as those of the loss on level 2
     t = torch.tensor([0, 9, 10, 49, 50, 99, 100, 249, 250, 499, 500, 999])
     assert bins_of(t, 1000).tolist() == [-1, -1, 0, 0, 1, 1, 2, 2, 3, 3, -1, -1]
     assert set(bins_of(torch.linspace(0, 999, FEWEST_STEPS).round().long(), 1000).tolist()) == {-1, 0, 1, 2, 3}
