@@ -32,7 +32,8 @@ def test_the_samplers_rows_come_back_in_order_and_the_others_are_kept():
     a = DIFFUSION.alpha_bar[held_out.t].view(-1, 1, 1, 1)
     images = (held_out.x_t - (1 - a).sqrt() * companions.noise) / a.sqrt()
     at_3 = held_out.t == 3
-    assert (torch.cdist(images[at_3].flatten(1), to_float(IMAGES).flatten(1)).amin(1) < 1e-3).all()
+    distances = (images[at_3].flatten(1)[:, None] - to_float(IMAGES).flatten(1)).abs().amax(2)  # no cdist: it rounds
+    assert (distances.amin(1) < 1e-4).all()
 
 
 def test_they_stand_at_random_places():
