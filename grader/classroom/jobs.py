@@ -1,28 +1,27 @@
-"""One job per submission, by submitit: on this machine, or on Slurm as one array.
+"""One job per submission, on this machine or on Slurm.
 
-A job is `python -m grader` on one student's folder, and writes its results there. It holds a lock while it works, so
-that no submission is graded twice at the same time, whichever process was killed before.
+A job is `python -m grader` on one student's folder, in a process of its own, and writes its results there. It holds a
+lock while it works, so that no submission is graded twice at the same time, whichever process was killed before.
 """
 
 import fcntl
 import json
 import os
 import platform
-import subprocess
+import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-import submitit
+from typing import ClassVar, Protocol
 
 from grader import ROOT, __version__
 from grader.submission.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
-NAME = "no-confusion"  # of the jobs, in Slurm's queue
 LOCKED = 75  # exit code: another job is working on it (EX_TEMPFAIL of sysexits.h)
 ATTEMPTS = 3  # at grading a submission, if the failure is our own
 POLL = 0.2  # seconds between polls of the jobs
@@ -66,26 +65,26 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run_one(task: Task, folder: str, cpus: int) -> int:
+def run_one(task: Task, folder: str) -> int:
     """In the job: run the grader, with all output in folder/NAME.log; returns its exit code.
 
     Skips work that is already done: on Slurm the jobs of a killed controller are still in the queue.
     Appends a line to folder/jobs.jsonl: when it began, how long it took, how it ended, where.
     """
     place, began, clock = Path(folder), time.time(), time.monotonic()
-    with open(place / LOCK, "w") as lock:
+    os.chdir(ROOT)
+    with open(place / LOCK, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return LOCKED
         if task.done(place):
             return 0
-        with open(place / f"{task.name}.log", "wb") as log:
-            code = subprocess.run(
-                [sys.executable, "-m", "grader", *task.words(place)],
-                cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(cpus)}, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()],
-            ).returncode  # fmt: skip
+        lock.truncate(0)
+        lock.write(str(os.getpid()))  # for a person who wants to know who holds it
+        lock.flush()
+        with _all_output_in(place / f"{task.name}.log"):
+            code = _grader(task.words(place))
         about = {
             "task": task.name, "began": round(began, 3), "seconds": round(time.monotonic() - clock, 3),
             "exit_code": code, "host": platform.node(),
@@ -93,6 +92,38 @@ def run_one(task: Task, folder: str, cpus: int) -> int:
         with open(place / HISTORY, "a") as history:
             history.write(json.dumps(about) + "\n")
         return code
+
+
+def _grader(words: list[str]) -> int:
+    """`python -m grader` in this process, which is there for nothing else."""
+    from grader.suite.shared_fork_server import close_fork_servers  # imports much
+
+    sys.argv[1:] = words
+    try:
+        runpy.run_module("grader", run_name="__main__")
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Exception:  # as Python itself ends: with the traceback, and 1
+        traceback.print_exc()
+    finally:
+        close_fork_servers()
+    return 1
+
+
+@contextmanager
+def _all_output_in(file: Path) -> Iterator[None]:
+    """What this process and those that it starts print, also past Python."""
+    before = [os.dup(number) for number in (1, 2)]
+    with open(file, "wb") as log:
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+        try:
+            yield
+        finally:
+            for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+                stream.flush()
+                os.dup2(before[number - 1], number)
+                os.close(before[number - 1])
 
 
 @dataclass(frozen=True)
@@ -119,50 +150,31 @@ class Grading:
             return False
 
 
-def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:
-    """Raises RuntimeError if there is no Slurm."""
-    cluster = {"local": "local", "slurm": "slurm"}[resources.executor]
-    executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-    executor.update_parameters(
-        name=NAME, timeout_min=resources.minutes, cpus_per_task=resources.cpus,
-        gpus_per_node=resources.gpus, mem_gb=resources.memory_gb,
-    )  # fmt: skip
-    if resources.executor == "slurm":
-        executor.update_parameters(slurm_array_parallelism=resources.slots)
-        if resources.partition:
-            executor.update_parameters(slurm_partition=resources.partition)
-    return executor
+class Job(Protocol):
+    def done(self) -> bool: ...
+
+    def code(self) -> int | None:
+        """The grader's exit code, once the job is done; None if it was ended from outside."""
 
 
-class Queue:
-    """The jobs that this and earlier controllers put into Slurm's queue, stored in a file for the next one."""
+class Executor(Protocol):
+    """Where jobs run: local_executor.py, slurm_executor.py."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def submit(self, task: Task, folders: list[Path]) -> Sequence[Job]: ...
 
-    def note(self, jobs: list[submitit.Job[int]]) -> None:
-        with open(self.file, "a") as file:
-            file.write("".join(f"{number}\n" for number in sorted({job.job_id.split("_")[0] for job in jobs})))
-
-    def clear(self) -> None:
-        """Cancel the waiting jobs of a killed controller; running jobs continue, and keep their locks."""
-        numbers = self.file.read_text().split() if self.file.exists() else []
-        if numbers:  # without any, scancel would cancel all waiting jobs of the user
-            subprocess.run(["scancel", "--quiet", "--state=PENDING", f"--name={NAME}", *numbers])
-        self.file.unlink(missing_ok=True)
+    def cancel(self) -> None:
+        """End all jobs."""
 
 
 class Jobs:
     """Works on folders until each has its results or has failed too often through our own fault."""
 
-    def __init__(
-        self, executor: submitit.Executor, resources: Resources, task: Task, queue: Queue | None = None
-    ) -> None:
-        self.executor, self.resources, self.task, self.queue = executor, resources, task, queue
+    def __init__(self, executor: Executor, resources: Resources, task: Task) -> None:
+        self.executor, self.resources, self.task = executor, resources, task
         self.attempts: dict[Path, int] = {}
         self.started: dict[Path, float] = {}
         self.not_before: dict[Path, float] = {}
-        self.running: dict[Path, submitit.Job[int]] = {}
+        self.running: dict[Path, Job] = {}
 
     def run(self, folders: list[Path]) -> Iterator[Outcome]:
         """Yields each as it is done; completed work is not repeated."""
@@ -188,11 +200,7 @@ class Jobs:
     def _submit(self, folders: list[Path]) -> None:
         if not folders:
             return
-        with self.executor.batch():  # one array on Slurm
-            jobs = [self.executor.submit(run_one, self.task, str(folder), self.resources.cpus) for folder in folders]
-        if self.queue:
-            self.queue.note(jobs)
-        for folder, job in zip(folders, jobs, strict=True):
+        for folder, job in zip(folders, self.executor.submit(self.task, folders), strict=True):
             self.running[folder] = job
             self.started[folder] = time.monotonic()
 
@@ -201,7 +209,7 @@ class Jobs:
         job, seconds = self.running.pop(folder), time.monotonic() - self.started[folder]
         if self.task.done(folder):
             return Outcome(folder, seconds=seconds)
-        code = _code(job)
+        code = job.code()
         if code == LOCKED:  # an earlier sitting's job, or one that a killed one left, is still working on it
             self.not_before[folder] = time.monotonic() + WAIT
             return None
@@ -209,16 +217,6 @@ class Jobs:
         if code == 2 or self.attempts[folder] >= ATTEMPTS:
             return Outcome(folder, _why(folder / f"{self.task.name}.log", code), seconds=seconds)
         return None
-
-    def cancel(self) -> None:
-        for job in self.running.values():
-            job.cancel(check=False)
-
-
-def _code(job: Any) -> int | None:
-    """The grader's exit code; None if the job ended otherwise: killed, out of time, out of memory, a lost node."""
-    quietly: Callable[[], Any] = job.exception
-    return job.result() if quietly() is None else None
 
 
 def _why(log: Path, code: int | None) -> str:

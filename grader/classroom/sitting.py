@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from assignment.ddpm.errors import UserError
 from assignment.ddpm.progress import progress_bar
 from grader.classroom import audit
-from grader.classroom.jobs import RESULTS, Grading, Jobs, Outcome, Queue, Resources, Task, executor_for
+from grader.classroom.jobs import RESULTS, Executor, Grading, Jobs, Outcome, Resources, Task
+from grader.classroom.local_executor import LocalExecutor
 
 
 class Sitting:
@@ -16,14 +16,7 @@ class Sitting:
 
     def __init__(self, output: Path, resources: Resources) -> None:
         """Raises UserError if the executor is not available."""
-        self.output, self.resources = output, resources
-        try:
-            self.executor = executor_for(resources, output / "jobs")
-        except RuntimeError as error:
-            raise UserError(f"--executor {resources.executor}: {error}") from error
-        self.queue = Queue(output / "queue.txt") if resources.executor == "slurm" else None
-        if self.queue:
-            self.queue.clear()
+        self.resources, self.executor = resources, _executor(resources, output)
 
     def grade(self, folders: dict[str, Path], arguments: list[str], check_ids: set[str]) -> dict[str, Outcome]:
         """Student → outcome, from student → folder; `arguments` are the grader's."""
@@ -44,7 +37,7 @@ class Sitting:
         self, task: Task, folders: dict[str, Path], doing: str, says: Callable[[Path], str]
     ) -> dict[str, Outcome]:
         names = {folder: student for student, folder in folders.items()}
-        jobs, outcomes = Jobs(self.executor, self.resources, task, self.queue), {}
+        jobs, outcomes = Jobs(self.executor, self.resources, task), {}
         with progress_bar(len(names), "submissions", doing) as bar:
             try:
                 for outcome in jobs.run(list(names)):
@@ -55,7 +48,7 @@ class Sitting:
                     bar.write(f"{student}: {words}, {how}", file=sys.stderr)
                     bar.update()
             except BaseException:
-                jobs.cancel()
+                self.executor.cancel()
                 raise
         return outcomes
 
@@ -63,3 +56,11 @@ class Sitting:
 def _points(folder: Path) -> str:
     results = json.loads((folder / RESULTS).read_text())
     return f"{results['score']:g} of {results['max_score']:g} points"
+
+
+def _executor(resources: Resources, output: Path) -> Executor:
+    if resources.executor == "slurm":
+        from grader.classroom.slurm_executor import SlurmExecutor  # imports submitit
+
+        return SlurmExecutor(resources, output / "jobs", output / "queue.txt")
+    return LocalExecutor(resources, [""] * resources.slots)

@@ -28,11 +28,11 @@ from grader.classroom.hand_ins import STUDENTS
 from grader.classroom.jobs import HISTORY, RESULTS
 from tests.bench.results import load, write
 from tests.conftest import ROOT
-from tests.support.classes import gradings, lay_out, misjudged, processes, wrong_rows
+from tests.support.classes import gradings, lay_out, misjudged, warm_processes, wrong_rows
 from tests.support.slurm import slurm, why_not
 
 SLOTS = os.cpu_count() or 1
-KILLS = {"controller": 3, "grading": 4, "job": 3}  # in the second half
+KILLS = {"controller": 3, "grading": 4, "warm process": 3}  # in the second half; on Slurm there is no warm process
 EXECUTORS = ("local", "slurm")
 ODD, NOT_TAKEN = 10, 3  # of the class
 
@@ -61,7 +61,7 @@ class Class:
     def victims(self, what: str, controller: subprocess.Popen) -> list[int]:
         if what == "controller":
             return [controller.pid]
-        return gradings(self.output) if what == "grading" else processes(self.output, "submitit.core._submit")
+        return warm_processes(controller.pid) if what == "warm process" else gradings(self.output)
 
     def history(self) -> dict[str, list[dict[str, Any]]]:
         """Student → the jobs that ended."""
@@ -87,6 +87,8 @@ def run(home: Path, count: int, executor: str, environment: dict[str, str], chan
     course = Class(home, count, executor, environment)
     began, controller = time.time(), course.start()
     kills = [what for what, times in KILLS.items() for _ in range(times)]
+    if executor == "slurm":
+        kills = ["grading" if what == "warm process" else what for what in kills]
     chance.shuffle(kills)
     half, killed = 0.0, {what: 0 for what in KILLS}
     with progress_bar(count, "submissions", executor) as bar:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from assignment.ddpm.files import only_one
-from grader.classroom import audit, command, jobs
+from grader.classroom import audit, command, slurm_executor
 from grader.classroom.command import main
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.jobs import Outcome, run_one
@@ -163,7 +163,7 @@ def test_a_job_leaves_alone_what_is_done(tmp_path):
         def done(self, folder: Path) -> bool:
             return folder == tmp_path
 
-    assert run_one(Done(), str(tmp_path), 1) == 0
+    assert run_one(Done(), str(tmp_path)) == 0
     assert [file.name for file in tmp_path.iterdir()] == [".lock"]
 
 
@@ -210,7 +210,7 @@ def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
     assert rows["leeann_115"]["files"] == "leeann_115_5015_model.py, leeann_115_5016_sampler.py"
     assert "hand in the two files" in rows["broken"]["problem"] and not rows["broken"]["score"]
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        ".lock", "class.json", "class.csv", "checks.csv", "class.html", "jobs", "students",
+        ".lock", "class.json", "class.csv", "checks.csv", "class.html", "students",
     }  # fmt: skip
     assert "could not be graded" in capsys.readouterr().out
 
@@ -227,8 +227,8 @@ def test_what_can_not_be_copied_is_the_problem_of_one_hand_in(tmp_path, monkeypa
 def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
     """scancel without numbers cancels all jobs of its user."""
     called = []
-    monkeypatch.setattr(jobs.subprocess, "run", called.append)
-    queue = jobs.Queue(tmp_path / "queue.txt")
+    monkeypatch.setattr(slurm_executor.subprocess, "run", called.append)
+    queue = slurm_executor.Queue(tmp_path / "queue.txt")
     queue.clear()
     (tmp_path / "queue.txt").touch()  # killed while writing
     queue.clear()

@@ -1,6 +1,7 @@
 """Classes of students from the banks, and the processes that grade one."""
 
 import csv
+import fcntl
 import json
 import random
 import shutil
@@ -8,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from grader.classroom.hand_ins import STUDENTS
-from grader.classroom.jobs import RESULTS
+from grader.classroom.jobs import LOCK, RESULTS
 from tests.conftest import ROOT
 from tests.proof.bank import BANK, entries
 
@@ -158,17 +159,24 @@ def misjudged(output: Path, expected: dict[str, dict[str, str]]) -> list[str]:
     return wrong
 
 
-def processes(output: Path, *words: str) -> list[int]:
-    """Pids of processes with these words and the folder's path in their command line (Linux)."""
+def gradings(output: Path) -> list[int]:
+    """Pids of a class's running gradings, as their locks name them (Linux)."""
+    found = []
+    for lock in output.glob(f"{STUDENTS}/*/{LOCK}"):
+        with lock.open() as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                found += [int(number) for number in held.read().split()]  # empty for a moment at the start
+    return sorted(found)
+
+
+def warm_processes(controller: int) -> list[int]:
+    """Pid of the process that a class's gradings are forked from, while there is one (Linux)."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            line = (entry / "cmdline").read_bytes().split(b"\0")
-            if {word.encode() for word in words} <= set(line) and any(bytes(output) + b"/" in part for part in line):
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == controller and b"forkserver" in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
     return found
-
-
-def gradings(output: Path) -> list[int]:
-    """Pids of a class's running gradings."""
-    return sorted(set(processes(output, "grader")) - set(processes(output, "grader", "class")))

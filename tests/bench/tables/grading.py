@@ -134,7 +134,7 @@ def classes() -> str:
         return "Not yet measured."
     lines = [
         "| class of | executor | slots | whole class | slots busy | one job | its checks "
-        "| killed: controllers, graders, jobs | lost | graded twice | misjudged | odd hand-ins, not taken |",
+        "| killed: controllers, gradings, warm processes | lost | graded twice | misjudged | odd hand-ins, not taken |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in result.items():
@@ -145,7 +145,7 @@ def classes() -> str:
         lines.append(
             f"| {row['count']} | {name} | {row['slots']} | {row['wall_seconds'] / 60:.1f} min "
             f"| {half['busy_share']:.0%} | {half['job_seconds']:.1f} s | {half['checks_seconds']:.1f} s "
-            f"| {killed['controller']}, {killed['grading']}, {killed['job']} "
+            f"| {killed['controller']}, {killed['grading']}, {killed['warm process']} "
             f"| {lost} | {len(row['graded_twice'])} | {len(wrong)} | {row.get('odd', 0)}, {not_taken} |"
         )
     about = (
