@@ -6,7 +6,6 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--e
 import argparse
 import hashlib
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +15,12 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
+from grader.check_ids import config_file
 from grader.classroom import audit, preview
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
-from grader.classroom.jobs import RESULTS, Resources
+from grader.classroom.jobs import RESULTS
 from grader.classroom.page import warning
+from grader.classroom.resources import Resources, choose_resources
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
@@ -47,9 +48,14 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
     add("--dry-run", action="store_true", help="list who would be graded, from which files, and what it takes")
     add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
-    add("--jobs", type=int, metavar="N", help="jobs at a time; default: as many as the cores allow, on Slurm 256")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="jobs at a time; default: as many as the GPUs or cores allow, on Slurm 256",
+    )
     add("--cpus", type=int, default=1, metavar="N", help="CPU cores per job; default: %(default)s")
-    add("--gpus", type=int, default=0, metavar="N", help="GPUs per job; default: %(default)s")
+    add("--gpus", type=int, metavar="N", help="GPUs per job; default: 1 if this machine has any, on Slurm 0")
     add("--memory-gb", type=int, default=8, metavar="N", help="memory per job, on Slurm; default: %(default)s")
     add(
         "--minutes",
@@ -67,14 +73,14 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     for name in ("jobs", "cpus", "memory_gb", "minutes"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+    if args.gpus is not None and args.gpus < 0:
+        raise UserError(f"--gpus {args.gpus}: expected at least 0")
     if not (args.output or args.dry_run):
         raise UserError("--output is missing: expected a folder for the results")
     if args.secret_seed and not Path(args.secret_seed).is_file():
         raise UserError(f"--secret-seed={args.secret_seed}: no such file")
     if args.audit:
         args.audit = audit.share_of(args.audit)
-    if options.config:
-        load_config(options.config, options.overrides)
     return args, options
 
 
@@ -102,20 +108,15 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     if strays:
         print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
     find_sandbox(options.sandbox)
-    resources = Resources(
-        args.executor, args.jobs or default_slots(args), args.minutes, args.cpus, args.gpus, args.memory_gb,
-        args.partition,
-    )  # fmt: skip
+    files = {config_file(level, options.config) for level in options.levels}
+    devices = {load_config(file, options.overrides).runtime.device for file in files}
+    resources = choose_resources(args, "cpu" if devices == {"cpu"} else "auto")
     if args.dry_run:
         return preview.show(handed_in, args.output, options, check_ids, resources)
     args.output = args.output.resolve()
     args.output.mkdir(parents=True, exist_ok=True)
     with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)
-
-
-def default_slots(args: argparse.Namespace) -> int:
-    return 256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus)
 
 
 def take_all(handed_in: list[HandedIn], folders: dict[str, Path]) -> dict[str, Taken]:

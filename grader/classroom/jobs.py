@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from grader import ROOT, __version__
+from grader.classroom.resources import Resources
 from grader.submission.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
@@ -26,19 +27,6 @@ LOCKED = 75  # exit code: another job is working on it (EX_TEMPFAIL of sysexits.
 ATTEMPTS = 3  # at grading a submission, if the failure is our own
 POLL = 0.2  # seconds between polls of the jobs
 WAIT = 5.0  # seconds until a locked submission is retried
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Of one job."""
-
-    executor: str = "local"
-    slots: int = 1  # jobs at a time
-    minutes: int = 60
-    cpus: int = 1
-    gpus: int = 0
-    memory_gb: int = 8
-    partition: str = ""
 
 
 class Task(Protocol):

@@ -9,7 +9,8 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from grader.classroom.jobs import POLL, Resources, Task, run_one
+from grader.classroom.jobs import POLL, Task, run_one
+from grader.classroom.resources import Resources
 
 WARM = (
     "grader.grade_command", "grader.grade", "grader.replay", "grader.conftest", "grader.submission.process",
@@ -47,12 +48,8 @@ class LocalJob:
 class LocalExecutor:
     """Runs a job in each slot."""
 
-    def __init__(self, resources: Resources, gpus: list[str]) -> None:
-        """
-        Args:
-            gpus: which GPUs the job in each slot sees, as CUDA_VISIBLE_DEVICES has them; "" for none
-        """
-        self.minutes, self.gpus = resources.minutes, gpus
+    def __init__(self, resources: Resources) -> None:
+        self.minutes, self.gpus = resources.minutes, resources.visible
         self.slots: dict[int, LocalJob] = {}
         os.environ["OMP_NUM_THREADS"] = str(resources.cpus)  # torch reads it when it is imported, for all jobs at once
         # on a Mac, frameworks that torch uses don't survive a fork

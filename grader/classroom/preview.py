@@ -12,7 +12,8 @@ from assignment.ddpm.config import load_config
 from grader import ROOT
 from grader.check_ids import config_file, needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
-from grader.classroom.jobs import HISTORY, RESULTS, Grading, Resources
+from grader.classroom.jobs import HISTORY, RESULTS, Grading
+from grader.classroom.resources import Resources
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
 from grader.results import level_of

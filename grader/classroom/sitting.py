@@ -7,8 +7,9 @@ from pathlib import Path
 
 from assignment.ddpm.progress import progress_bar
 from grader.classroom import audit
-from grader.classroom.jobs import RESULTS, Executor, Grading, Jobs, Outcome, Resources, Task
+from grader.classroom.jobs import RESULTS, Executor, Grading, Jobs, Outcome, Task
 from grader.classroom.local_executor import LocalExecutor
+from grader.classroom.resources import Resources
 
 
 class Sitting:
@@ -63,4 +64,4 @@ def _executor(resources: Resources, output: Path) -> Executor:
         from grader.classroom.slurm_executor import SlurmExecutor  # imports submitit
 
         return SlurmExecutor(resources, output / "jobs", output / "queue.txt")
-    return LocalExecutor(resources, [""] * resources.slots)
+    return LocalExecutor(resources)

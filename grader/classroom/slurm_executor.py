@@ -8,7 +8,8 @@ from typing import Any
 import submitit
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.jobs import Resources, Task, run_one
+from grader.classroom.jobs import Task, run_one
+from grader.classroom.resources import Resources
 
 NAME = "no-confusion"  # of the jobs, in Slurm's queue
 
