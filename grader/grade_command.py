@@ -4,6 +4,7 @@ python -m grader [grade] SUBMISSION [--level N]… [--config FILE] [--train] [--
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from assignment.ddpm.config import load_config
@@ -71,6 +72,8 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     submission = submitted(submission, output)
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
+    else:
+        options = replace(options, secret_seed=DRAW)
     output.mkdir(parents=True, exist_ok=True)
     if 1 in files:  # missing images are the caller's error: report them before any work is done
         from assignment.ddpm.data import load_images, load_test
@@ -80,20 +83,15 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
         if files.get(2) == files[1]:
             load_test(config.data.name, config.data.root, shape=config.model.image_shape)
 
-    words, overrides = options.for_pytest(), list(options.overrides)
-    if options.seed is None and not options.secret_seed:
-        words.append(f"--secret-seed={DRAW}")
     if options.train:
-        from grader.train_submission import train
+        from grader.grade_with_training import grade_with_training
 
-        trained = list(dict.fromkeys(file for level, file in files.items() if level != 4))  # level 1 comes first
-        private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
-        runs = train(submission, trained, options.overrides, output, sandbox, options.minutes, private)
-        overrides.append(f"output_dir={runs}")
-    results = grade(
-        submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,
-        options=[*words, f"--figures={output}"],
-    )  # fmt: skip
+        results = grade_with_training(submission, output, options, sandbox)
+    else:
+        results = grade(
+            submission, levels=options.levels, config=options.config, overrides=options.overrides, seed=options.seed,
+            options=[*options.for_pytest(), f"--figures={output}"],
+        )  # fmt: skip
     results.save(output / "results.json")
     with replacing(output / "report.html") as temporary:
         temporary.write_bytes(html.render(load(output / "results.json"), output).encode("utf-8", "replace"))

@@ -69,6 +69,7 @@ class Results:
     information: dict[str, Any] = field(default_factory=dict)  # earns no points: parameters, step time, BatchNorm
     sha256: dict[str, str] = field(default_factory=dict)  # of the files judged
     figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt text
+    trainings: list[dict[str, Any]] = field(default_factory=list)  # by the course: state, minutes, epochs
 
     @property
     def score(self) -> float:
@@ -88,6 +89,7 @@ class Results:
             "checks": [check.to_json() for check in self.checks],
             "information": {k: _plain(v) for k, v in self.information.items()},
             "figures": self.figures,
+            "trainings": [{k: _plain(v) for k, v in each.items()} for each in self.trainings],
         }
 
     def save(self, path: Path) -> None:

@@ -14,16 +14,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.config import load_config
 from assignment.ddpm.data import prepare
+from assignment.ddpm.errors import UserError
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import Training, load_grading
 from grader.reports.wording import printable
 from grader.results import Results
+from grader.student.training_log import read_log
 from grader.submission.given_code import GIVEN, TRAINING, WORKER, CodeFolder, copy_code, lay_out, let_everybody_read
 from grader.submission.sandbox import Sandbox, clean_environment, user_for
 from grader.submission.sources import read_sources
@@ -39,11 +42,29 @@ FULL = 64 << 20  # bytes that are left of a disk on which a training can't write
 BUSY = 1.5  # times as slow as when it was measured: a machine on which a timeout says nothing of a submission
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What became of a training."""
+
+    config: str
+    state: str  # finished, cut off, failed, not trained
+    says: str
+    minutes: float  # of this call
+    epochs: float = 0.0  # that its log tells of, in this call and before
+    of: int = 0
+
+
+def runs_folder(submission: Path, output: Path) -> Path:
+    """Where the runs of this code are."""
+    code = read_sources(submission).get("model.py", b"")
+    return output.resolve() / "trainings" / hashlib.sha256(code).hexdigest()[:16]
+
+
 def train(
     submission: Path, configs: Sequence[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox,
-    minutes: float | None = None, private: Sequence[Path] = (),
-) -> Path:  # fmt: skip
-    """Train on each configuration if the contract of level 1 is kept; returns the folder of the runs.
+    minutes: float | None = None, private: Sequence[Path] = (), graded: Results | None = None,
+) -> list[Trained]:  # fmt: skip
+    """Train on each configuration if the contract of level 1 is kept.
 
     The training's output is passed on. A training that fails leaves no weights, which the checks report; one that is
     cut off leaves those of its best epoch.
@@ -52,30 +73,51 @@ def train(
         configs: in the order in which they are wanted
         minutes: for all of them
         private: files that no training may see, such as the course's secret
+        graded: level 1 on the first configuration, if it has been judged already
     Raises:
         GraderFault: the machine was too busy for the contract, or a training could not be started
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
     """
-    sources, limits = read_sources(submission), load_grading().training
-    runs = output.resolve() / "trainings" / hashlib.sha256(sources.get("model.py", b"")).hexdigest()[:16]
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    trained = []
     for i, config in enumerate(configs):
-        if broken := why_not(submission, config, overrides, sandbox):
-            print(f"{config.stem}: not trained, as {broken}")
-            continue
-        left = (end - time.monotonic()) / 60 / (len(configs) - i)
-        print(f"{config.stem}: the contract is kept, training", flush=True)
-        home = TemporaryFolder()
-        try:
-            problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, left, private)
-        finally:
-            home.close()
-        if problem:  # whichever it is: the submission chooses it, so it must not end the grading
-            print(f"{config.stem}: the training {problem}")
-    return runs
+        known = graded if i == 0 else None
+        if broken := why_not(submission, config, overrides, sandbox, known):
+            trained.append(Trained(config.stem, "not trained", f"not trained, as {broken}", 0.0))
+        else:
+            print(f"{config.stem}: the contract is kept, training", flush=True)
+            left = (end - time.monotonic()) / 60 / (len(configs) - i)
+            trained.append(_train(submission, config, overrides, output, sandbox, left, private))
+        print(f"{config.stem}: {trained[-1].says}", flush=True)
+    return trained
 
 
-def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: Sandbox) -> str:
+def _train(
+    submission: Path, config: Path, overrides: Sequence[str], output: Path, sandbox: Sandbox, minutes: float,
+    private: Sequence[Path],
+) -> Trained:  # fmt: skip
+    runs, home, began = runs_folder(submission, output), TemporaryFolder(), time.monotonic()
+    sources, limits = read_sources(submission), load_grading().training
+    try:
+        problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, minutes, private)
+    finally:
+        home.close()
+    took, epochs = (time.monotonic() - began) / 60, load_config(config, overrides).training.epochs
+    try:
+        log = read_log(runs / f"{config.stem}-student" / LOG)
+    except UserError:
+        log = []  # which the checks report
+    done = log[-1].epoch if log else 0.0
+    reached = f"after {done:.4g} of {epochs} epochs, {took:.1f} minutes"
+    if problem:  # whichever it is: the submission chooses it, so it must not end the grading
+        return Trained(config.stem, "failed", f"the training {problem}, {reached}", took, done, epochs)
+    state = "finished" if done >= epochs else "cut off"
+    return Trained(config.stem, state, f"the training was {state} {reached}", took, done, epochs)
+
+
+def why_not(
+    submission: Path, config: Path, overrides: Sequence[str], sandbox: Sandbox, known: Results | None = None
+) -> str:
     """The check of the contract that is not kept, and its message; empty if all are. A timeout is tried once more."""
 
     def check_contract() -> Results:
@@ -84,9 +126,9 @@ def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: S
             only=lambda check: ".contract." in check, options=[f"--sandbox={sandbox.kind()}"],
         )  # fmt: skip
 
-    for _ in range(2):
-        results = check_contract()
-        broken = [check for check in results.checks if check.verdict != "passed"]
+    for attempt in range(2):
+        results = check_contract() if known is None or attempt else known
+        broken = [check for check in results.checks if ".contract." in check.id and check.verdict != "passed"]
         late = [check for check in broken if check.verdict == "timeout"]
         if not late:
             break

@@ -25,9 +25,11 @@ FLOORS = [
 ROOT_FILES = {
     "grader: what a grading is": {"errors", "check_ids", "grading_config", "grading_options", "provisional", "results"},
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
-    "grader: commands": {"grade", "grade_command", "train_submission", "replay"},
+    "grader: commands": {
+        "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay",
+    },
     "grader: the command line": {"__main__"},
-}
+}  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # code that receives networks and samplers as arguments, or judges them, must not import them
 STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}

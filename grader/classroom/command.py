@@ -18,7 +18,7 @@ from grader import __version__
 from grader.check_ids import config_file
 from grader.classroom import audit, preview
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
-from grader.classroom.jobs import RESULTS
+from grader.classroom.jobs import RESULTS, Grading
 from grader.classroom.page import warning
 from grader.classroom.resources import Resources, choose_resources
 from grader.classroom.sitting import Sitting
@@ -144,6 +144,10 @@ def grade_class(
     taken = take_all(handed_in, folders)
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
+    if options.train:
+        grading = Grading(tuple(arguments), frozenset(check_ids))
+        to_train = {student: folder for student, folder in waiting.items() if not grading.done(folder)}
+        print(sitting.estimate(to_train, options), file=sys.stderr)
     outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {

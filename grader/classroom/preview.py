@@ -3,6 +3,7 @@
 import hashlib
 import json
 import statistics
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 
 from assignment.ddpm.config import load_config
 from grader import ROOT
-from grader.check_ids import config_file, needs_training
+from grader.check_ids import needs_training, training_configs
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
 from grader.classroom.jobs import HISTORY, RESULTS, Grading
 from grader.classroom.resources import Resources
+from grader.classroom.sitting import Sitting
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
+from grader.reports.wording import duration
 from grader.results import level_of
-from grader.submission.handed_in import Taken, read
+from grader.submission.handed_in import Taken, read, take
 from grader.submission.sources import sha256
 
 HEADER = 8  # bytes that say how long the header of a safetensors file is
@@ -63,6 +66,8 @@ def show(
         f"{missing} handed nothing in, {failed} could not be graded"
     )
     print(cost(len(to_grade), output, options, check_ids, resources))
+    if options.train and to_grade:
+        print(training(to_grade, options, resources))
     if says := untrained(plans, check_ids):
         print(says)
     print("nothing was graded or written")
@@ -83,18 +88,13 @@ def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
     return bool(json.loads((folder / RESULTS).read_text())["submission"]["sha256"] == sha256(taken.sources))
 
 
-def configs(options: GradingOptions, check_ids: set[str]) -> list[Path]:
-    """The configurations of which trained weights are judged."""
-    levels = sorted({level_of(check) for check in check_ids if needs_training(check)})
-    return sorted({config_file(level, options.config) for level in levels})
-
-
 def weights(taken: Taken, folder: Path | None, options: GradingOptions, check_ids: set[str]) -> dict[str, str]:
     """Configuration → where a student's weights are, or that they will be trained; empty where there are none."""
     if "model.py" not in taken.sources:
         return {}
     code, found = hashlib.sha256(taken.sources["model.py"]).hexdigest(), {}
-    for config in configs(options, check_ids):
+    levels = {level_of(check) for check in check_ids}
+    for config in sorted(training_configs(levels, options.config)):
         runs = ROOT / load_config(config, options.overrides).output_dir
         if options.train:
             runs = (folder or Path()) / "trainings" / code[:16]
@@ -133,14 +133,23 @@ def cost(count: int, output: Path | None, options: GradingOptions, check_ids: se
     rounds = -(-count // resources.slots)
     words = f"cost: {_several(count, 'job')} ({resources.executor}), {min(resources.slots, max(count, 1))} at a time, "
     words += f"each with {_several(resources.cpus, 'CPU core')}, {_several(resources.gpus, 'GPU')} and at most "
-    words += f"{_several(resources.minutes, 'minute')}: at most {_duration(60 * rounds * resources.minutes)}"
+    words += f"{_several(resources.minutes, 'minute')}: at most {duration(60 * rounds * resources.minutes)}"
     seconds = [job["seconds"] for job in history(output) if job["task"] == Grading.name and job["exit_code"] == 0]
     if seconds:
         typical = statistics.median(seconds)
-        words += f", or {_duration(typical * rounds)} if each takes {_duration(typical)}, as earlier ones of this class"
-    if options.train and count:
-        words += "".join(f"\ntraining on {c.stem}: {recorded(c, options)}" for c in configs(options, check_ids))
+        words += f", or {duration(typical * rounds)} if each takes {duration(typical)}, as earlier ones of this class"
     return words
+
+
+def training(plans: list[Plan], options: GradingOptions, resources: Resources) -> str:
+    """What the trainings would cost, measured here and now."""
+    if resources.executor == "slurm":
+        return "training: the cost is measured by the first jobs, and told before the trainings begin"
+    with tempfile.TemporaryDirectory() as home:
+        folders = {each.work.student: Path(home) / str(k) for k, each in enumerate(plans)}
+        for each in plans:
+            take(list(each.work.places), folders[each.work.student] / "submission")
+        return Sitting(Path(home), resources).estimate(folders, options)
 
 
 def history(output: Path | None) -> list[dict[str, Any]]:
@@ -152,22 +161,5 @@ def history(output: Path | None) -> list[dict[str, Any]]:
     return found
 
 
-def recorded(config: Path, options: GradingOptions) -> str:
-    """How long the reference took for as many epochs, which is a measure for other networks of its size."""
-    epochs = load_config(config, options.overrides).training.epochs
-    try:
-        seed = json.loads((ROOT / "reference" / "results" / f"{config.stem}.json").read_text())["seeds"][0]
-        seconds, device = seed["training_seconds"] / seed["epochs"] * epochs, seed["sittings"][0]["machine"]["device"]
-    except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError):
-        return f"{epochs} epochs each"
-    return f"{epochs} epochs each; the reference takes {_duration(seconds)} for them ({device})"
-
-
 def _several(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

@@ -1,15 +1,20 @@
 """One call of the command: work on the folders of a class, by one executor, with progress and ETA."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from assignment.ddpm.progress import progress_bar
-from grader.classroom import audit
+from grader.classroom import audit, training_costs
 from grader.classroom.jobs import RESULTS, Executor, Grading, Jobs, Outcome, Task
 from grader.classroom.local_executor import LocalExecutor
 from grader.classroom.resources import Resources
+from grader.classroom.training_costs import Estimating
+from grader.grading_options import GradingOptions
+from grader.reports.wording import duration
 
 
 class Sitting:
@@ -33,6 +38,15 @@ class Sitting:
             student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
             for student, outcome in outcomes.items()
         }
+
+    def estimate(self, folders: dict[str, Path], options: GradingOptions) -> str:
+        """What training them will cost, in words."""
+        outcomes = self._work(
+            Estimating.by(options), folders, "measuring",
+            lambda folder: "; ".join(_hours(of) for of in training_costs.read(folder).values()),
+        )  # fmt: skip
+        found = {who: training_costs.read(of.folder) for who, of in outcomes.items() if not of.problem}
+        return training_costs.in_words(found, options.minutes or math.inf, self.resources)
 
     def _work(
         self, task: Task, folders: dict[str, Path], doing: str, says: Callable[[Path], str]
@@ -65,3 +79,7 @@ def _executor(resources: Resources, output: Path) -> Executor:
 
         return SlurmExecutor(resources, output / "jobs", output / "queue.txt")
     return LocalExecutor(resources)
+
+
+def _hours(estimate: dict[str, Any]) -> str:
+    return str(estimate["problem"]) if "problem" in estimate else f"{duration(3600 * estimate['hours'])} of training"

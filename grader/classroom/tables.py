@@ -48,6 +48,8 @@ def students(
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
     own = ["score", "max_score", "judged", "not_judged"]
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
+    trained = any("trainings" in results and results["trainings"] for results in graded.values())
+    own += ["training", "training_minutes"] if trained else []
     own += ["files", "remark", "problem", *(["audit"] if audited else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
@@ -57,11 +59,26 @@ def students(
         if results := graded.get(work.student):
             by_level = [[c for c in results["checks"] if c["level"] == level] for level in levels]
             points = [results["score"], *_most(results["checks"]), *(p for of in by_level for p in _points(of))]
+        points += _training(results) if trained else []
         of = taken.get(work.student, Taken())
         files = ", ".join(of.origins.values())
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
         remark = "; ".join(filter(None, (work.remark, of.remark)))
         yield [work.student, *about, *points, files, remark, problems.get(work.student, ""), *again]
+
+
+def _training(results: dict[str, Any] | None) -> list[Any]:
+    """What became of the trainings by the course, and their minutes in all."""
+    trainings = (results or {}).get("trainings") or []
+    if not trainings:
+        return ["", ""]
+    says = [f"{of['config']}: {of['says'] if of['state'] == 'not trained' else _epochs(of)}" for of in trainings]
+    return ["; ".join(says), round(sum(of["minutes"] for of in trainings), 2)]
+
+
+def _epochs(training: dict[str, Any]) -> str:
+    """digits: cut off after 12 of 60 epochs"""
+    return f"{training['state']} after {training['epochs']:g} of {training['of']} epochs"
 
 
 def _apart_from(columns: list[str], own: list[str]) -> list[str]:

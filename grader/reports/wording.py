@@ -66,3 +66,9 @@ def within(size: int, write: Callable[[int], str]) -> str:
     while len((written := write(longest)).encode("utf-8", "replace")) > size and longest:
         longest //= 2
     return written
+
+
+def duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

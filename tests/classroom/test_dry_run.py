@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 import safetensors.torch
@@ -10,6 +11,7 @@ import torch
 from grader.classroom import preview
 from grader.classroom.command import main
 from tests.conftest import ROOT
+from tests.proof.bank import BANK
 from tests.support.hand_ins import BOTH, M, lay_out
 
 CLASS = {
@@ -50,11 +52,18 @@ def test_everybody_is_listed_with_files_weights_and_cost(handed_in, tmp_path, ca
     assert {place.name for place in tmp_path.iterdir()} == {"in"}
 
 
-def test_it_knows_what_a_training_takes(handed_in, capsys):
-    _, lines, _ = listing(capsys, handed_in, "--dry-run", *DIGITS, "--train")
-    assert lines[0] == "ann: model.py, sampler.py; weights of digits: to be trained"
-    assert any(line.startswith("training on digits: 60 epochs each; the reference takes ") for line in lines)
-    assert not [line for line in lines if "NOT A FULL GRADE" in line]
+def test_it_measures_what_the_trainings_will_take(tmp_path, capsys):
+    """And leaves no trace either."""
+    network = (BANK / "right" / "networks" / "convnext.py").read_bytes()
+    handed_in = lay_out({"ann": {"model.py": network}, "bob": {"model.py": b"def DiffusionModel(:\n"}}, tmp_path / "in")
+    words = [handed_in, "--dry-run", *DIGITS, "--train", "--level", "1", "--jobs", "2", "runtime.device=cpu"]
+    code, lines, err = listing(capsys, *words)
+    assert code == 0 and lines[0] == "ann: model.py; weights of digits: to be trained; there is no sampler.py"
+    cost = next(line for line in lines if line.startswith("training, by a few steps of each network: "))
+    assert re.search(r"network: [0-9.e-]+ hours for 1 of 2 submissions \(median .+: ann\); with 2 at a time", cost)
+    assert any(line.startswith("can't be trained: bob; the first says: ") for line in lines)
+    assert "ann: " in err and not [line for line in lines if "NOT A FULL GRADE" in line]
+    assert {place.name for place in tmp_path.iterdir()} == {"in"}
 
 
 def test_it_knows_the_weights_that_would_be_used(handed_in, tmp_path, capsys):

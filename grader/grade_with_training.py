@@ -1,0 +1,62 @@
+"""Grade with a training by the course: what needs none comes first, so that it is judged whatever the training does."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from grader.check_ids import check_ids, needs_training, training_configs
+from grader.grade import grade
+from grader.grading_options import GradingOptions
+from grader.results import Results, level_of
+from grader.submission.sandbox import Sandbox
+from grader.submission.seed import DRAW
+from grader.train_submission import runs_folder, train
+
+
+def grade_with_training(submission: Path, output: Path, options: GradingOptions, sandbox: Sandbox) -> Results:
+    """Judge what needs no training, train, then judge what has been learnt.
+
+    Raises:
+        GraderFault, KeyboardInterrupt: as `grade` and `train`
+    """
+
+    def judge(options: GradingOptions, only: Callable[[str], bool], *overrides: str) -> Results | None:
+        if not any(only(check) for check in check_ids() if level_of(check) in options.levels):
+            return None
+        return grade(
+            submission, levels=options.levels, config=options.config, overrides=[*options.overrides, *overrides],
+            seed=options.seed, only=only, options=[*options.for_pytest(), f"--figures={output}"],
+        )  # fmt: skip
+
+    first = judge(options, lambda check: not needs_training(check))
+    if first and options.secret_seed == DRAW:
+        options = replace(options, secret_seed=None, seed=first.environment["seed"])
+    configs = training_configs(options.levels, options.config)
+    private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
+    trained = train(
+        submission, configs, options.overrides, output, sandbox, options.minutes, private,
+        graded=first if 1 in options.levels else None,
+    )  # fmt: skip
+    then = judge(options, needs_training, f"output_dir={runs_folder(submission, output)}")
+    results = merged(first, then) if first and then else first or then
+    assert results, "a level has checks"
+    results.trainings = [asdict(each) for each in trained]
+    print(f"\nall levels: {results.score:g} of {results.max_score:g} points")
+    return results
+
+
+def merged(first: Results, then: Results) -> Results:
+    """One result of two gradings of the same submission with the same seed."""
+    of = {check.id: check for check in (*first.checks, *then.checks)}
+    configs = {name for each in (first, then) for name in each.environment["config"].split(", ")}
+    return replace(
+        first,
+        environment=first.environment | {
+            "config": ", ".join(sorted(configs)),
+            "overrides": then.environment["overrides"],  # which name the folder of the weights
+            "slowdown": max(each.environment["slowdown"] for each in (first, then)),
+        },
+        checks=[of[check] for check in check_ids() if check in of],
+        information=first.information | then.information,
+        figures=[*first.figures, *then.figures],
+    )  # fmt: skip
