@@ -16,6 +16,7 @@ import torch
 
 from assignment.ddpm.checkpoint import WEIGHTS
 from grader.__main__ import main
+from grader.check_ids import check_ids
 from grader.results import Results
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
@@ -55,6 +56,9 @@ def test_a_student_who_beats_the_reference_gets_full_marks(graded):
     output, results = graded
     assert [c for c in results["checks"] if c["verdict"] != "passed"] == []
     assert results["score"] == results["max_score"] == 40
+    assert [c["id"] for c in results["checks"]] == list(check_ids())  # of two gradings, before and after the training
+    (training,) = results["trainings"]
+    assert training["state"] == "finished" and training["epochs"] == training["of"] and training["minutes"] > 0
     pictures = {"level1-samples.png", "level1-fid.png", "level2-loss-by-t.png", "level3-samples.png", "level3-fid.png"}
     assert pictures <= {file.name for file in output.iterdir()}
 
@@ -200,6 +204,8 @@ def test_a_broken_contract_is_not_trained(tmp_path, capfd):
     assert main([str(tmp_path), "--train", "--level", "1", *about]) == 0
     out = capfd.readouterr().out
     assert "not trained, as level1.contract.shapes is not kept" in out
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [(of["config"], of["state"]) for of in results["trainings"]] == [("digits", "not trained")]
     assert not (tmp_path / "out" / "trainings").exists()
 
 
@@ -213,8 +219,18 @@ def test_a_training_that_fails_is_said_and_the_rest_is_graded(fault, tmp_path, c
     about = ["--config", str(DIGITS), "--output", str(tmp_path / "out"), "runtime.device=cpu", "training.epochs=1"]
     assert main([str(tmp_path), "--train", "--level", "2", *about]) == 0
     assert "the training failed" in capfd.readouterr().out
-    checks = json.loads((tmp_path / "out" / "results.json").read_text())["checks"]
-    assert {check["verdict"] for check in checks} == {"not_judged"}
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {check["verdict"] for check in results["checks"]} == {"not_judged"}
+    assert results["trainings"][0]["state"] == "failed"
+
+
+def test_a_training_that_is_cut_off_is_judged_as_far_as_it_got(student, tmp_path):
+    about = ["--config", str(DIGITS), "--output", str(tmp_path), "runtime.device=cpu", "training.epochs=5000"]
+    assert main([str(student), "--train", "--level", "2", "--minutes", "0.1", *about, "sampling.num_images=1"]) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    (training,) = results["trainings"]
+    assert training["state"] == "cut off" and 0 < training["epochs"] < training["of"] == 5000
+    assert {c["id"]: c["verdict"] for c in results["checks"]}["level2.trained.weights"] == "passed"
 
 
 def test_ctrl_c_while_training_leaves_a_checkpoint_and_no_process(student, tmp_path):
