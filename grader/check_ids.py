@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.results import level_of
 
@@ -22,11 +23,23 @@ def id_of(test: pytest.Item) -> str:
     return marker.args[0]
 
 
+def files_of(level: int) -> list[Path]:
+    """The files with a level's claims: the rubric's, then the course's own."""
+    here = Path(__file__).parent
+    return [here / f"test_level{level}.py", *sorted((here / "extra").glob(f"test_level{level}_*.py"))]
+
+
 @cache
 def check_ids() -> tuple[str, ...]:
-    """Of all levels, in file order."""
-    files = sorted(Path(__file__).parent.glob("test_level*.py"))
-    return tuple(i for file in files for i in re.findall(r'^@check\("(.+?)"\)', file.read_text(), re.MULTILINE))
+    """Of all levels, in file order. Raises UserError for a course's own claim with the id of another level."""
+    found: list[str] = []
+    for level in LEVEL_CONFIGS:
+        for file in files_of(level):
+            ids = re.findall(r'^@check\("(.+?)"\)', file.read_text(), re.MULTILINE)
+            if wrong := [i for i in ids if not re.fullmatch(rf"level{level}(\.\w+)+", i) or i in found]:
+                raise UserError(f"{file}: {wrong[0]}: expected an id of its own, beginning with level{level}.")
+            found += ids
+    return tuple(found)
 
 
 def needs_training(check_id: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader import ROOT
-from grader.check_ids import check_ids
+from grader.check_ids import check_ids, files_of
 from grader.errors import GraderFault
 from grader.results import DID_NOT_RUN, Results, level_of
 from grader.suite.judge import Judge
@@ -59,7 +59,7 @@ def grade(
     """
     keeper = _Keeper()
     wanted = [check for check in check_ids() if level_of(check) in levels and (only is None or only(check))]
-    files = [str(ROOT / "grader" / f"test_level{level}.py") for level in levels]
+    files = [str(file) for level in levels for file in files_of(level)]
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
         "--assert=plain", "-p", "pytest_timeout", *(f"--check={check}" for check in wanted if only),

@@ -16,7 +16,7 @@ FLOORS = [
     {"grader.metrics", "grader.submission", "grader.reports"},
     {"grader.student"},
     {"grader.suite"},
-    {"grader: the rubric"},
+    {"grader: the rubric", "grader.extra"},
     {"grader: commands"},
     {"grader.bundles", "grader.classroom", "grader.recording"},
     {"grader.platforms"},

@@ -7,6 +7,7 @@ them.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,10 +23,11 @@ from assignment.ddpm.data import to_float
 from assignment.ddpm.errors import UserError
 
 WEIGHTS = Path(__file__).parent / "weights"
+ROTATIONS = "rotations"  # what is learnt where there are no labels (Gidaris et al. 2018)
 FEATURES = 96
 # data set → channels of the image, then of each stage; every stage but the first halves the image
 WIDTHS = {"digits": (1, 32, 64), "fashion_mnist": (1, 16, 32, 64, 128), "cifar10": (3, 32, 64, 128, 128)}
-CLASSES = 10
+SMALLEST, WIDEST = 4, 128  # side of the last stage, and its channels, for other data sets
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -44,7 +46,7 @@ class _Residual(nn.Module):
 class Classifier(nn.Module):
     """Convolutions, a residual pair in each stage, the mean over the image, then FEATURES normalised features."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, widths: tuple[int, ...], classes: int) -> None:
         super().__init__()
         channels, stem, *rest = widths
         layers: list[nn.Module] = [_conv(channels, stem)]
@@ -53,7 +55,7 @@ class Classifier(nn.Module):
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], FEATURES))
         # unit variance over the training images, so that distances mean the same for every data set
         self.normalise = nn.BatchNorm1d(FEATURES, affine=False)
-        self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, CLASSES))
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, classes))
 
     def features(self, images: Tensor) -> Tensor:
         """uint8 (B, C, H, W) → (B, FEATURES)."""
@@ -69,7 +71,7 @@ class Classifier(nn.Module):
         return torch.cat(found, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 (B, C, H, W) → logits (B, CLASSES)."""
+        """uint8 (B, C, H, W) → logits (B, K)."""
         return self.head(self.features(images))
 
 
@@ -81,9 +83,32 @@ class Shipped:
     network: Classifier
     about: dict[str, Any]  # test accuracy, machine, seed
 
+    @property
+    def knows_classes(self) -> bool:
+        """Whether it has learnt the data set's own labels."""
+        return self.about.get("learnt") != ROTATIONS
+
 
 def weights_file(data: str) -> Path:
     return WEIGHTS / f"{data}.safetensors"
+
+
+def widths_for(data: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Those of WIDTHS; for other images of (C, H, W), stages until few pixels are left."""
+    channels, side, _ = shape
+    widths = [channels, 16 * (1 if channels == 1 else 2)]
+    while side > SMALLEST:
+        side = -(-side // 2)
+        widths.append(min(WIDEST, 2 * widths[-1]))
+    return WIDTHS.get(data, tuple(widths))
+
+
+def _built_for(state: dict[str, Tensor]) -> Classifier:
+    """The network whose weights these are."""
+    stages = [state[f"body.{k}.0.weight"] for k in range(len(state)) if f"body.{k}.0.weight" in state]  # convolutions
+    network = Classifier((stages[0].shape[1], *map(len, stages)), len(state["head.1.weight"]))
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False)
 
 
 @cache
@@ -92,18 +117,19 @@ def load(data: str) -> Shipped:
     file = weights_file(data)
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))) or "none"
-        raise UserError(f"data.name={data}: there is no classifier to judge its samples by, only for {known}")
+        raise UserError(
+            f"data.name={data}: there is no classifier to judge its samples by, only for {known}; "
+            f"the course trains one with make features ARGS={data}"
+        )
     content = file.read_bytes()
     with safetensors.safe_open(file, framework="pt") as opened:
         about = json.loads(opened.metadata()["about"])
-    network = Classifier(WIDTHS[data])
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v
-                             for k, v in safetensors.torch.load(content).items()})  # fmt: skip
-    return Shipped(f"{data}-{hashlib.sha256(content).hexdigest()[:12]}", network.eval().requires_grad_(False), about)
+    state = {k: v.float() if v.is_floating_point() else v for k, v in safetensors.torch.load(content).items()}
+    return Shipped(f"{data}-{hashlib.sha256(content).hexdigest()[:12]}", _built_for(state), about)
 
 
 @torch.no_grad()
 def probabilities(network: Classifier, images: Tensor, batch_size: int = 512) -> Tensor:
-    """uint8 (N, C, H, W) → softmax over the classes (N, CLASSES), on the CPU."""
+    """uint8 (N, C, H, W) → softmax over the classes (N, K), on the CPU."""
     device = next(network.parameters()).device
     return torch.cat([F.softmax(network(part.to(device)), dim=1).cpu() for part in images.split(batch_size)])

@@ -30,7 +30,7 @@ from grader.metrics.classifier import Classifier
 WEIGHTS = classifier.WEIGHTS / "damage"
 # Share of the held-out real images: what looks more damaged than all but these counts as damaged. Smaller for clothes,
 # as the most damaged hundredth of real ones includes clumsily drawn ones that nobody would mistake.
-RARE = {"digits": 0.01, "fashion_mnist": 0.002, "cifar10": 0.01}
+RARE, USUALLY = {"digits": 0.01, "fashion_mnist": 0.002, "cifar10": 0.01}, 0.01
 
 Change = Callable[[Tensor, torch.Generator], Tensor]  # uint8 (N, C, H, W) → the same shape
 

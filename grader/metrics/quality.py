@@ -31,7 +31,7 @@ class Quality:
     kid: float  # Bińkowski et al. 2018: unbiased, so also comparable between different N
     precision: float  # Kynkäänniemi et al. 2019: share of the samples that lie among real images
     recall: float  # share of real images that lie among the samples
-    classes: list[float]  # share of the samples that the classifier puts into each class
+    classes: list[float]  # share of the samples that the classifier puts into each class; empty if it knows none
     confidence: float  # mean probability of the class that the classifier chooses
     damaged: float  # share that looks more damaged than nearly all real images
     damage: str  # the most frequent kind among those
@@ -137,14 +137,15 @@ def assess(samples: Tensor, data: str, train: Tensor, *others: Tensor) -> Qualit
 
     `others`: of which samples could be copies, too, as validation and test images, which training must not see.
     """
-    p = probabilities(classifier.load(data).network, samples)
+    shipped = classifier.load(data)
+    p = probabilities(shipped.network, samples)
     counts = torch.bincount(p.argmax(1), minlength=p.shape[1])
     from grader.metrics import damage  # imports torchvision, for which a few quick checks need not wait
 
     damaged, kinds = damage.damaged(data, samples)
     return Quality(
         **fidelity(samples, train[:REAL], data),
-        classes=(counts / len(samples)).tolist(), confidence=p.amax(1).mean().item(),
+        classes=(counts / len(samples)).tolist() if shipped.knows_classes else [], confidence=p.amax(1).mean().item(),
         damaged=damaged.double().mean().item(), damage=mode(kinds) if kinds else "",
         copies=copied(samples[:LOOKED_UP], torch.cat([train, *others])).double().mean().item(),
     )  # fmt: skip

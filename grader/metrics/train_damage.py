@@ -20,7 +20,7 @@ from assignment.ddpm.errors import Parser, run_command
 from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
 from grader.metrics import classifier
-from grader.metrics.damage import DAMAGES, FAR, HARMLESS, RARE, WEIGHTS, layers
+from grader.metrics.damage import DAMAGES, FAR, HARMLESS, RARE, USUALLY, WEIGHTS, layers
 from grader.metrics.machine import machine
 
 PLAIN, CHANGED, EACH = 12_000, 12_000, 6_000  # images: unchanged, harmlessly changed, with each kind of damage
@@ -84,9 +84,10 @@ def train(data: str, root: Path) -> dict[str, Any]:
 
     real = layers(network, torch.cat([images[unseen], test]))
     scores = (((real - mean) / scale).clamp(-FAR, FAR) @ weight.T + bias).logsumexp(1)
+    rare = RARE.get(data, USUALLY)
     about = {
         "data": data, "classifier": classifier.load(data).name, "kinds": list(DAMAGES),
-        "limit": scores.quantile(1 - RARE[data]).item(), "rare": RARE[data], "real_images": len(real),
+        "limit": scores.quantile(1 - rare).item(), "rare": rare, "real_images": len(real),
         "images": len(x), "seconds": round(time.monotonic() - start, 1), "machine": machine(torch.device("cpu")),
     }  # fmt: skip
     WEIGHTS.mkdir(exist_ok=True)

@@ -130,9 +130,16 @@ class TrainedSamples:
         return found
 
     def check_classes(self) -> dict[str, object]:
-        of = self.trained.wanted
-        found = check_classes(self.quality.classes, of.rarest_class, of.commonest_class, of.missing_classes)
-        return self.counted(found)
+        """Check how often each class turns up. Raises NotJudged where there are none, or no limits that fit them."""
+        of, classes, data = self.trained.wanted, self.quality.classes, self.trained.settings.data.name
+        if not classes:
+            raise NotJudged(f"the images of {data} have no labels, so there are no classes to look for")
+        if of.missing_classes >= len(classes) or of.commonest_class * len(classes) < 1:
+            raise NotJudged(
+                f"configs/grading.yaml, samples.{data}: missing_classes and commonest_class are for more classes than "
+                f"the {len(classes)} that there are"
+            )
+        return self.counted(check_classes(classes, of.rarest_class, of.commonest_class, of.missing_classes))
 
     def check_confidence(self) -> dict[str, float]:
         """Check the classifier's confidence. Raises NotJudged if classes are missing."""

@@ -85,7 +85,7 @@ class Seen:
     """What is measured for each image of a set."""
 
     features: Tensor  # (N, FEATURES)
-    p: Tensor  # (N, CLASSES)
+    p: Tensor  # (N, K)
     damaged: Tensor  # (N,) bool
     copied: Tensor  # (≤ N,) bool
 
