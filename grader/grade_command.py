@@ -4,9 +4,9 @@ python -m grader [grade] SUBMISSION [--level N]… [--config FILE] [--train] [--
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader.check_ids import config_file
@@ -15,6 +15,7 @@ from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
 from grader.reports import html
 from grader.reports.reading import load
+from grader.runs import settings_for
 from grader.submission.contents import ARCHIVE
 from grader.submission.handed_in import holds_the_files, take
 from grader.submission.sandbox import find_sandbox
@@ -44,18 +45,21 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     return args, options
 
 
-def submitted(place: Path, output: Path) -> Path:
-    """The folder to grade: the one given, if it has the files, otherwise a copy of those that are found in it.
+def submitted(place: Path, output: Path, configs: Sequence[str] = ()) -> Path:
+    """The folder to grade: the one given, if it has the files, otherwise a copy of what is found in it.
+
+    Args:
+        configs: of which trained weights are wanted
 
     Raises:
         UserError: they can't be found
     """
     if place.is_dir() and holds_the_files(place):
         return place
-    taken = take([place], output / "submission")
+    taken = take([place], output / "submission", configs)
     if taken.problem:
         raise UserError(f"{place}: {taken.problem}")
-    print(f"{place}: {', '.join(taken.origins.values())}" + (f"; {taken.remark}" if taken.remark else ""))
+    print(f"{place}: {', '.join(taken.listed())}" + (f"; {taken.remark}" if taken.remark else ""))
     return output / "submission"
 
 
@@ -67,8 +71,9 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     sandbox = find_sandbox(options.sandbox)
     load_grading()
     files = {level: config_file(level, options.config) for level in options.levels}
-    configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
-    submission = submitted(submission, output)
+    configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
+    given = options.given_weights()
+    submission = submitted(submission, output, list(options.trained_configs()))
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     output.mkdir(parents=True, exist_ok=True)
@@ -80,18 +85,19 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
         if files.get(2) == files[1]:
             load_test(config.data.name, config.data.root, shape=config.model.image_shape)
 
-    words, overrides = options.for_pytest(), list(options.overrides)
+    words = options.for_pytest()
     if options.seed is None and not options.secret_seed:
         words.append(f"--secret-seed={DRAW}")
     if options.train:
-        from grader.train_submission import train
+        from grader.train_submission import train, usable
 
-        trained = list(dict.fromkeys(file for level, file in files.items() if level != 4))  # level 1 comes first
+        wanted = [file for name, file in options.trained_configs().items() if name not in given]
+        wanted = [file for file in wanted if not usable(submission, file, options)]
         private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
-        runs = train(submission, trained, options.overrides, output, sandbox, options.minutes, private)
-        overrides.append(f"output_dir={runs}")
+        trained = train(submission, wanted, options.overrides, output, sandbox, options.minutes, private)
+        words += [f"--trained={config}={file}" for config, file in trained.items()]
     results = grade(
-        submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,
+        submission, levels=options.levels, config=options.config, overrides=options.overrides, seed=options.seed,
         options=[*words, f"--figures={output}"],
     )  # fmt: skip
     results.save(output / "results.json")

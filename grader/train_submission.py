@@ -1,11 +1,10 @@
 """Train a submission before it is judged, with the project's own main.py, in a clean tree and a process of its own.
 
-The run is stored under the hash of model.py, so the same code resumes where it stopped and other code starts anew.
+The run is stored under the hash of the program, so the same one resumes where it stopped and another starts anew.
 It has limits like a worker's. In the sandbox, if there is one, it sees a copy of the training images and its own runs,
 and can write only there: whoever has seen the test images, or the secret, needs to learn nothing.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -17,18 +16,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from assignment.ddpm.config import load_config
+from assignment.ddpm.checkpoint import WEIGHTS
 from assignment.ddpm.data import prepare
+from grader.check_ids import config_file
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import Training, load_grading
+from grader.grading_options import GradingOptions
 from grader.reports.wording import printable
 from grader.results import Results
+from grader.runs import settings_for
 from grader.submission.given_code import GIVEN, TRAINING, WORKER, CodeFolder, copy_code, lay_out, let_everybody_read
 from grader.submission.sandbox import Sandbox, clean_environment, user_for
 from grader.submission.sources import read_sources
 from grader.submission.supervise import supervise
 from grader.submission.temporary_folder import TemporaryFolder
+from grader.submission.weights_files import handed_in, refusal, runs_of
 from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import die_with_parent
 
@@ -42,8 +45,8 @@ BUSY = 1.5  # times as slow as when it was measured: a machine on which a timeou
 def train(
     submission: Path, configs: Sequence[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox,
     minutes: float | None = None, private: Sequence[Path] = (),
-) -> Path:  # fmt: skip
-    """Train on each configuration if the contract of level 1 is kept; returns the folder of the runs.
+) -> dict[str, Path]:  # fmt: skip
+    """Train on each configuration if the contract of level 1 is kept; returns configuration → weights, if any.
 
     The training's output is passed on. A training that fails leaves no weights, which the checks report; one that is
     cut off leaves those of its best epoch.
@@ -57,7 +60,7 @@ def train(
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
     """
     sources, limits = read_sources(submission), load_grading().training
-    runs = output.resolve() / "trainings" / hashlib.sha256(sources.get("model.py", b"")).hexdigest()[:16]
+    runs = runs_of(output, sources.get("model.py", b""))
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     for i, config in enumerate(configs):
         if broken := why_not(submission, config, overrides, sandbox):
@@ -72,7 +75,23 @@ def train(
             home.close()
         if problem:  # whichever it is: the submission chooses it, so it must not end the grading
             print(f"{config.stem}: the training {problem}")
-    return runs
+    return {config.stem: runs / f"{config.stem}-student" / WEIGHTS for config in configs}
+
+
+def usable(submission: Path, config: Path, options: GradingOptions) -> bool:
+    """Whether weights were handed in that load, so that nothing has to be trained; says which it is."""
+    if not handed_in(submission, config.stem):
+        if why := refusal(submission, config.stem):
+            print(f"{config.stem}: {why}")
+        return False
+    level = next(level for level in options.levels if level != 4 and config_file(level, options.config) == config)
+    (check,) = grade(
+        submission, levels=[level], config=config, overrides=options.overrides, quiet=True,
+        only=lambda check: check == f"level{level}.trained.weights", options=[f"--sandbox={options.sandbox}"],
+    ).checks  # fmt: skip
+    ok = check.verdict == "passed"
+    print(f"{config.stem}: not trained, as weights were handed in" if ok else f"{config.stem}: {check.message}")
+    return ok
 
 
 def why_not(submission: Path, config: Path, overrides: Sequence[str], sandbox: Sandbox) -> str:
@@ -110,7 +129,7 @@ def _run(
     copy_code(tree, TRAINING)
     (tree / config.name).write_bytes(config.read_bytes())
     let_everybody_read(tree)
-    settings = load_config(config, overrides)
+    settings = settings_for(config, overrides)
     root, images = Path(settings.data.root).resolve(), home / "images"
     images.mkdir()
     try:

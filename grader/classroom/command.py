@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,13 @@ def default_slots(args: argparse.Namespace) -> int:
     return 256 if args.executor == "slurm" else max(1, (os.cpu_count() or 1) // args.cpus)
 
 
-def take_all(handed_in: list[HandedIn], folders: dict[str, Path]) -> dict[str, Taken]:
-    """Student → what was taken into their folder, or why nothing was."""
+def take_all(handed_in: list[HandedIn], folders: dict[str, Path], configs: Sequence[str]) -> dict[str, Taken]:
+    """Student → what was taken into their folder, with weights of these configurations, or why nothing was."""
     taken = {work.student: Taken(problem=work.problem) for work in handed_in}
     for work in handed_in:
         if not work.problem:
             try:
-                taken[work.student] = take(list(work.places), folders[work.student] / "submission")
+                taken[work.student] = take(list(work.places), folders[work.student] / "submission", configs)
             except OSError as error:
                 taken[work.student] = Taken(problem=f"it can't be copied: {error}")
     return taken
@@ -140,7 +141,7 @@ def grade_class(
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
     folders = {work.student: args.output / STUDENTS / work.folder for work in handed_in}
-    taken = take_all(handed_in, folders)
+    taken = take_all(handed_in, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
     outcomes = sitting.grade(waiting, arguments, check_ids)

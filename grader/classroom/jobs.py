@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol
 import submitit
 
 from grader import ROOT, __version__
-from grader.submission.sources import read_sources, sha256
+from grader.submission.weights_files import digests
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
 NAME = "no-confusion"  # of the jobs, in Slurm's queue
@@ -111,7 +111,7 @@ class Grading:
         try:
             results = json.loads((folder / RESULTS).read_text())
             return (
-                results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
+                results["submission"]["sha256"] == digests(folder / "submission")
                 and {check["id"] for check in results["checks"]} == self.check_ids
                 and results["environment"]["grader"] == __version__
             )

@@ -10,6 +10,7 @@ from assignment.ddpm.files import replacing
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.page import render
 from grader.classroom.statistics import by_check, points_not_judged
+from grader.classroom.weights import weights_of
 from grader.reports.table import cell
 from grader.submission.handed_in import Taken
 
@@ -41,14 +42,14 @@ def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]],
 ) -> Iterable[list[Any]]:  # fmt: skip
-    """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit.
+    """The header, then a row each: name, the roster's columns, points, points by level, weights, files, problems.
 
     Points are those got, those that were judged, and those that could not be: together all that there are.
     """
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
     own = ["score", "max_score", "judged", "not_judged"]
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
-    own += ["files", "remark", "problem", *(["audit"] if audited else [])]
+    own += ["weights", "files", "remark", "problem", *(["audit"] if audited else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
@@ -58,10 +59,10 @@ def students(
             by_level = [[c for c in results["checks"] if c["level"] == level] for level in levels]
             points = [results["score"], *_most(results["checks"]), *(p for of in by_level for p in _points(of))]
         of = taken.get(work.student, Taken())
-        files = ", ".join(of.origins.values())
+        files, weights = ", ".join(of.listed()), "; ".join(weights_of(graded.get(work.student, {})))
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
         remark = "; ".join(filter(None, (work.remark, of.remark)))
-        yield [work.student, *about, *points, files, remark, problems.get(work.student, ""), *again]
+        yield [work.student, *about, *points, weights, files, remark, problems.get(work.student, ""), *again]
 
 
 def _apart_from(columns: list[str], own: list[str]) -> list[str]:
