@@ -23,9 +23,17 @@ FLOORS = [
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {
-    "grader: what a grading is": {"errors", "check_ids", "grading_config", "grading_options", "provisional", "results"},
+    "grader: what a grading is": {
+        "errors",
+        "check_ids",
+        "grading_config",
+        "grading_options",
+        "provisional",
+        "results",
+        "runs",
+    },
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
-    "grader: commands": {"grade", "grade_command", "train_submission", "replay"},
+    "grader: commands": {"grade", "grade_command", "train_submission", "replay", "submit", "trained_code"},
     "grader: the command line": {"__main__"},
 }
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -54,8 +54,8 @@ def remarks(results: dict[str, Any]) -> list[str]:
         points = sum(check["max_points"] for check in missing)
         said.append(
             f"{len(missing)} checks of a trained network ({points:g} points) were not judged. They need the weights "
-            "that `make submit` packs, in weights/ of the repository, or `train: true`, which takes minutes on a GPU and "
-            "hours on a CPU, but for the digits."
+            "that `make submit` packs, in weights/ of the repository, or `train: true`, which takes minutes on a GPU "
+            "and hours on a CPU, but for the digits."
         )
     return said
 
