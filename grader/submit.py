@@ -106,9 +106,11 @@ def half_size(run: Run, args: argparse.Namespace, folder: Path) -> None:
         from grader.student.rounding import round_weights  # imports torch
 
         target = folder / f"{run.name}{WEIGHTS}"
-        rounded = round_weights(
-            args.submission, settings_for(run.config, args.overrides), run.config, run.weights, target
-        )
+        settings = settings_for(run.config, args.overrides)
+        try:
+            rounded = round_weights(args.submission, settings, run.config, run.weights, target)
+        except RunError:
+            return  # they don't load, which is said anyway
         run.packed = target
         why = "as asked" if args.bfloat16 else f"as {size >> 20:,} MiB are more than the {limit >> 20:,} MiB allowed"
         run.notes.append(f"packed in bfloat16, {why}; {rounded}")
@@ -230,5 +232,5 @@ def look_again(output: Path, sources: dict[str, bytes], runs: list[Run]) -> None
 
 
 def main(argv: list[str]) -> int:
-    """Exit codes: 0 written, 1 it can't be written as it should be, 2 the call or a file is wrong, 3 the grader failed."""
+    """Exit codes: 0 written, 1 it can't be read back, 2 the call or a file is wrong, 3 the grader failed."""
     return run_command(lambda: run(parse(argv)), exhausted=GraderFault)
