@@ -71,7 +71,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add(
         "submission", nargs="?", type=Path, default=Path("assignment"), metavar="SUBMISSION",
-        help="a folder with model.py and sampler.py; default: %(default)s",
+        help="a folder with model.py and sampler.py; default: assignment",
     )  # fmt: skip
     add("--output", type=Path, default=Path("outputs/submission.zip"), metavar="FILE", help="default: %(default)s")
     add("--config", type=Path, metavar="FILE", help="pack the training on this configuration only; default: all")
