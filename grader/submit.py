@@ -30,6 +30,7 @@ from grader.submission.weights_files import (
     LOG,
     WEIGHTS,
     about_file,
+    date_of,
     digest_of,
     known_configs,
     trained_for,
@@ -162,9 +163,9 @@ def not_written(source: bytes | None) -> str:
 def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
     """Which weights go in, for which levels, and whether they will count."""
     about = about_file(run.weights) or {}
-    size = run.packed.stat().st_size / (1 << 20)
-    print(f"  {FOLDER}/{run.name}{WEIGHTS}: {', '.join(filter(None, [f'{size:.1f} MiB', trained_for(about)]))}")
-    print(f"    from {run.weights}, for {levels_of(run.name, args.config)}")
+    size = f"{run.packed.stat().st_size / (1 << 20):.1f} MiB in {precision(run.packed)}"
+    print(f"  {FOLDER}/{run.name}{WEIGHTS}: {', '.join(filter(None, [size, trained_for(about)]))}")
+    print(f"    from {run.weights}, of {date_of(run.weights)}, for {levels_of(run.name, args.config)}")
     broken = [each for each in check(run, [1], args) if each.verdict != "passed"]
     changed = change(about, source)
     if broken:
@@ -173,6 +174,12 @@ def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
         run.notes.append(f"they fit, but the code has changed since: {changed}")
     for note in run.notes:
         print(f"    {note}")
+
+
+def precision(weights: Path) -> str:
+    """As the header of the file has it."""
+    with weights.open("rb") as opened:
+        return "bfloat16" if b'"BF16"' in opened.read(1 << 20) else "float32"
 
 
 def levels_of(config: str, given: Path | None) -> str:

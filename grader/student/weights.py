@@ -1,7 +1,6 @@
 """The weights of a training: read here, as safetensors, never unpickled."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import safetensors
@@ -11,7 +10,7 @@ from torch import Tensor
 from assignment.ddpm import checkpoint as ckpt
 from grader.checks.finding import CheckFailed
 from grader.submission import weights_files
-from grader.submission.weights_files import FOLDER, FOUND, GIVEN, HANDED_IN, LOG, TRAINED, trained_for
+from grader.submission.weights_files import FOLDER, FOUND, GIVEN, HANDED_IN, LOG, TRAINED, date_of, trained_for
 
 MOST = 512 << 20  # bytes of all tensors, tied ones counted each: many times the reference's
 
@@ -51,16 +50,8 @@ class Weights:
 
     def describe(self, at: WeightsAt) -> str:
         """Which weights, from where and from when."""
-        dated = [f"of {_date_of(self.file)}"] if at.origin in (GIVEN, FOUND) else []
+        dated = [f"of {date_of(self.file)}"] if at.origin in (GIVEN, FOUND) else []
         return ", ".join(filter(None, [at.shown, at.origin, trained_for(self.about), *dated]))
-
-
-def _date_of(file: Path) -> str:
-    """When it was last written; whoever handed it in could set any date, also one that no calendar has."""
-    try:
-        return datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    except (OSError, OverflowError, ValueError):
-        return "an impossible date"
 
 
 def read_weights(file: Path, most: int = MOST) -> Weights:

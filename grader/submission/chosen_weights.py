@@ -15,6 +15,7 @@ from grader.submission.weights_files import CONFIG, FOLDER, LFS, LOG, WEIGHTS, a
 
 RUN = {"weights.safetensors": WEIGHTS, "log.csv": LOG, "config.yaml": CONFIG}  # as main.py calls a run's files
 KINDS = (WEIGHTS, LOG, CONFIG)
+ANY_RUN = re.compile(r".*-(?:student|solution)(?:\.\d+)?")  # folders of main.py's runs, earlier ones with a number
 PICKLES = re.compile(r"\.(?:pt|pth|bin|ckpt|pkl|pickle|npz|h5)$", re.IGNORECASE)
 
 
@@ -52,8 +53,8 @@ class WeightsNames:
         if name in RUN:
             if run := self.run.fullmatch(above):
                 return self.folded[run["config"]], RUN[name]
-            alone = name.endswith(WEIGHTS) and len(self.configs) == 1 and not above.endswith(("-student", "-solution"))
-            return (self.configs[0], WEIGHTS) if alone and not re.search(r"-(?:student|solution)\.\d+$", above) else NO
+            is_alone = RUN[name] == WEIGHTS and len(self.configs) == 1 and not ANY_RUN.fullmatch(above)
+            return (self.configs[0], WEIGHTS) if is_alone else NO
         inside = CANVAS.fullmatch(name)
         found = self.named.fullmatch(name) or (inside and self.named.fullmatch(inside["file"] or ""))
         if not found and path.name in self.loose:
@@ -100,9 +101,17 @@ def choose_weights(contents: Contents, names: WeightsNames) -> ChosenWeights:
     without = [c for c in names.configs if f"{c}{WEIGHTS}" not in chosen.files and c not in chosen.refused]
     if without and (pickles := [path for path in others if PICKLES.search(path.name)]):
         chosen.remarks.append(f"not read, as only safetensors are: {listed(pickles)}")
-    if foreign := [path for path in others if path.suffix.casefold() == WEIGHTS and not _is_course(path)]:
-        chosen.remarks.append(f"weights of nothing that is graded here ({', '.join(names.configs)}): {listed(foreign)}")
+    foreign = [path for path in others if path.suffix.casefold() == WEIGHTS and not _is_course(path)]
+    if names.configs and (foreign := [path for path in foreign if not _is_other_run(path)]):
+        wanted = " or ".join(f"{FOLDER}/{config}{WEIGHTS}" for config in names.configs)
+        chosen.remarks.append(f"weights not taken: expected {wanted}, got {listed(foreign)}")
     return chosen
+
+
+def _is_other_run(path: PurePosixPath) -> bool:
+    """Whether main.py has moved it aside, or trained the reference there."""
+    above = _plain(path.parent.name)
+    return bool(ANY_RUN.fullmatch(above)) and not above.endswith("-student")
 
 
 def _is_course(path: PurePosixPath) -> bool:

@@ -7,6 +7,7 @@ and the configuration of the training. Nothing of it is ever unpickled.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,14 @@ def about_file(file: Path, most: int = 1 << 20) -> dict[str, str] | None:
             return about(opened.read(most))
     except OSError:
         return None
+
+
+def date_of(file: Path) -> str:
+    """When it was last written; whoever handed it in could set any date, also one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    except (OSError, OverflowError, ValueError):
+        return "an impossible date"
 
 
 def trained_for(facts: Mapping[str, str]) -> str:

@@ -147,7 +147,9 @@ def test_weights_of_other_configurations_and_pickles_are_remarked(tmp_path):
     layout = {**BOTH, "weights": {"cifar10.safetensors": W}, "digits.pt": b"PK"}
     remark = read(lay_out({"ann": layout}, tmp_path / "x") / "ann", configs=CONFIGS).remark
     assert "not read, as only safetensors are: digits.pt" in remark
-    assert "weights of nothing that is graded here (digits, fashion_mnist): weights/cifar10.safetensors" in remark
+    wanted = "weights/digits.safetensors or weights/fashion_mnist.safetensors"
+    assert f"weights not taken: expected {wanted}, got weights/cifar10.safetensors" in remark
+    assert read(tmp_path / "x" / "ann").remark == ""  # where no trained network is judged, nothing is said of weights
 
 
 def test_one_file_is_meant_for_the_one_configuration_that_is_graded(tmp_path):

@@ -130,7 +130,7 @@ def test_it_says_what_goes_in_and_what_is_missing(run, tmp_path, capsys, quickly
     assert submit(run, tmp_path / "a.zip", source=OTHER_ANSWER) == 0
     said = capsys.readouterr().out
     assert "model.py: " in said and "the contract is kept" in said
-    assert "weights/digits.safetensors: 0.0 MiB, epoch 7, validation loss 0.5" in said
+    assert "weights/digits.safetensors: 0.0 MiB in float32, epoch 7, validation loss 0.5" in said
     assert "levels 1 to 3 where the course grades on digits" in said
     assert "they fit, but the code has changed since: model.py, DiffusionModel.forward, line 16: `return (self." in said
     assert "hand in this file as it is" in said and "train" not in said.lower().replace("trained", "")
