@@ -86,8 +86,8 @@ class TrainedNetwork:
             raise NotJudged(self._missing())
         weights = read_weights(at.file, rules.bytes if at.origin == HANDED_IN else MOST)
         changed = programs.change(weights.about, self.source)
-        if changed and at.origin == FOUND and not at.own:
-            raise NotJudged(f"{self._missing()}; those in {at.file.parent} are of another: {changed}")
+        if changed and at.origin == FOUND and not at.own:  # what differs would show somebody else's code
+            raise NotJudged(f"{self._missing()}; what lies in {at.file.parent.name} is of another model.py")
         if changed and rules.changed_code == "refuse":
             raise CheckFailed(
                 f"expected weights of this model.py, got {at.shown} of another: {changed}", self._way(weights)
@@ -125,12 +125,14 @@ class TrainedNetwork:
     def weights_facts(self) -> dict[str, str]:
         """Where the weights came from and what is known of them, for results.json: whatever they are."""
         at = self.weights_at
-        facts = {"from": at.origin if at.file.is_file() or at.refused else "none", "file": at.shown}
+        facts = {"from": at.origin, "file": at.shown}
         facts |= {"path": str(at.file.resolve())} if at.origin in (GIVEN, TRAINED) else {}
         try:
             about = self.weights.about
-        except (CheckFailed, NotJudged) as error:
-            return facts | {"problem": getattr(error, "message", str(error))}
+        except NotJudged:
+            return facts | {"from": "none"}
+        except CheckFailed as error:
+            return facts | {"problem": error.message}
         told = {name: cut(about[name], FACT) for name in ("epoch", "val_loss") if name in about}
         return facts | told | ({"changed_code": self.change} if self.change else {})
 
