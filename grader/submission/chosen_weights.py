@@ -6,12 +6,12 @@ Weights never keep model.py and sampler.py from being graded: what is wrong with
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from grader.submission.chosen import CANVAS, RENAMED, all_paths, find_projects, is_ours, listed
 from grader.submission.contents import Contents, Large
-from grader.submission.weights_files import CONFIG, FOLDER, LFS, LOG, WEIGHTS, about, trained_for
+from grader.submission.weights_files import CONFIG, FOLDER, LFS, LOG, WEIGHTS, about, header, trained_for
 
 RUN = {"weights.safetensors": WEIGHTS, "log.csv": LOG, "config.yaml": CONFIG}  # as main.py calls a run's files
 KINDS = (WEIGHTS, LOG, CONFIG)
@@ -91,12 +91,12 @@ def choose_weights(contents: Contents, names: WeightsNames) -> ChosenWeights:
         if why:
             chosen.refused[config] = why
         elif mine:
-            chosen.files[f"{config}{WEIGHTS}"] = mine[0]
+            chosen.files[f"{config}{WEIGHTS}"] = replace(mine[0], start=header(mine[0].start))  # a class keeps many
             beside = [each for each in theirs if each.path.parent == mine[0].path.parent]
             for kind in (LOG, CONFIG):
                 found = {each.sha256: each for each in beside if names.meant(each.path) == (config, kind)}
                 if len(found) == 1:
-                    chosen.files[f"{config}{kind}"] = next(iter(found.values()))
+                    chosen.files[f"{config}{kind}"] = replace(next(iter(found.values())), start=b"")
     others = [path for path in contents.others if not is_ours(path, projects)]
     without = [c for c in names.configs if f"{c}{WEIGHTS}" not in chosen.files and c not in chosen.refused]
     if without and (pickles := [path for path in others if PICKLES.search(path.name)]):

@@ -78,13 +78,16 @@ def _digest(file: Path, *version: int) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def header(start: bytes) -> bytes:
+    """The header of a safetensors file, from its first bytes; empty if it is no such file, or if they are too few."""
+    length = int.from_bytes(start[:HEADER], "little")
+    return start[: HEADER + length] if HEADER < HEADER + length <= len(start) else b""
+
+
 def about(start: bytes) -> dict[str, str] | None:
     """The facts stored in a safetensors file, from its first bytes; None if it is no such file."""
-    length = int.from_bytes(start[:HEADER], "little")
-    if not HEADER < HEADER + length <= len(start):
-        return None
     try:
-        facts: Any = json.loads(start[HEADER : HEADER + length]).get("__metadata__", {})
+        facts: Any = json.loads(header(start)[HEADER:]).get("__metadata__", {})
         return {str(name): str(fact) for name, fact in facts.items()}
     except (ValueError, AttributeError, RecursionError):
         return None

@@ -239,9 +239,7 @@ def test_weights_that_are_only_found_are_nobodys_but_those_of_the_same_code(run,
     check, results = judged(tmp_path / "theirs", overrides=where)
     assert check.verdict == "not_judged" and "no weights of digits were handed in" in check.message
     assert "what lies in digits-student is of another model.py" in check.message
-    assert (
-        "0.01" not in check.message and results.weights["digits"]["from"] == "none"
-    )
+    assert "0.01" not in check.message and results.weights["digits"]["from"] == "none"
 
 
 def test_what_is_given_comes_before_what_was_handed_in(submission, run, tmp_path):
