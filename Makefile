@@ -3,10 +3,10 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 PYTHON := $(UV) run --quiet python
 ARGS ?=
 SUBMISSION ?= assignment
-GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)")
+GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)") $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade submit clean
 
 ##@ Students
 
@@ -41,6 +41,9 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
+
+submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, ARGS=…
+	$(PYTHON) -m grader submit $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 env: $(UV)  ## set up the environment, as every other verb does by itself
 	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step

@@ -14,6 +14,8 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 
 COMMANDS = {
     "grade": ("grader.grade_command", "grade a submission"),
+    "submit": ("grader.submit", "check a submission, and pack it with its trained weights"),
+    "code": ("grader.trained_code", "write out the model.py that weights were trained with"),
     "class": ("grader.classroom.command", "grade a whole class"),
     "estimate": ("grader.estimate_training", "measure how long training a submission would take"),
     "report": ("grader.reports.command", "write results for a platform, or as a page"),

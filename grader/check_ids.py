@@ -1,7 +1,6 @@
 """The ids of all checks, and what the levels' test files share."""
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 
 from assignment.ddpm.errors import UserError
 from grader import ROOT
-from grader.results import level_of
 
 LEVEL_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist"}
 
@@ -50,9 +48,3 @@ def needs_training(check_id: str) -> bool:
 def config_file(level: int, given: Path | None) -> Path:
     """The configuration that a level is graded on: the one given, or the level's own."""
     return given or ROOT / "configs" / f"{LEVEL_CONFIGS[level]}.yaml"
-
-
-def training_configs(levels: Iterable[int], given: Path | None) -> list[Path]:
-    """The configurations whose trained weights these levels judge; the first level's comes first."""
-    trained = {level_of(check) for check in check_ids() if needs_training(check)}
-    return list(dict.fromkeys(config_file(level, given) for level in sorted(levels) if level in trained))

@@ -7,13 +7,12 @@ import argparse
 import json
 from pathlib import Path
 
-from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
-from grader.check_ids import training_configs
 from grader.errors import GraderFault
 from grader.grading_options import GradingOptions, add_options
 from grader.reports.wording import duration
+from grader.runs import settings_for
 from grader.submission.sources import read_sources, sha256
 
 
@@ -40,10 +39,10 @@ def run(args: argparse.Namespace, options: GradingOptions) -> None:
 
     found = {
         file.stem: training_time(
-            args.submission, load_config(file, options.overrides),
+            args.submission, settings_for(file, options.overrides),
             lambda fork, trusted: shared_fork_server(fork=fork, sandbox=options.sandbox, trusted=trusted),
         )
-        for file in training_configs(options.levels, options.config)
+        for file in options.trained_configs().values()
     }  # fmt: skip
     for config, of in found.items():
         says = of.get("problem") or (

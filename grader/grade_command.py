@@ -4,10 +4,10 @@ python -m grader [grade] SUBMISSION [--level N]… [--config FILE] [--train] [--
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader.check_ids import config_file
@@ -16,6 +16,7 @@ from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
 from grader.reports import html
 from grader.reports.reading import load
+from grader.runs import settings_for
 from grader.submission.contents import ARCHIVE
 from grader.submission.handed_in import holds_the_files, take
 from grader.submission.sandbox import find_sandbox
@@ -45,18 +46,21 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     return args, options
 
 
-def submitted(place: Path, output: Path) -> Path:
-    """The folder to grade: the one given, if it has the files, otherwise a copy of those that are found in it.
+def submitted(place: Path, output: Path, configs: Sequence[str] = ()) -> Path:
+    """The folder to grade: the one given, if it has the files, otherwise a copy of what is found in it.
+
+    Args:
+        configs: of which trained weights are wanted
 
     Raises:
         UserError: they can't be found
     """
     if place.is_dir() and holds_the_files(place):
         return place
-    taken = take([place], output / "submission")
+    taken = take([place], output / "submission", configs)
     if taken.problem:
         raise UserError(f"{place}: {taken.problem}")
-    print(f"{place}: {', '.join(taken.origins.values())}" + (f"; {taken.remark}" if taken.remark else ""))
+    print(f"{place}: {', '.join(taken.listed())}" + (f"; {taken.remark}" if taken.remark else ""))
     return output / "submission"
 
 
@@ -68,8 +72,9 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     sandbox = find_sandbox(options.sandbox)
     load_grading()
     files = {level: config_file(level, options.config) for level in options.levels}
-    configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
-    submission = submitted(submission, output)
+    configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
+    options.given_weights()  # a wrong --weights is the caller's error, too
+    submission = submitted(submission, output, list(options.trained_configs()))
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     else:

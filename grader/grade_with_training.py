@@ -4,40 +4,47 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from grader.check_ids import check_ids, needs_training, training_configs
+from assignment.ddpm.checkpoint import WEIGHTS
+from grader.check_ids import check_ids, config_file, needs_training
 from grader.grade import grade
 from grader.grading_options import GradingOptions
 from grader.results import Results, level_of
 from grader.submission.sandbox import Sandbox
 from grader.submission.seed import DRAW
-from grader.train_submission import runs_folder, train
+from grader.submission.sources import read_sources
+from grader.submission.weights_files import runs_of
+from grader.train_submission import train, usable
 
 
 def grade_with_training(submission: Path, output: Path, options: GradingOptions, sandbox: Sandbox) -> Results:
-    """Judge what needs no training, train, then judge what has been learnt.
+    """Judge what needs no training, train where no usable weights were handed in, then judge what has been learnt.
 
     Raises:
         GraderFault, KeyboardInterrupt: as `grade` and `train`
     """
 
-    def judge(options: GradingOptions, only: Callable[[str], bool], *overrides: str) -> Results | None:
+    def judge(options: GradingOptions, only: Callable[[str], bool], *words: str) -> Results | None:
         if not any(only(check) for check in check_ids() if level_of(check) in options.levels):
             return None
         return grade(
-            submission, levels=options.levels, config=options.config, overrides=[*options.overrides, *overrides],
-            seed=options.seed, only=only, options=[*options.for_pytest(), f"--figures={output}"],
+            submission, levels=options.levels, config=options.config, overrides=options.overrides, seed=options.seed,
+            only=only, options=[*options.for_pytest(), f"--figures={output}", *words],
         )  # fmt: skip
 
     first = judge(options, lambda check: not needs_training(check))
     if first and options.secret_seed == DRAW:
         options = replace(options, secret_seed=None, seed=first.environment["seed"])
-    configs = training_configs(options.levels, options.config)
     private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
+    given = options.given_weights()
+    wanted = [file for name, file in options.trained_configs().items() if name not in given]
+    wanted = [file for file in wanted if not usable(submission, file, options)]
     trained = train(
-        submission, configs, options.overrides, output, sandbox, options.minutes, private,
-        graded=first if 1 in options.levels else None,
+        submission, wanted, options.overrides, output, sandbox, options.minutes, private,
+        graded={config_file(1, options.config): first} if first and 1 in options.levels else {},
     )  # fmt: skip
-    then = judge(options, needs_training, f"output_dir={runs_folder(submission, output)}")
+    runs = runs_of(output, read_sources(submission).get("model.py", b""))
+    weights = [f"--trained={of.stem}={runs / f'{of.stem}-student' / WEIGHTS}" for of in wanted]
+    then = judge(options, needs_training, *weights)
     results = merged(first, then) if first and then else first or then
     assert results, "a level has checks"
     results.trainings = [asdict(each) for each in trained]
@@ -53,7 +60,6 @@ def merged(first: Results, then: Results) -> Results:
         first,
         environment=first.environment | {
             "config": ", ".join(sorted(configs)),
-            "overrides": then.environment["overrides"],  # which name the folder of the weights
             "slowdown": max(each.environment["slowdown"] for each in (first, then)),
         },
         checks=[of[check] for check in check_ids() if check in of],

@@ -17,6 +17,7 @@ from grader.worker.limits import Limits
 GRADING = ROOT / "configs" / "grading.yaml"
 FEWEST_STEPS = 25  # of a drawing, so that every part of t is seen …
 BINS = 4  # … of these
+CHANGED = ("judge", "refuse")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class WeightsRules:
+    """Trained weights that students hand in."""
+
+    mib: float  # of a file, at most
+    changed_code: str  # CHANGED: what becomes of weights whose model.py was changed afterwards
+
+    @property
+    def bytes(self) -> int:
+        return int(self.mib * (1 << 20))
+
+
+@dataclass(frozen=True)
 class Grading:
     points: dict[str, float]
     overfit: dict[str, Budget]
@@ -85,6 +98,7 @@ class Grading:
     limits: Limits
     time: Time
     training: Training
+    weights: WeightsRules
 
 
 def _samples(values: Any) -> Samples:
@@ -105,6 +119,7 @@ def load_grading(path: Path = GRADING) -> Grading:
         limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
         training = Training(**{str(k): v + 0 for k, v in values["training"].items()})
         time = Time(**{str(k): v + 0 for k, v in values["time"].items()})
+        weights = WeightsRules(**{str(k): v for k, v in values["weights"].items()})
         sized: list[Budget | Drawing] = [*overfit.values()]
         sized += [s.setting(k) for s in samples.values() for k in ("cpu", "gpu")]
         counts = [n for of in sized for n in (of.images, of.steps)]
@@ -117,7 +132,7 @@ def load_grading(path: Path = GRADING) -> Grading:
             raise ValueError("missing_classes is a whole number, 0 or more")
     except (KeyError, *UNREADABLE, OSError) as error:
         raise UserError(
-            f"{path}: expected points:, overfit:, samples:, limits:, time: and training: as shipped; {error}"
+            f"{path}: expected points:, overfit:, samples:, limits:, time:, training: and weights: as shipped; {error}"
         ) from error
     if unknown := [k for k in points if k not in check_ids()]:
         near = difflib.get_close_matches(unknown[0], check_ids(), n=1, cutoff=0.0)[0]
@@ -129,4 +144,8 @@ def load_grading(path: Path = GRADING) -> Grading:
     for section, of in (("limits", limits), ("time", time), ("training", training)):
         if wrong := [k for k, v in vars(of).items() if not 0 < v < math.inf]:
             raise UserError(f"{path}: {section}.{wrong[0]}: expected more than 0")
-    return Grading(points, overfit, samples, limits, time, training)
+    if not isinstance(weights.mib, int | float) or not 0 < weights.mib < math.inf:
+        raise UserError(f"{path}: weights.mib: expected more than 0, got {weights.mib}")
+    if weights.changed_code not in CHANGED:
+        raise UserError(f"{path}: weights.changed_code: expected {' or '.join(CHANGED)}, got {weights.changed_code}")
+    return Grading(points, overfit, samples, limits, time, training, weights)

@@ -1,12 +1,15 @@
 """How a submission is graded: the options that `python -m grader`, `class` and pytest share, each declared once."""
 
 import argparse
+import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
+from grader.check_ids import config_file
 
 LEVELS = (1, 2, 3, 4)
 SANDBOXES = ("auto", "required", "landlock", "none")
@@ -21,10 +24,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "the configuration to grade on; default: Fashion-MNIST, and CIFAR-10 for level 3",
     },
     "--weights": {
-        "type": Path, "metavar": "FILE", "help": "the trained weights; default: those of the run that main.py left",
+        "action": "append", "default": [], "metavar": "CONFIG=FILE",
+        "help": "trained weights for a configuration; may be repeated; where there is only one, the file is enough; "
+        "default: those handed in, else those that main.py left",
     },
     "--train": {
-        "action": "store_true", "help": "train first if the contract is kept; resumes an interrupted training",
+        "action": "store_true",
+        "help": "train first where no weights are handed in that load, if the contract is kept; resumes an interrupted "
+        "training",
     },
     "--minutes": {
         "type": float, "metavar": "N", "help": "stop training after N minutes, and judge what it has learnt by then",
@@ -53,11 +60,40 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="override a key of the configuration")
 
 
+def weights_by_config(words: Sequence[str], configs: Sequence[str]) -> dict[str, Path]:
+    """`digits=w.safetensors`, or the file alone where there is one configuration → configuration → file.
+
+    Raises:
+        UserError: a configuration is unknown, missing or there twice, or there is no such file
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        config, equals, text = word.partition("=")
+        if not equals or (config not in configs and Path(word).exists()):
+            if len(configs) != 1:
+                raise UserError(f"--weights {word}: of which configuration? Expected {_either(configs, word)}")
+            config, text = configs[0], word
+        if config not in configs:
+            near = difflib.get_close_matches(config, configs, n=1, cutoff=0.0)
+            raise UserError(f"--weights {word}: {config} is not graded here; expected {_either(near or configs, text)}")
+        if config in found:
+            raise UserError(f"--weights {word}: expected weights of {config} once")
+        if not Path(text).is_file():
+            hint = f"; expected a file such as {text}/weights.safetensors" if Path(text).is_dir() else ""
+            raise UserError(f"--weights {word}: {'a folder' if hint else 'no such file'}{hint}")
+        found[config] = Path(text)
+    return found
+
+
+def _either(configs: Sequence[str], file: str) -> str:
+    return " or ".join(f"{config}={file}" for config in configs) or "none, as level 4 needs no trained network"
+
+
 @dataclass(frozen=True)
 class GradingOptions:
     levels: tuple[int, ...] = LEVELS
     config: Path | None = None
-    weights: Path | None = None
+    weights: tuple[str, ...] = ()
     train: bool = False
     minutes: float | None = None
     inception: str | None = None
@@ -74,12 +110,22 @@ class GradingOptions:
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
         given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
-        options = cls(**given | {"levels": levels, "overrides": tuple(args.overrides)})
-        if options.weights and options.train:
-            raise UserError("--weights and --train: expected one of them, as --train makes weights of its own")
+        given |= {"levels": levels, "overrides": tuple(args.overrides), "weights": tuple(given.get("weights", ()))}
+        options = cls(**given)
+        if options.train and len(options.given_weights()) == len(options.trained_configs()) > 0:
+            raise UserError("--weights and --train: expected one of them, as there is nothing left to train")
         if options.minutes is not None and not 0 < options.minutes < math.inf:
             raise UserError(f"--minutes {options.minutes:g}: expected more than 0")
         return options
+
+    def trained_configs(self) -> dict[str, Path]:
+        """The configurations on which trained weights are judged, by name: level 1's first."""
+        files = [config_file(level, self.config) for level in self.levels if level != 4]
+        return {file.stem: file for file in files}
+
+    def given_weights(self) -> dict[str, Path]:
+        """Configuration → file of --weights. Raises UserError."""
+        return weights_by_config(self.weights, list(self.trained_configs()))
 
     def words(self) -> list[str]:
         """The same as arguments of `python -m grader`; absolute paths, as a job runs elsewhere."""
@@ -93,10 +139,8 @@ class GradingOptions:
 
     def for_pytest(self) -> list[str]:
         """The same as pytest options, without what `grade` takes by name: levels, config, seed, overrides."""
-        words = [f"--sandbox={self.sandbox}"]
-        for name, value in (
-            ("--weights", self.weights), ("--inception", self.inception), ("--secret-seed", self.secret_seed),
-        ):  # fmt: skip
+        words = [f"--sandbox={self.sandbox}", *(f"--weights={text}" for text in self.weights)]
+        for name, value in (("--inception", self.inception), ("--secret-seed", self.secret_seed)):
             if value:
                 words.append(f"{name}={value}")
         return [*words, *(["--trusted"] if self.trusted else [])]

@@ -6,6 +6,7 @@ python -m grader replay results.json SUBMISSION [--check ID]… [--secret-seed F
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from assignment.ddpm.files import replacing
 from grader.errors import GraderFault
 from grader.reports.reading import load
 from grader.submission.seed import choose_seed
-from grader.submission.sources import read_sources, sha256
+from grader.submission.weights_files import GIVEN, TRAINED, digests
 
 RECORD = "audit.json"  # beside results.json, in a class
 CIRCUMSTANCES = ("grader", "torch", "python", "platform", "device")  # verdicts may differ if these do
@@ -29,7 +30,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a results.json")
     parser.add_argument("submission", type=Path, metavar="SUBMISSION", help="the folder that was graded")
     parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="the trained weights, if they have moved")
+    parser.add_argument(
+        "--weights", action="append", default=[], metavar="CONFIG=FILE", help="trained weights, if they have moved"
+    )
     parser.add_argument(
         "--secret-seed", metavar="FILE", help="the course's secret, for losses on triples that follow from it"
     )
@@ -38,7 +41,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def replay(
-    recorded: dict[str, Any], submission: Path, checks: list[str], weights: Path | None = None,
+    recorded: dict[str, Any], submission: Path, checks: list[str], weights: Sequence[str] = (),
     secret: str | None = None,
 ) -> list[str]:  # fmt: skip
     """A line for each verdict that differs; none if all stand.
@@ -49,15 +52,17 @@ def replay(
     """
     from grader.grade import grade
 
+    there = digests(submission)
     for name, digest in recorded["submission"]["sha256"].items():
-        if sha256(read_sources(submission)).get(name) != digest:
+        if there.get(name) != digest:
             raise UserError(f"{submission / name} is not the file that was graded (its SHA-256 differs)")
     before = {check["id"]: check for check in recorded["checks"]}
     for name in checks:
         if name not in before:
             raise UserError(f"--check {name}: not in the results; expected one such as {next(iter(before))}")
     wanted, about = checks or list(before), recorded["environment"]
-    options = [f"--weights={weights}"] if weights is not None else []
+    options = [f"--weights={text}" for text in weights or weights_again(recorded, GIVEN)]
+    options += [f"--trained={text}" for text in weights_again(recorded, TRAINED)]
     if secret is None:
         for name in wanted:
             if before[name].get("measurements", {}).get("triples_follow_from") == "secret":
@@ -85,6 +90,12 @@ def replay(
         now = results.environment
         lines += [f"{k} was {about[k]}, is {now[k]}" for k in CIRCUMSTANCES if about.get(k) != now[k]]
     return lines
+
+
+def weights_again(recorded: dict[str, Any], origin: str) -> list[str]:
+    """CONFIG=FILE for the weights that came from there; those that were handed in or found are found again."""
+    about = recorded.get("weights", {})
+    return [f"{config}={of['path']}" for config, of in about.items() if of["from"] == origin and "path" in of]
 
 
 def save(output: Path, results: Path, checks: int, lines: list[str]) -> None:

@@ -68,6 +68,7 @@ class Results:
     checks: list[Check]
     information: dict[str, Any] = field(default_factory=dict)  # earns no points: parameters, step time, BatchNorm
     sha256: dict[str, str] = field(default_factory=dict)  # of the files judged
+    weights: dict[str, dict[str, Any]] = field(default_factory=dict)  # configuration → where its weights came from
     figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt text
     trainings: list[dict[str, Any]] = field(default_factory=list)  # by the course: state, minutes, epochs
 
@@ -84,6 +85,7 @@ class Results:
             "schema": SCHEMA,
             "submission": {"path": str(self.submission), "sha256": self.sha256},
             "environment": self.environment,
+            "weights": {name: {k: _plain(v) for k, v in of.items()} for name, of in self.weights.items()},
             "score": round(self.score, 6),
             "max_score": round(self.max_score, 6),
             "checks": [check.to_json() for check in self.checks],

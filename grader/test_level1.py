@@ -20,7 +20,7 @@ from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.trained_samples import TrainedSamples
 from grader.submission.process import AnySubmission
-from grader.suite.fixtures import Training, unless_a_stub
+from grader.suite.fixtures import unless_a_stub
 from grader.suite.fixtures_network import Build
 from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 from grader.suite.judge import Judge
@@ -33,6 +33,7 @@ from grader.suite.network_questions import (
     shuffled,
     spread,
 )
+from grader.suite.trainings import Training
 
 BATCHES = (1, 2, 3, 5)
 PROBED_T = 24  # of the whole range, each with its neighbour

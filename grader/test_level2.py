@@ -9,10 +9,11 @@ from grader.check_ids import check
 from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
 from grader.student.trained_losses import TrainedLosses
-from grader.suite.fixtures import Training, WithProgress
+from grader.suite.fixtures import WithProgress
 from grader.suite.fixtures_trained import CheckWeights, check_uses_t
 from grader.suite.judge import Judge
 from grader.suite.pictures import save_loss_by_t
+from grader.suite.trainings import Training
 
 Measured = dict[str, Any]
 BELT = 14_400  # seconds: thousands of forward passes of two networks, and perhaps the wait for another grader's

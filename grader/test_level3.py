@@ -4,8 +4,8 @@ from typing import Any
 
 from grader.check_ids import check
 from grader.student.trained_samples import TrainedSamples
-from grader.suite.fixtures import Training
 from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
+from grader.suite.trainings import Training
 
 Measured = dict[str, Any]
 

@@ -1,11 +1,10 @@
 """Train a submission before it is judged, with the project's own main.py, in a clean tree and a process of its own.
 
-The run is stored under the hash of model.py, so the same code resumes where it stopped and other code starts anew.
+The run is stored under the hash of the program, so the same one resumes where it stopped and another starts anew.
 It has limits like a worker's. In the sandbox, if there is one, it sees a copy of the training images and its own runs,
 and can write only there: whoever has seen the test images, or the secret, needs to learn nothing.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -13,25 +12,28 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assignment.ddpm.checkpoint import LOG
-from assignment.ddpm.config import load_config
 from assignment.ddpm.data import prepare
 from assignment.ddpm.errors import UserError
+from grader.check_ids import config_file
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import Training, load_grading
+from grader.grading_options import GradingOptions
 from grader.reports.wording import printable
 from grader.results import Results
+from grader.runs import settings_for
 from grader.student.training_log import read_log
 from grader.submission.given_code import GIVEN, TRAINING, WORKER, CodeFolder, copy_code, lay_out, let_everybody_read
 from grader.submission.sandbox import Sandbox, clean_environment, user_for
 from grader.submission.sources import read_sources
 from grader.submission.supervise import supervise
 from grader.submission.temporary_folder import TemporaryFolder
+from grader.submission.weights_files import handed_in, refusal, runs_of
 from grader.worker.limits import Limits, tasks_of_user
 from grader.worker.processes import die_with_parent
 
@@ -54,15 +56,9 @@ class Trained:
     of: int = 0
 
 
-def runs_folder(submission: Path, output: Path) -> Path:
-    """Where the runs of this code are."""
-    code = read_sources(submission).get("model.py", b"")
-    return output.resolve() / "trainings" / hashlib.sha256(code).hexdigest()[:16]
-
-
 def train(
     submission: Path, configs: Sequence[Path], overrides: Sequence[str], output: Path, sandbox: Sandbox,
-    minutes: float | None = None, private: Sequence[Path] = (), graded: Results | None = None,
+    minutes: float | None = None, private: Sequence[Path] = (), graded: Mapping[Path, Results] | None = None,
 ) -> list[Trained]:  # fmt: skip
     """Train on each configuration if the contract of level 1 is kept.
 
@@ -73,7 +69,7 @@ def train(
         configs: in the order in which they are wanted
         minutes: for all of them
         private: files that no training may see, such as the course's secret
-        graded: level 1 on the first configuration, if it has been judged already
+        graded: level 1 on a configuration, where it has been judged already
     Raises:
         GraderFault: the machine was too busy for the contract, or a training could not be started
         KeyboardInterrupt: after Ctrl-C, once the training has written its checkpoint
@@ -81,8 +77,7 @@ def train(
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     trained = []
     for i, config in enumerate(configs):
-        known = graded if i == 0 else None
-        if broken := why_not(submission, config, overrides, sandbox, known):
+        if broken := why_not(submission, config, overrides, sandbox, (graded or {}).get(config)):
             trained.append(Trained(config.stem, "not trained", f"not trained, as {broken}", 0.0))
         else:
             print(f"{config.stem}: the contract is kept, training", flush=True)
@@ -92,17 +87,33 @@ def train(
     return trained
 
 
+def usable(submission: Path, config: Path, options: GradingOptions) -> bool:
+    """Whether weights were handed in that load, so that nothing has to be trained; says which it is."""
+    if not handed_in(submission, config.stem):
+        if why := refusal(submission, config.stem):
+            print(f"{config.stem}: {why}")
+        return False
+    level = next(level for level in options.levels if level != 4 and config_file(level, options.config) == config)
+    (check,) = grade(
+        submission, levels=[level], config=config, overrides=options.overrides, quiet=True,
+        only=lambda check: check == f"level{level}.trained.weights", options=[f"--sandbox={options.sandbox}"],
+    ).checks  # fmt: skip
+    ok = check.verdict == "passed"
+    print(f"{config.stem}: not trained, as weights were handed in" if ok else f"{config.stem}: {check.message}")
+    return ok
+
+
 def _train(
     submission: Path, config: Path, overrides: Sequence[str], output: Path, sandbox: Sandbox, minutes: float,
     private: Sequence[Path],
 ) -> Trained:  # fmt: skip
-    runs, home, began = runs_folder(submission, output), TemporaryFolder(), time.monotonic()
-    sources, limits = read_sources(submission), load_grading().training
+    sources, limits, began = read_sources(submission), load_grading().training, time.monotonic()
+    runs, home = runs_of(output, sources.get("model.py", b"")), TemporaryFolder()
     try:
         problem = _run(sources, home.path, config.resolve(), overrides, runs, sandbox, limits, minutes, private)
     finally:
         home.close()
-    took, epochs = (time.monotonic() - began) / 60, load_config(config, overrides).training.epochs
+    took, epochs = (time.monotonic() - began) / 60, settings_for(config, overrides).training.epochs
     try:
         log = read_log(runs / f"{config.stem}-student" / LOG)
     except UserError:
@@ -152,7 +163,7 @@ def _run(
     copy_code(tree, TRAINING)
     (tree / config.name).write_bytes(config.read_bytes())
     let_everybody_read(tree)
-    settings = load_config(config, overrides)
+    settings = settings_for(config, overrides)
     root, images = Path(settings.data.root).resolve(), home / "images"
     images.mkdir()
     try:

@@ -23,10 +23,19 @@ FLOORS = [
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {
-    "grader: what a grading is": {"errors", "check_ids", "grading_config", "grading_options", "provisional", "results"},
+    "grader: what a grading is": {
+        "errors",
+        "check_ids",
+        "grading_config",
+        "grading_options",
+        "provisional",
+        "results",
+        "runs",
+    },
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
     "grader: commands": {
-        "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay",
+        "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay", "submit",
+        "trained_code",
     },
     "grader: the command line": {"__main__"},
 }  # fmt: skip

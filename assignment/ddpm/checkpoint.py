@@ -32,7 +32,8 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, str]:
     except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise UserError(f"{path}: not readable as weights: {error}") from error
     except (RuntimeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: weights of another network than the one in the code now; train again") from error
+        way = f"`python -m grader code {path} FILE` writes out theirs" if "source" in about else "train again"
+        raise UserError(f"{path}: weights of another network than the one in the code now; {way}") from error
     return about
 
 

@@ -8,7 +8,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import Start, fit, resume
 
 PREVIEW_IMAGES = 16  # in the grids drawn while training
+LONGEST_SOURCE = 256 << 10  # bytes of a model.py that is kept in its weights
 STRIP_STEPS = 9  # columns of the picture of the forward process
 
 
@@ -78,10 +79,9 @@ def run(
                 seed=config.sampling.seed, batch_size=config.sampling.batch_size,
             )  # fmt: skip
 
-    code = {"code": code_hash(network)}
     lock = run_dir.with_name(f".{run_dir.name}.lock")
     with only_one(lock, f"{run_dir}: another training is working there"):
-        train(runner, images, diffusion, config, run_dir, draw, about=code, start=start, on_epoch=on_epoch)
+        train(runner, images, diffusion, config, run_dir, draw, about=code_of(network), start=start, on_epoch=on_epoch)
         # the averaged weights of the best epoch, into the network that training has left at its last step
         about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
@@ -197,13 +197,26 @@ def make_runner(
     return Runner(model, tuned.setting, tuned.sampling)
 
 
-def code_hash(network: Callable[..., object]) -> str:
-    """SHA-256 of the network's source file, stored with the weights to say which code they belong to."""
+def code_of(network: Callable[..., object]) -> dict[str, str]:
+    """The network's source file, stored with the weights to say which code they belong to: its hash, and its text."""
     try:
-        source = inspect.getsourcefile(network)
+        file = inspect.getsourcefile(network)
     except TypeError:  # not a class with a file of its own
-        source = None
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+        file = None
+    if file is None:
+        return {"code": ""}
+    source = Path(file).read_bytes()
+    about = {"code": hashlib.sha256(source).hexdigest()}
+    # as text, weights that no longer fit the code can say what has changed since
+    with suppress(UnicodeDecodeError):
+        if len(source) <= LONGEST_SOURCE:
+            about["source"] = source.decode()
+    return about
+
+
+def code_hash(network: Callable[..., object]) -> str:
+    """SHA-256 of the network's source file; empty where it has none."""
+    return code_of(network)["code"]
 
 
 def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:

@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from grader.provisional import notes
 from grader.results import level_of
 from grader.submission.handed_in import Taken, take
 from grader.submission.sandbox import find_sandbox
+from grader.submission.weights_files import place
 
 SETTINGS = "class.json"
 TRAINING = 2 / 3  # of a job's time limit, at most, for training: the rest is for judging what it has learnt
@@ -119,13 +121,13 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         return grade_class(args, options, handed_in, check_ids, resources)
 
 
-def take_all(handed_in: list[HandedIn], folders: dict[str, Path]) -> dict[str, Taken]:
-    """Student → what was taken into their folder, or why nothing was."""
+def take_all(handed_in: list[HandedIn], folders: dict[str, Path], configs: Sequence[str]) -> dict[str, Taken]:
+    """Student → what was taken into their folder, with weights of these configurations, or why nothing was."""
     taken = {work.student: Taken(problem=work.problem) for work in handed_in}
     for work in handed_in:
         if not work.problem:
             try:
-                taken[work.student] = take(list(work.places), folders[work.student] / "submission")
+                taken[work.student] = take(list(work.places), folders[work.student] / "submission", configs)
             except OSError as error:
                 taken[work.student] = Taken(problem=f"it can't be copied: {error}")
     return taken
@@ -141,13 +143,17 @@ def grade_class(
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
     folders = {work.student: args.output / STUDENTS / work.folder for work in handed_in}
-    taken = take_all(handed_in, folders)
+    taken = take_all(handed_in, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
     if options.train:
         grading = Grading(tuple(arguments), frozenset(check_ids))
-        to_train = {student: folder for student, folder in waiting.items() if not grading.done(folder)}
-        print(sitting.estimate(to_train, options), file=sys.stderr)
+        wanted = {
+            student: [of for of in options.trained_configs() if not place(folder / "submission", of).is_file()]
+            for student, folder in waiting.items() if not grading.done(folder)
+        }  # fmt: skip
+        if to_train := {student: waiting[student] for student, configs in wanted.items() if configs}:
+            print(sitting.estimate(to_train, wanted, options), file=sys.stderr)
     outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {

@@ -11,8 +11,10 @@ from pathlib import Path
 from assignment.ddpm.errors import UserError
 from grader.classroom.roster import Row, match, read_roster
 from grader.submission.chosen import CANVAS, meant, split_prefix
+from grader.submission.chosen_weights import WeightsNames
 from grader.submission.contents import ARCHIVE, JUNK
 from grader.submission.handed_in import printable
+from grader.submission.weights_files import known_configs
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.IGNORECASE)
 # what platforms and systems put beside the hand-ins
@@ -99,7 +101,7 @@ def _owner(place: Path) -> str:
         return place.name
     if ARCHIVE.search(place.name):
         return ARCHIVE.sub("", place.name)
-    return split_prefix(place.name)[0] or place.stem
+    return split_prefix(place.name)[0] or WeightsNames(known_configs()).owner(place.name) or place.stem
 
 
 def _work(student: str, places: tuple[Path, ...]) -> HandedIn:

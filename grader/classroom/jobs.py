@@ -20,7 +20,7 @@ from typing import ClassVar, Protocol
 
 from grader import ROOT, __version__
 from grader.classroom.resources import Resources
-from grader.submission.sources import read_sources, sha256
+from grader.submission.weights_files import digests
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
 LOCKED = 75  # exit code: another job is working on it (EX_TEMPFAIL of sysexits.h)
@@ -130,7 +130,7 @@ class Grading:
         try:
             results = json.loads((folder / RESULTS).read_text())
             return (
-                results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
+                results["submission"]["sha256"] == digests(folder / "submission")
                 and {check["id"] for check in results["checks"]} == self.check_ids
                 and results["environment"]["grader"] == __version__
             )

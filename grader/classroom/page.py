@@ -19,6 +19,7 @@ from grader.classroom.statistics import (
     scores,
     unjudged,
 )
+from grader.classroom.weights import NO_WEIGHTS, weights_of
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
 
@@ -47,6 +48,7 @@ def render(
         audited=audited, differ={who: lines for who, lines in audited.items() if lines},
         levels=levels,
         students=[student(work, graded.get(work.student), problems, levels) for work in handed_in],
+        any_weights=any(results.get("weights") for results in graded.values()),
         checks=[(row, remark(row)) for row in by_check(graded)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
         identical=identical(graded),
@@ -68,7 +70,7 @@ def warning(graded: dict[str, dict[str, Any]]) -> str:
     says = f"{most if least == most else f'{least} to {most}'} of {every:g} points could not be judged "
     says += f"for {len(missing)} of {len(graded)} {'student' if len(graded) == 1 else 'students'}"
     if nobody_is_trained(graded):
-        return f"{says}, as there are no trained weights of theirs: grade with --train, or read scores without them"
+        return f"{says}, as there are no trained weights of theirs: {NO_WEIGHTS}"
     return f"{says}: {reasons[0].why}" + (f"; {len(reasons) - 1} more reasons in class.html" if reasons[1:] else "")
 
 
@@ -95,6 +97,7 @@ def student(
         "name": work.student, "graded": True, "points": (results["score"], results["max_score"]),
         "not_judged": points_not_judged(checks),
         "by_level": [points([c for c in checks if c["level"] == level]) for level in levels],
+        "weights": weights_of(results),
         "first": [check["id"] for check in first if check["verdict"] != "not_judged"],
     }  # fmt: skip
 

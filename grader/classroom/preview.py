@@ -1,6 +1,5 @@
 """What a class would be graded on, and what that takes: `class --dry-run`, which grades and writes nothing."""
 
-import hashlib
 import json
 import statistics
 import tempfile
@@ -11,20 +10,20 @@ from typing import Any
 
 from assignment.ddpm.config import load_config
 from grader import ROOT
-from grader.check_ids import needs_training, training_configs
+from grader.check_ids import needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
 from grader.classroom.jobs import HISTORY, RESULTS, Grading
 from grader.classroom.resources import Resources
 from grader.classroom.sitting import Sitting
+from grader.classroom.weights import NO_WEIGHTS
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
 from grader.reports.wording import duration
-from grader.results import level_of
 from grader.submission.handed_in import Taken, read, take
-from grader.submission.sources import sha256
+from grader.submission.programs import change
+from grader.submission.weights_files import HANDED_IN, WEIGHTS, about, about_file, runs_of
 
-HEADER = 8  # bytes that say how long the header of a safetensors file is
-MAX_HEADER = 1 << 20
+TO_BE_TRAINED = "to be trained"
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def show(
         f"{missing} handed nothing in, {failed} could not be graded"
     )
     print(cost(len(to_grade), output, options, check_ids, resources))
-    if options.train and to_grade:
-        print(training(to_grade, options, resources))
+    if to_train := [each for each in to_grade if TO_BE_TRAINED in each.weights.values()]:
+        print(training(to_train, options, resources))
     if says := untrained(plans, check_ids):
         print(says)
     print("nothing was graded or written")
@@ -75,7 +74,8 @@ def show(
 
 
 def plan(work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str]) -> Plan:
-    taken = Taken(problem=work.problem) if work.problem else read(*work.places)
+    configs = list(options.trained_configs())
+    taken = Taken(problem=work.problem) if work.problem else read(*work.places, configs=configs)
     folder = output.resolve() / STUDENTS / work.folder if output else None
     done = folder is not None and not taken.problem and was_graded(folder, taken, check_ids)
     return Plan(work, taken, done, weights(taken, folder, options, check_ids))
@@ -85,33 +85,30 @@ def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
     """Whether the class would leave it as it is: complete results of these files."""
     if not Grading((), frozenset(check_ids)).done(folder):
         return False
-    return bool(json.loads((folder / RESULTS).read_text())["submission"]["sha256"] == sha256(taken.sources))
+    return bool(json.loads((folder / RESULTS).read_text())["submission"]["sha256"] == taken.digests)
 
 
 def weights(taken: Taken, folder: Path | None, options: GradingOptions, check_ids: set[str]) -> dict[str, str]:
     """Configuration → where a student's weights are, or that they will be trained; empty where there are none."""
-    if "model.py" not in taken.sources:
+    source = taken.sources.get("model.py")
+    if source is None:
         return {}
-    code, found = hashlib.sha256(taken.sources["model.py"]).hexdigest(), {}
-    levels = {level_of(check) for check in check_ids}
-    for config in sorted(training_configs(levels, options.config)):
-        runs = ROOT / load_config(config, options.overrides).output_dir
-        if options.train:
-            runs = (folder or Path()) / "trainings" / code[:16]
-        file = runs / f"{config.stem}-student" / "weights.safetensors"
-        is_there = file.is_file() and trained_code(file) == code
-        found[config.stem] = str(file) if is_there else "to be trained" if options.train else ""
-    return found
+    return {
+        config.stem: _weights(config, source, taken, folder, options) for config in options.trained_configs().values()
+    }
 
 
-def trained_code(file: Path) -> str:
-    """The SHA-256 of the model.py that weights were trained with, as their file's header says."""
-    try:
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(HEADER), "little")
-            return str(json.loads(opened.read(min(length, MAX_HEADER)))["__metadata__"]["code"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, options: GradingOptions) -> str:
+    if large := taken.weights.files.get(f"{config.stem}{WEIGHTS}"):
+        changed = change(about(large.start) or {}, source)
+        return f"{HANDED_IN}, {taken.weights.describe(config.stem)}" + (f" ({changed})" if changed else "")
+    runs = ROOT / load_config(config, options.overrides).output_dir
+    if options.train:
+        runs = runs_of(folder or Path(), source)
+    file = runs / f"{config.stem}-student" / "weights.safetensors"
+    told = about_file(file) or {}
+    is_there = "code" in told and not change(told, source)
+    return str(file) if is_there else TO_BE_TRAINED if options.train else ""
 
 
 def untrained(plans: list[Plan], check_ids: set[str]) -> str:
@@ -124,7 +121,7 @@ def untrained(plans: list[Plan], check_ids: set[str]) -> str:
     return (
         f"NOT A FULL GRADE: up to {points:g} of {sum(asked.values()):g} points could not be judged for {len(without)} "
         f"{'student' if len(without) == 1 else 'students'}, as there are no trained weights of theirs: "
-        "grade with --train, or read scores without them"
+        f"{NO_WEIGHTS}"
     )
 
 
@@ -149,7 +146,11 @@ def training(plans: list[Plan], options: GradingOptions, resources: Resources) -
         folders = {each.work.student: Path(home) / str(k) for k, each in enumerate(plans)}
         for each in plans:
             take(list(each.work.places), folders[each.work.student] / "submission")
-        return Sitting(Path(home), resources).estimate(folders, options)
+        wanted = {
+            each.work.student: [config for config, which in each.weights.items() if which == TO_BE_TRAINED]
+            for each in plans
+        }
+        return Sitting(Path(home), resources).estimate(folders, wanted, options)
 
 
 def history(output: Path | None) -> list[dict[str, Any]]:

@@ -39,13 +39,16 @@ class Sitting:
             for student, outcome in outcomes.items()
         }
 
-    def estimate(self, folders: dict[str, Path], options: GradingOptions) -> str:
-        """What training them will cost, in words."""
+    def estimate(self, folders: dict[str, Path], wanted: dict[str, list[str]], options: GradingOptions) -> str:
+        """What training them will cost, in words, from student → folder, and → the configurations to train on."""
         outcomes = self._work(
             Estimating.by(options), folders, "measuring",
             lambda folder: "; ".join(_hours(of) for of in training_costs.read(folder).values()),
         )  # fmt: skip
-        found = {who: training_costs.read(of.folder) for who, of in outcomes.items() if not of.problem}
+        found = {
+            who: {config: of for config, of in training_costs.read(outcome.folder).items() if config in wanted[who]}
+            for who, outcome in outcomes.items() if not outcome.problem
+        }  # fmt: skip
         return training_costs.in_words(found, options.minutes or math.inf, self.resources)
 
     def _work(

@@ -10,6 +10,7 @@ from assignment.ddpm.files import replacing
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.page import render
 from grader.classroom.statistics import by_check, points_not_judged
+from grader.classroom.weights import weights_of
 from grader.reports.table import cell
 from grader.submission.handed_in import Taken
 
@@ -41,7 +42,7 @@ def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]],
 ) -> Iterable[list[Any]]:  # fmt: skip
-    """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit.
+    """The header, then a row each: name, the roster's columns, points, points by level, weights, files, problems.
 
     Points are those got, those that were judged, and those that could not be: together all that there are.
     """
@@ -50,7 +51,7 @@ def students(
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
     trained = any("trainings" in results and results["trainings"] for results in graded.values())
     own += ["training", "training_minutes"] if trained else []
-    own += ["files", "remark", "problem", *(["audit"] if audited else [])]
+    own += ["weights", "files", "remark", "problem", *(["audit"] if audited else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
@@ -61,10 +62,10 @@ def students(
             points = [results["score"], *_most(results["checks"]), *(p for of in by_level for p in _points(of))]
         points += _training(results) if trained else []
         of = taken.get(work.student, Taken())
-        files = ", ".join(of.origins.values())
+        files, weights = ", ".join(of.listed()), "; ".join(weights_of(graded.get(work.student, {})))
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
         remark = "; ".join(filter(None, (work.remark, of.remark)))
-        yield [work.student, *about, *points, files, remark, problems.get(work.student, ""), *again]
+        yield [work.student, *about, *points, weights, files, remark, problems.get(work.student, ""), *again]
 
 
 def _training(results: dict[str, Any] | None) -> list[Any]:

@@ -4,33 +4,38 @@ Samples and losses are in trained_samples.py and trained_losses.py. They are com
 and t, and answers with the predicted noise.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.config import Config
 from assignment.ddpm.data import Images, load_images, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
-from grader.checks.finding import NotJudged
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.errors import Raised
 from grader.grading_config import Samples, load_grading
 from grader.metrics.randomness import randomness
 from grader.metrics.record import Record, load_record
+from grader.results import cut
 from grader.student.deadlines import Deadlines
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.training_log import Epoch, read_log
-from grader.student.weights import Weights, read_weights
+from grader.student.weights import MOST, Weights, WeightsAt, read_weights
+from grader.submission import programs
 from grader.submission.process import AnySubmission
 from grader.submission.seed import Seed
+from grader.submission.weights_files import FOUND, GIVEN, HANDED_IN, TRAINED
 
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
 FEWEST = 4  # images that are looked at with the t of either end; up to twice as many, less one
 END = 0.02  # of the schedule, at either end
+FACT = 20  # characters of a fact about weights
+FORM = "`make submit` packs a training's weights as they are wanted: as safetensors, each configuration's once."
+ELSEWHERE = "if they are elsewhere, say where: data.root=FOLDER (with pytest: --set data.root=FOLDER)"
 
 
 class TrainedNetwork:
@@ -43,13 +48,12 @@ class TrainedNetwork:
         settings: Config,
         *,
         config: Path,
-        weights: Path,
+        weights: WeightsAt,
         seed: Seed,
     ) -> None:
         self.submission, self.deadlines, self.settings = submission, deadlines, settings
         self.seed, self.chosen_seed = seed.number, seed
-        self.config_file, self.name, self.weights_file = config, config.stem, weights
-        self.code = hashlib.sha256(submission.sources.get("model.py", b"")).hexdigest()
+        self.config_file, self.name, self.weights_at = config, config.stem, weights
         self.shape = settings.model.image_shape
         self.diffusion = GaussianDiffusion.of(settings)
         self.kind = submission.device.split(":")[0]
@@ -60,7 +64,7 @@ class TrainedNetwork:
         try:
             return load_images(self.settings.data.name, self.settings.data.root, limit=None, shape=self.shape)
         except UserError as error:
-            raise NotJudged(f"there are no images to compare with: {error}") from error
+            raise NotJudged(f"there are no images to compare with: {error}; {ELSEWHERE}") from error
 
     @property
     @done_once
@@ -69,14 +73,68 @@ class TrainedNetwork:
         try:
             return load_test(self.settings.data.name, self.settings.data.root, shape=self.shape)
         except UserError as error:
-            raise NotJudged(f"there are no test images: {error}") from error
+            raise NotJudged(f"there are no test images: {error}; {ELSEWHERE}") from error
 
     @property
     @done_once
     def weights(self) -> Weights:
+        """Raises NotJudged where there are none, and CheckFailed where they can't be read or are refused."""
+        at, rules = self.weights_at, load_grading().weights
+        if at.refused:
+            raise CheckFailed(f"expected weights of {self.name} that can be read: {at.refused}", FORM)
+        if not at.file.exists() and not at.file.is_symlink():
+            raise NotJudged(self._missing())
+        weights = read_weights(at.file, rules.bytes if at.origin == HANDED_IN else MOST)
+        changed = programs.change(weights.about, self.source)
+        if changed and at.origin == FOUND and not at.own:  # what differs would show somebody else's code
+            raise NotJudged(f"{self._missing()}; what lies in {at.file.parent.name} is of another model.py")
+        if changed and rules.changed_code == "refuse":
+            raise CheckFailed(
+                f"expected weights of this model.py, got {at.shown} of another: {changed}", self._way(weights)
+            )
+        return weights
+
+    @property
+    def source(self) -> bytes:
+        return self.submission.sources.get("model.py", b"")
+
+    @property
+    @done_once
+    def change(self) -> str:
+        """What differs from the model.py that the weights were trained with; empty if it is the same program."""
+        return programs.change(self.weights.about, self.source)
+
+    def _missing(self) -> str:
+        """Why there are no weights. After a deadline nobody can train, so only main.py's own user is told to."""
+        at = self.weights_at
+        if at.origin == TRAINED:
+            return f"the course's training on {self.name} has left no weights"
+        if not at.own:
+            return f"no weights of {self.name} were handed in; expected weights/{self.name}.safetensors"
         minutes = self.deadlines.pace.step * len(self.images.train) * self.settings.training.epochs / 60
         again = f"`uv run python main.py --config {self.config_shown}` (about {max(1, minutes):.0f} min on this device)"
-        return read_weights(self.weights_file, self.code, again)
+        return f"there are no weights in {at.file.parent}: train first with {again}"
+
+    def _way(self, weights: Weights) -> str:
+        """How to get the code back that weights were trained with."""
+        if "source" not in weights.about:
+            return "Hand in the model.py that they were trained with."
+        shown = self.weights_at.shown
+        return f"`python -m grader code {shown} FILE` writes out the model.py that they were trained with."
+
+    def weights_facts(self) -> dict[str, str]:
+        """Where the weights came from and what is known of them, for results.json: whatever they are."""
+        at = self.weights_at
+        facts = {"from": at.origin, "file": at.shown}
+        facts |= {"path": str(at.file.resolve())} if at.origin in (GIVEN, TRAINED) else {}
+        try:
+            about = self.weights.about
+        except NotJudged:
+            return facts | {"from": "none"}
+        except CheckFailed as error:
+            return facts | {"problem": error.message}
+        told = {name: cut(about[name], FACT) for name in ("epoch", "val_loss") if name in about}
+        return facts | told | ({"changed_code": self.change} if self.change else {})
 
     @property
     def config_shown(self) -> Path:
@@ -87,7 +145,14 @@ class TrainedNetwork:
     def network(self) -> Network:
         """The student's network with the trained weights, built anew: the worker may have been replaced."""
         network = Network(self.submission, self.deadlines, self.settings.model, seed=derive_seed("finished", self.seed))
-        network.load(self.weights.state)
+        weights = self.weights
+        try:
+            network.load(weights.state)
+        except Raised as error:
+            if not self.change:
+                raise
+            says = f"the weights in {self.weights_at.shown} don't fit this model.py, which has changed: {self.change}"
+            raise CheckFailed(says, self._way(weights)) from error
         return network
 
     def at_both_ends(self) -> tuple[Tensor, Tensor]:
@@ -134,7 +199,7 @@ class TrainedNetwork:
     @property
     def log(self) -> list[Epoch]:
         """The losses by epoch, as the training has noted them. Raises UserError where that is no log."""
-        return read_log(self.weights_file.with_name(LOG))
+        return read_log(self.weights_at.log)
 
     @property
     def reference_curve(self) -> list[tuple[float, float]]:

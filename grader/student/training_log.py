@@ -19,8 +19,8 @@ class Epoch(NamedTuple):
 
 
 def read_log(file: Path) -> list[Epoch]:
-    """The losses by epoch; empty if there is no log. Raises UserError for a log that can't be drawn."""
-    if not file.is_file():
+    """The losses by epoch; empty if there is no log, or a link. Raises UserError for a log that can't be drawn."""
+    if not file.is_file() or file.is_symlink():
         return []
     try:
         with file.open("rb") as opened:

@@ -16,10 +16,8 @@ from grader.submission.contents import Contents
 from grader.submission.sources import FILES, STUB
 
 # model (1).py, Model.py, model-1.py, model copy.py, Copy of model.py, model.py.txt: as browsers and systems rename it
-MEANT = re.compile(
-    r"(?:(?:copy of |kopie von )?(?P<stem>model|sampler)"
-    r"(?: ?\(\d+\)|[-_ ]\d{1,2}_?|(?: -|-)? ?\(?(?:copy|kopie)\)?(?: ?\(?\d+\)?)?)?)\.py(?:\.txt)?"
-)
+RENAMED = r"(?: ?\(\d+\)|[-_ ]\d{1,2}_?|(?: -|-)? ?\(?(?:copy|kopie)\)?(?: ?\(?\d+\)?)?)?"
+MEANT = re.compile(rf"(?:copy of |kopie von )?(?P<stem>model|sampler){RENAMED}\.py(?:\.txt)?")
 # leeann_115_5015_model.py: student, their number, the upload's number; hw_2026_11_ann.zip is not from there.
 # leeann_115_text.html was typed into Canvas, and anon_a1B2c_5015_model.py hides the student
 CANVAS = re.compile(
@@ -73,7 +71,7 @@ def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[l
     Raises:
         UserError: there is neither, or more than one of them, or something that may be one can't be read
     """
-    projects = find_projects([*(path for path, _ in contents.wanted), *contents.others])
+    projects = find_projects(all_paths(contents))
     for path, why in contents.unreadable:
         if not is_ours(path, projects):
             raise UserError(why)
@@ -95,6 +93,10 @@ def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[l
     return chosen, remarks + contents.closed[:NAMED]
 
 
+def all_paths(contents: Contents) -> list[PurePosixPath]:
+    return [*(path for path, _ in contents.wanted), *(each.path for each in contents.large), *contents.others]
+
+
 def find_projects(paths: Iterable[PurePosixPath]) -> set[tuple[str, ...]]:
     """The folders of this project's copies, told by what lies in them, whole or in part."""
     inside: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -112,7 +114,7 @@ def is_ours(path: PurePosixPath, projects: set[tuple[str, ...]]) -> bool:
     """Whether a file belongs to the course: the reference's wherever it is, all other given code in a copy."""
     below = [path.parts[len(folder) :] for folder in projects if path.parts[: len(folder)] == folder]
     return "reference" in path.parts[:-1] or any(
-        parts[0] in OURS or parts[:2] == ("assignment", "ddpm") for parts in below
+        parts[0] in OURS or parts[:2] in (("assignment", "ddpm"), ("assignment", "digits")) for parts in below
     )
 
 

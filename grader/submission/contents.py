@@ -1,18 +1,20 @@
 """What a hand-in contains, read without unpacking it: folders, zip and tar archives, and archives within them.
 
 All of it may be hostile: links are not followed, paths are only names, and sizes, counts and depths have limits.
+Small files are read into memory, large ones (weights) pass through in pieces.
 """
 
 import bz2
 import gzip
-import io
+import hashlib
 import lzma
 import os
 import re
 import stat
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -34,13 +36,27 @@ DEPTH = 16  # folders and archives within one another
 NESTED = 3  # archives within one another
 MOST_FILES = 100_000  # an environment zipped by mistake has 40,000
 MOST_WANTED = 64  # files of a name that is looked for
-MOST_UNPACKED = 1 << 30  # bytes of a compressed tar, which can only be read from its start
-MOST_IN_MEMORY = 64 << 20  # bytes of an archive within an archive
+MOST_UNPACKED = 1 << 30  # bytes of a compressed tar, which can only be read from its start,
+MOST_IN_MEMORY = 64 << 20  # bytes of an archive within an archive; the rest of it goes to disk
+SEVERAL = 4  # large files in one archive within an archive
+MOST_LARGE = 32  # files of a name that is looked for among large ones
+MOST_PASSED = 2 << 30  # bytes of all large files, and of all archives within archives
 MOST_AT_ONCE = 16 << 20  # bytes of the list of a zip's files, or of one header of a tar
+AT_START = 1 << 20  # bytes of a large file that are kept: weights say there what they are
 PIECE = 1 << 12  # bytes read at a time: zipfile unpacks all that it has read, and LZMA makes 7,000 bytes of one
 
 LINK = "{} is a link; hand in the file itself"
-Read = Callable[[int], bytes]  # the content of a file, or so many bytes and one more
+Open = Callable[[], IO[bytes]]  # a file's content; raises whatever its archive does
+
+
+@dataclass(frozen=True)
+class Large:
+    """A large file, which was looked at but not kept."""
+
+    path: PurePosixPath
+    size: int  # bytes
+    sha256: str
+    start: bytes  # the first `AT_START` bytes
 
 
 @dataclass
@@ -49,17 +65,34 @@ class Contents:
 
     wanted: list[tuple[PurePosixPath, bytes]] = field(default_factory=list)  # a zip may hold a path twice
     unreadable: list[tuple[PurePosixPath, str]] = field(default_factory=list)  # of a wanted name, and why
+    large: list[Large] = field(default_factory=list)
+    refused: list[tuple[PurePosixPath, str]] = field(default_factory=list)  # of a large one's name, and why
     others: list[PurePosixPath] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)  # folders and archives that can't be looked into, and why
 
 
-def look_into(places: list[Path], is_wanted: Callable[[PurePosixPath], bool]) -> Contents:
+Names = Callable[[PurePosixPath], bool]
+
+
+def no_name(path: PurePosixPath) -> bool:
+    return False
+
+
+def look_into(
+    places: list[Path], is_wanted: Names, is_large: Names = no_name, *, most: int = 0,
+    copies: Mapping[PurePosixPath, Path] | None = None,
+) -> Contents:  # fmt: skip
     """Everything in a student's folders, archives and loose files.
 
+    Args:
+        is_wanted: names of small files, which are read
+        is_large: names of large files, which are looked at
+        most: bytes of a large file
+        copies: large file → where it is written
     Raises:
         UserError: there is too much of it
     """
-    search = _Search(is_wanted)
+    search = _Search(is_wanted, is_large, most, copies or {})
     for place in places:
         path = PurePosixPath(place.name if len(places) > 1 else "")
         if place.is_dir():
@@ -72,8 +105,11 @@ def look_into(places: list[Path], is_wanted: Callable[[PurePosixPath], bool]) ->
 
 
 class _Search:
-    def __init__(self, is_wanted: Callable[[PurePosixPath], bool]) -> None:
-        self.is_wanted, self.contents, self.count = is_wanted, Contents(), 0
+    def __init__(
+        self, is_wanted: Names, is_large: Names, most: int, copies: Mapping[PurePosixPath, Path]
+    ) -> None:  # fmt: skip
+        self.is_wanted, self.is_large, self.most, self.copies = is_wanted, is_large, most, copies
+        self.contents, self.count, self.passed = Contents(), 0, 0
 
     def folder(self, folder: Path, path: PurePosixPath) -> None:
         waiting = [(folder, path)]
@@ -93,7 +129,9 @@ class _Search:
 
     def file(self, file: Path, path: PurePosixPath) -> None:
         if self.is_wanted(path):
-            self._keep(path, lambda most: _read_file(file, most))
+            self._keep(path, lambda: _open_file(file, MOST))
+        elif self.is_large(path):
+            self._pass(path, lambda: _open_file(file, self.most))
         elif ARCHIVE.search(file.name) and stat.S_ISREG(file.lstat().st_mode):
             self.archive(file, path)
         else:
@@ -114,14 +152,14 @@ class _Search:
 
     def _opened(self, file: IO[bytes], name: str, path: PurePosixPath, nested: int = 1) -> None:
         """One that can't be read is noted as such, whatever is wrong with it."""
-        before = len(self.contents.wanted)
+        before, before_large = len(self.contents.wanted), len(self.contents.large)
         try:
-            for inside, read in _members(file):
+            for inside, open_ in _members(file):
                 self._count()
                 if inside.is_absolute():
                     self.contents.others.append(path / inside.relative_to("/"))
                 elif self._is_worth_a_look(inside):
-                    self._member(path / inside, read, nested)
+                    self._member(path / inside, open_, nested)
         except _TooMuch:
             raise
         except Exception as error:  # zipfile and tarfile don't say which ones a damaged archive can cause
@@ -130,41 +168,82 @@ class _Search:
             if not isinstance(error, _TooLong):  # then what was read of it may be damaged, too
                 told = f"{says}; hand in the two files, or a zip of them"
                 self.contents.unreadable += [(path, told) for path, _ in self.contents.wanted[before:]]
-                del self.contents.wanted[before:]
+                self.contents.refused += [(each.path, told) for each in self.contents.large[before_large:]]
+                del self.contents.wanted[before:], self.contents.large[before_large:]
 
-    def _member(self, path: PurePosixPath, read: Read, nested: int) -> None:
+    def _member(self, path: PurePosixPath, open_: Open, nested: int) -> None:
         if self.is_wanted(path):
-            self._keep(path, read)
+            self._keep(path, open_)
+        elif self.is_large(path):
+            self._pass(path, open_)
         elif not ARCHIVE.search(path.name):
             self.contents.others.append(path)
         else:
-            self._archive_within(path, read, nested)
+            self._archive_within(path, open_, nested)
 
-    def _archive_within(self, path: PurePosixPath, read: Read, nested: int) -> None:
+    def _archive_within(self, path: PurePosixPath, open_: Open, nested: int) -> None:
         """What is wrong with it is not wrong with the archive around it."""
-        try:
-            content = read(MOST_IN_MEMORY)
-        except Exception as error:  # as above
-            self.contents.closed.append(f"{path} can't be read ({error})")
-            return
-        if nested == NESTED or len(content) > MOST_IN_MEMORY:
-            self.contents.closed.append(f"{path} is too large or too deep to be opened within another archive")
-        else:
-            self._opened(io.BytesIO(content), str(path), path, nested + 1)
+        most = MOST_IN_MEMORY + SEVERAL * self.most
+        with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY) as content:
+            try:
+                with open_() as opened:
+                    for piece in self._pieces(opened, most + 1):
+                        content.write(piece)
+            except _TooMuch:
+                raise
+            except Exception as error:  # as above
+                self.contents.closed.append(f"{path} can't be read ({error})")
+                return
+            if nested == NESTED or content.tell() > most:
+                self.contents.closed.append(f"{path} is too large or too deep to be opened within another archive")
+            else:
+                content.seek(0)
+                self._opened(cast(IO[bytes], content), str(path), path, nested + 1)
 
-    def _keep(self, path: PurePosixPath, read: Read) -> None:
+    def _keep(self, path: PurePosixPath, open_: Open) -> None:
         if len(self.contents.wanted) >= MOST_WANTED:
             raise _TooMuch(f"{path.name} is there more than {MOST_WANTED} times; expected each file once")
         try:
-            source = read(MOST)
+            with open_() as opened:
+                source = b"".join(_pieces(opened, MOST + 1))
             if len(source) > MOST:
                 raise UserError(f"{path.name} has more than {MOST:,} bytes")
             if source.startswith(NO_TEXT):
                 raise UserError(f"{path} is an archive or document by its content; hand in the Python file itself")
             self.contents.wanted.append((path, source))
         except Exception as error:  # as above
-            says = str(error) if isinstance(error, UserError) else f"{path} can't be read ({error})"
-            self.contents.unreadable.append((path, says))
+            self.contents.unreadable.append((path, _why(path, error)))
+
+    def _pass(self, path: PurePosixPath, open_: Open) -> None:
+        """Look at a large file, and copy it if it is to be copied."""
+        if len(self.contents.large) >= MOST_LARGE:
+            raise _TooMuch(f"{path.name} is there more than {MOST_LARGE} times; expected each file once")
+        try:
+            with open_() as opened, open(self.copies.get(path, os.devnull), "wb") as copy:
+                self.contents.large.append(self._look(path, opened, copy))
+        except _TooMuch:
+            raise
+        except Exception as error:  # as above
+            self.contents.refused.append((path, _why(path, error)))
+
+    def _look(self, path: PurePosixPath, opened: IO[bytes], copy: IO[bytes]) -> Large:
+        digest, size, start = hashlib.sha256(), 0, b""
+        for piece in self._pieces(opened, self.most + 1):
+            size += len(piece)
+            digest.update(piece)
+            copy.write(piece)
+            if len(start) < AT_START:
+                start += piece
+        if size > self.most:
+            raise UserError(f"{path} has more than {self.most >> 20:,} MiB")
+        return Large(path, size, digest.hexdigest(), start)
+
+    def _pieces(self, opened: IO[bytes], most: int) -> Iterator[bytes]:
+        for piece in _pieces(opened, most):
+            self.passed += len(piece)
+            if self.passed > MOST_PASSED:
+                raise _TooMuch(f"there is more than {MOST_PASSED >> 30} GiB to unpack; hand in the files themselves")
+            yield piece
 
     def _count(self) -> None:
         self.count += 1
@@ -184,11 +263,14 @@ class _TooLong(ValueError):
     """Ends the search in one archive, of which the rest is not looked at."""
 
 
-def _read_file(file: Path, most: int) -> bytes:
-    if why := why_missing(file):
+def _why(path: PurePosixPath, error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"{path} can't be read ({error})"
+
+
+def _open_file(file: Path, most: int) -> IO[bytes]:
+    if why := why_missing(file, most):
         raise UserError(why)
-    with file.open("rb") as opened:
-        return opened.read(most + 1)
+    return file.open("rb")
 
 
 class _Sparing:
@@ -224,7 +306,7 @@ class _Unpacked(_Sparing):
             self.seek(self.tell())  # within reason
 
 
-def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Read]]:
+def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Open]]:
     """Path and content of each file in an archive; its first bytes say of which kind it is, whatever its name."""
     start = file.read(512)
     file.seek(0)
@@ -241,45 +323,43 @@ def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Read]]:
     yield from _members_of_tar(_Sparing(file)) if start[257:262] == b"ustar" else _members_of_zip(_Sparing(file))
 
 
-def _members_of_zip(file: _Sparing) -> Iterator[tuple[PurePosixPath, Read]]:
+def _members_of_zip(file: _Sparing) -> Iterator[tuple[PurePosixPath, Open]]:
     with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                yield _path(member.filename.replace("\\", "/")), partial(_read_zipped, archive, member)
+                yield _path(member.filename.replace("\\", "/")), partial(_open_zipped, archive, member)
 
 
-def _read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+def _open_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UserError(LINK.format(member.filename))
     if member.flag_bits & 1:
         raise ValueError("it needs a password; pack it without")
     if member.compress_type not in SPARING:
         raise ValueError("packed by neither Deflate nor LZMA; pack it as an ordinary zip")
-    with archive.open(member) as opened:
-        return _read(opened, most)
+    return archive.open(member)
 
 
-def _members_of_tar(file: _Sparing) -> Iterator[tuple[PurePosixPath, Read]]:
+def _members_of_tar(file: _Sparing) -> Iterator[tuple[PurePosixPath, Open]]:
     with tarfile.open(fileobj=cast(IO[bytes], file), mode="r:") as archive:
         for member in archive:
             if not member.isdir():
-                yield _path(member.name), partial(_read_tarred, archive, member)
+                yield _path(member.name), partial(_open_tarred, archive, member)
 
 
-def _read_tarred(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
+def _open_tarred(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     opened = archive.extractfile(member) if member.isreg() else None
     if opened is None:
         is_link = member.issym() or member.islnk()
         raise UserError(LINK.format(member.name) if is_link else f"{member.name} is no regular file")
-    with opened:
-        return _read(opened, most)
+    return opened
 
 
-def _read(opened: IO[bytes], most: int) -> bytes:
-    content = bytearray()
-    while len(content) <= most and (piece := opened.read(PIECE)):
-        content += piece
-    return bytes(content[: most + 1])
+def _pieces(opened: IO[bytes], most: int) -> Iterator[bytes]:
+    """The content, up to so many bytes."""
+    while most > 0 and (piece := opened.read(min(PIECE, most))):
+        most -= len(piece)
+        yield piece
 
 
 def _path(name: str) -> PurePosixPath:

@@ -1,18 +1,23 @@
-"""A student's work as it was handed in, in folders, archives or loose files: the two files are taken from it.
+"""A student's work as it was handed in, in folders, archives or loose files: from it are taken the two files, and
+trained weights of the configurations that are graded.
 
 The one way in for a single grading, for a class and for platforms. Nothing that was handed in can stop it: whatever is
 wrong becomes the problem of that hand-in, in one line.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
+from grader.grading_config import load_grading
 from grader.submission.chosen import choose, meant, split_prefix
-from grader.submission.contents import look_into
-from grader.submission.sources import FILES, read_sources
+from grader.submission.chosen_weights import ChosenWeights, WeightsNames, choose_weights
+from grader.submission.contents import Contents, look_into
+from grader.submission.sources import FILES, sha256
+from grader.submission.weights_files import FOLDER, REFUSED, WEIGHTS, digest_of
 
 
 @dataclass(frozen=True)
@@ -23,36 +28,91 @@ class Taken:
     origins: dict[str, str] = field(default_factory=dict)  # model.py → project.zip/assignment/Model.py
     remark: str = ""  # what a person should know all the same, such as that one of the two is missing
     problem: str = ""
+    weights: ChosenWeights = field(default_factory=ChosenWeights)
+
+    def listed(self) -> list[str]:
+        """Where everything was that was taken: the two files, and weights."""
+        of = [str(large.path) for name, large in self.weights.files.items() if name.endswith(WEIGHTS)]
+        return [*self.origins.values(), *map(printable, of)]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what is judged, as weights_files.digests has it of the folder."""
+        found = {f"{FOLDER}/{name}": of.sha256 for name, of in self.weights.files.items() if name.endswith(WEIGHTS)}
+        refused = {f"{FOLDER}/{config}{REFUSED}": why.encode() for config, why in self.weights.refused.items()}
+        return sha256(self.sources) | found | sha256(refused)
 
 
-def read(*places: Path) -> Taken:
-    """The two files of one student, from all places that are theirs."""
-    loose = {place.name for place in places if not place.is_dir()}
-
-    def which(path: PurePosixPath) -> str:
-        return meant(path.name) or (split_prefix(path.name)[1] if path.name in loose else "")
-
+def read(*places: Path, configs: Sequence[str] = ()) -> Taken:
+    """The two files of one student, and which weights of these configurations, from all places that are theirs."""
     try:
-        chosen, remarks = choose(look_into(list(places), lambda path: bool(which(path))), which)
+        contents, names = _look(places, configs)
+        chosen, remarks = choose(contents, lambda path: _which(path, places))
+        weights = choose_weights(contents, names)
     except UserError as error:
         return Taken(problem=printable(str(error)))
     except Exception as error:  # a hand-in that we did not think of is a problem of its own, not of the class
         return Taken(problem=printable(f"it can't be read: {type(error).__name__}: {error}"))
+    refused = {config: printable(why) for config, why in weights.refused.items()}
+    remarks += [f"weights not taken: {why}" for why in refused.values()] + weights.remarks
     return Taken(
         {each.file: each.source for each in chosen}, {each.file: printable(str(each.path)) for each in chosen},
-        printable("; ".join(remarks)),
+        printable("; ".join(remarks)), weights=ChosenWeights(weights.files, refused),
     )  # fmt: skip
 
 
-def take(places: list[Path], target: Path) -> Taken:
-    """Copy the two files into `target`, which then holds nothing else; it is left alone if there is a problem."""
-    taken = read(*places)
-    if not taken.problem and not (target.is_dir() and read_sources(target) == taken.sources):
+def _look(
+    places: Sequence[Path], configs: Sequence[str], copies: dict[PurePosixPath, Path] | None = None
+) -> tuple[Contents, WeightsNames]:
+    loose = frozenset(place.name for place in places if not place.is_dir())
+    names, most = WeightsNames(configs, loose), load_grading().weights.bytes
+    found = look_into(list(places), lambda path: bool(_which(path, places)), names.is_meant, most=most, copies=copies)
+    return found, names
+
+
+def _which(path: PurePosixPath, places: Sequence[Path]) -> str:
+    """Which of the two files is meant by a path; empty if it is neither."""
+    loose = any(place.name == path.name and not place.is_dir() for place in places)
+    return meant(path.name) or (split_prefix(path.name)[1] if loose else "")
+
+
+def take(places: list[Path], target: Path, configs: Sequence[str] = ()) -> Taken:
+    """Copy what is graded into `target`, which then holds nothing else; it is left alone if there is a problem.
+
+    Raises:
+        OSError: the disk is full, or the hand-in is changed meanwhile
+    """
+    taken = read(*places, configs=configs)
+    if not taken.problem and not _is_there(taken, target):
         shutil.rmtree(target, ignore_errors=True)  # but not if it is the same: a job of before may be reading it
         for name, source in taken.sources.items():
             with replacing(target / name) as temporary:
                 temporary.write_bytes(source)
+        _copy_weights(places, configs, taken.weights, target / FOLDER)
     return taken
+
+
+def _is_there(taken: Taken, target: Path) -> bool:
+    """Whether a folder holds just what was taken."""
+    wanted = taken.digests | {f"{FOLDER}/{name}": of.sha256 for name, of in taken.weights.files.items()}
+    files = [file for file in target.rglob("*") if file.is_file()]
+    return wanted == {file.relative_to(target).as_posix(): digest_of(file) for file in files}
+
+
+def _copy_weights(places: Sequence[Path], configs: Sequence[str], chosen: ChosenWeights, folder: Path) -> None:
+    """In a second pass through the hand-in: nothing large is kept in memory, nor on disk before it is chosen."""
+    for config, why in chosen.refused.items():
+        with replacing(folder / f"{config}{REFUSED}") as temporary:
+            temporary.write_text(why, encoding="utf-8")
+    if not chosen.files:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: folder / f".{name}.half" for name in chosen.files}
+    _look(places, configs, {of.path: half[name] for name, of in chosen.files.items()})
+    for name, of in chosen.files.items():
+        if not half[name].is_file() or digest_of(half[name]) != of.sha256:
+            raise OSError(f"{of.path} could not be copied: is the disk full, or is the hand-in being changed?")
+        half[name].replace(folder / name)
 
 
 def holds_the_files(folder: Path) -> bool:

@@ -2,30 +2,28 @@
 
 import platform
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 
-from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.config import Config
 from assignment.ddpm.device import choose_device
 from grader import __version__
 from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed
 from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
 from grader.student.once import Once
-from grader.student.trained_losses import TrainedLosses
-from grader.student.trained_network import TrainedNetwork
-from grader.student.trained_samples import TrainedSamples
 from grader.submission.in_process import InProcessSubmission
 from grader.submission.process import AnySubmission, Submission
-from grader.submission.sources import sha256
+from grader.submission.weights_files import digests
 from grader.suite.judge import Judge
+from grader.suite.trainings import Trainings
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +35,8 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Config:
-    return load_config(config_file(1, request.config.option.config), request.config.option.set)
+    option = request.config.option
+    return settings_for(config_file(1, option.config), option.set, trusted=option.trusted)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +59,7 @@ def submission(
     else:
         fork_server = judge.fork_server_for(device)
         judge.submission = Submission(path, fork_server, device=device)
-    judge.results.sha256 = sha256(judge.submission.sources)
+    judge.results.sha256 = digests(path, judge.trained_configs)
     judge.results.environment = {
         "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed.origin,
@@ -83,37 +82,6 @@ def submission(
 @pytest.fixture(scope="session")
 def deadlines(judge: Judge, settings: Config, device: str, submission: AnySubmission) -> Deadlines:
     return judge.deadlines(settings, device)
-
-
-class Training(NamedTuple):
-    """A finished training, from three sides."""
-
-    network: TrainedNetwork
-    samples: TrainedSamples
-    losses: TrainedLosses
-
-
-class Trainings:
-    """The finished trainings that the levels judge, one per configuration."""
-
-    def __init__(self, judge: Judge, submission: AnySubmission, options: Namespace) -> None:
-        self.judge, self.submission, self.options = judge, submission, options
-        self.found: dict[Path, Training] = {}
-
-    def of(self, level: int) -> Training:
-        file = config_file(level, self.options.config)
-        if file not in self.found:
-            self.found[file] = self._find(file)
-        return self.found[file]
-
-    def _find(self, file: Path) -> Training:
-        settings = load_config(file, self.options.set)
-        kind = "solution" if self.options.trusted else "student"
-        weights = self.options.weights or Path(settings.output_dir) / f"{file.stem}-{kind}" / "weights.safetensors"
-        deadlines = self.judge.deadlines(settings, self.submission.device)
-        seed = self.judge.seed
-        network = TrainedNetwork(self.submission, deadlines, settings, config=file, weights=weights, seed=seed)
-        return Training(network, TrainedSamples(network), TrainedLosses(network))
 
 
 @pytest.fixture(scope="session")

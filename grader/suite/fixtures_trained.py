@@ -16,9 +16,10 @@ from grader.results import level_of
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
-from grader.suite.fixtures import ShowPicture, Training, Trainings, WithProgress
+from grader.suite.fixtures import ShowPicture, WithProgress
 from grader.suite.judge import Judge
 from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_loss_curve, save_samples
+from grader.suite.trainings import Training, Trainings
 
 
 @pytest.fixture
@@ -84,7 +85,9 @@ def check_weights(judge: Judge, show_training: ShowTraining, level: int) -> Chec
     def check(trained: TrainedNetwork) -> None:
         network = trained.network()
         network(*network.noise(2, "trained"))
-        judge.inform(f"weights of level {level}", trained.weights.describe())
+        judge.results.weights[trained.name] = trained.weights_facts()
+        changed = f"; {trained.change}, but these weights fit it" if trained.change else ""
+        judge.inform(f"weights of level {level}", trained.weights.describe(trained.weights_at) + changed)
         show_training(trained)
 
     return check

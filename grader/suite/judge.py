@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.runner import runtestprotocol
 
-from assignment.ddpm.config import Config, load_config
+from assignment.ddpm.config import Config
 from assignment.ddpm.errors import UserError
 from grader.check_ids import config_file, id_of
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
-from grader.grading_options import LEVELS
+from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
 from grader.reports.terminal import details, render
-from grader.results import Check, Results, cut
+from grader.results import Check, Results, cut, level_of
+from grader.runs import settings_for
 from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
 from grader.submission.mounts import aliases
@@ -57,6 +58,9 @@ class Judge:
         self.paced: tuple[Config, str, Pace] | None = None  # whose pace the deadlines follow, where, and the pace
         self.looked = -math.inf  # when the machine was last measured
         self.ran_out: set[str] = set()  # checks that met a timeout
+        self.trained_configs: list[str] = []  # whose trained weights are asked for
+        self.given_weights: dict[str, Path] = {}  # configuration → file
+        self.trained_weights: dict[str, Path] = {}
 
     def _fork_server(self, *, fork: bool, trusted: bool = False) -> ForkServer:
         option = self.config.option
@@ -68,7 +72,7 @@ class Judge:
         """What no submission may see, where a folder that the sandbox shows has it: images, the secret, results."""
         option = self.config.option
         configs = {config_file(level, option.config) for level in LEVELS}
-        private = [Path(load_config(file, option.set).data.root) for file in sorted(configs)]
+        private = [Path(settings_for(file, option.set, trusted=option.trusted).data.root) for file in sorted(configs)]
         private += [option.figures, *([Path(option.secret_seed)] if option.secret_seed not in (None, DRAW) else [])]
         usual = visible()
         return tuple(path.resolve() for path in private if aliases([path], usual))
@@ -125,6 +129,11 @@ class Judge:
         option = self.config.option
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
+            levels = sorted({level_of(id_of(item)) for item in session.items})
+            files = [config_file(level, option.config) for level in levels if level != 4]
+            self.trained_configs = list(dict.fromkeys(file.stem for file in files))
+            self.given_weights = weights_by_config(option.weights, self.trained_configs)
+            self.trained_weights = {name: Path(file) for name, _, file in (w.partition("=") for w in option.trained)}
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("grader").addoption
     for name in SHARED:
         add(name, **OPTIONS[name])
+    add("--trained", action="append", default=[], metavar="CONFIG=FILE", help="weights that the course has trained")
     add("--submission", type=Path, default=ROOT / "assignment", help="folder with model.py and sampler.py")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the configuration")
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})

@@ -11,14 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from assignment.ddpm.checkpoint import WEIGHTS, save_weights
+from assignment.ddpm.config import load_config
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.exercise import code_of
 from grader.__main__ import main
 from grader.bundles import handout as command
 from grader.bundles import packing
 from grader.bundles.students_reference_sampler import DDPMSampler as Library
 from grader.check_ids import needs_training
 from reference.sampler import DDPMSampler as Reference
+from tests.proof.bank import BANK
+from tests.proof.trained import DIGITS, network_class
 from tests.support.pages import commands, dead_links, tree_of
 
 
@@ -88,6 +93,27 @@ def test_its_two_commands_work(handout):
               if c["verdict"] != "passed" and not needs_training(c["id"])]  # fmt: skip
     assert failed == ["level1.own_work", "level4.own_work"]
     assert second.returncode == 2 and "DiffusionModel.__init__: build the layers" in second.stdout
+
+
+def test_what_make_submit_packs_is_graded_by_the_students_own_copy(handout, tmp_path):
+    """Weights that have learnt nothing; contract and all are asked for, as by a student."""
+    for file, name in (("trained/silent.py", "model.py"), ("right/samplers/eps_beta_tilde.py", "sampler.py")):
+        (tmp_path / "work").mkdir(exist_ok=True)
+        shutil.copy(BANK / file, tmp_path / "work" / name)
+    network = network_class(tmp_path / "work" / "model.py")
+    weights = tmp_path / "outputs" / "digits-student" / WEIGHTS
+    save_weights(network(load_config(DIGITS).model), weights, epoch=1.0, val_loss=1.0, **code_of(network))
+    grader = [sys.executable, "-m", "grader"]
+    config = ["--config", "configs/digits.yaml", "runtime.device=cpu"]
+    words = ["submit", tmp_path / "work", "--output", tmp_path / "submission.zip", f"output_dir={tmp_path / 'outputs'}"]
+    packed = subprocess.run([*grader, *words, *config], cwd=handout, capture_output=True, text=True)
+    assert packed.returncode == 0, packed.stderr
+    assert "weights/digits.safetensors: 0.0 MiB in float32, epoch 1, validation loss 1" in packed.stdout
+    words = [tmp_path / "submission.zip", "--level", "2", "--output", tmp_path / "graded"]
+    done = subprocess.run([*grader, *words, *config], cwd=handout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "graded" / "results.json").read_text())
+    assert results["weights"]["digits"]["from"] == "handed in" and results["checks"][0]["verdict"] == "passed"
 
 
 def test_a_command_that_students_do_not_have_says_so(handout):

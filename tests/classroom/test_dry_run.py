@@ -10,6 +10,7 @@ import torch
 
 from grader.classroom import preview
 from grader.classroom.command import main
+from grader.submission.weights_files import about_file
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.hand_ins import BOTH, M, lay_out
@@ -46,7 +47,7 @@ def test_everybody_is_listed_with_files_weights_and_cost(handed_in, tmp_path, ca
         "3 would be graded, 0 were graded before, 0 handed nothing in, 1 could not be graded",
         "cost: 3 jobs (local), 2 at a time, each with 1 CPU core, 0 GPUs and at most 30 minutes: at most 60 minutes",
         "NOT A FULL GRADE: up to 20 of 40 points could not be judged for 2 students, as there are no trained "
-        "weights of theirs: grade with --train, or read scores without them",
+        "weights of theirs: have them handed in (`make submit`), grade with --train, or read scores without them",
         "nothing was graded or written",
     ]
     assert {place.name for place in tmp_path.iterdir()} == {"in"}
@@ -73,10 +74,10 @@ def test_it_knows_the_weights_that_would_be_used(handed_in, tmp_path, capsys):
     safetensors.torch.save_file({"x": torch.zeros(1)}, file, metadata=about)
     _, lines, _ = listing(capsys, handed_in, "--dry-run", *DIGITS, f"output_dir={tmp_path / 'runs'}")
     assert lines[0] == f"ann: model.py, sampler.py; weights of digits: {file}"
-    assert preview.trained_code(file) == about["code"]
-    for broken in (b"", b"x", b"\xff" * 100, b"\2\0\0\0\0\0\0\0{}"):
+    assert about_file(file) == about
+    for broken, found in ((b"", None), (b"x", None), (b"\xff" * 100, None), (b"\2\0\0\0\0\0\0\0{}", {})):
         file.write_bytes(broken)
-        assert preview.trained_code(file) == ""
+        assert about_file(file) == found
 
 
 def test_it_knows_what_is_graded_already(handed_in, tmp_path, capsys):

@@ -72,7 +72,7 @@ def test_a_perfect_student_without_weights_is_no_student_with_half_the_points():
     graded = {"ann": UNTRAINED, "bob": UNTRAINED}
     assert warning(graded) == (
         "2 of 3 points could not be judged for 2 of 2 students, as there are no trained weights of theirs: "
-        "grade with --train, or read scores without them"
+        "have them handed in (`make submit`), grade with --train, or read scores without them"
     )
     assert [(each.why, each.points, each.students) for each in unjudged(graded)] == [
         (NO_WEIGHTS, 4.0, {"ann": 2.0, "bob": 2.0})

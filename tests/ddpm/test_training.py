@@ -52,7 +52,9 @@ def test_a_run_leaves_its_files(finished):
         about = file.metadata()
     best = min(read_log(finished), key=lambda row: float(row["val_loss"]))
     code = hashlib.sha256((ROOT / "tests" / "support" / "networks.py").read_bytes()).hexdigest()
-    assert about == {"epoch": best["epoch"], "step": best["step"], "val_loss": best["val_loss"], "code": code}
+    source = (ROOT / "tests" / "support" / "networks.py").read_text()
+    facts = {"epoch": best["epoch"], "step": best["step"], "val_loss": best["val_loss"]}
+    assert about == facts | {"code": code, "source": source}
     umask = os.umask(0)
     os.umask(umask)
     assert all(path.stat().st_mode & 0o777 == 0o666 & ~umask for path in finished.iterdir())

@@ -54,6 +54,12 @@ def test_the_job_is_green_unless_a_score_is_wanted_or_grading_failed(job, tmp_pa
     assert "## Nothing could be graded" in (tmp_path / "summary.md").read_text()
 
 
+def test_weights_of_the_graded_configurations_are_looked_for():
+    assert github.trained_configs({"LEVELS": "1 3 4", "CONFIG": ""}) == ["fashion_mnist", "cifar10"]
+    assert github.trained_configs({"LEVELS": "1 4", "CONFIG": "configs/digits.yaml"}) == ["digits"]
+    assert github.trained_configs({"LEVELS": "4", "CONFIG": ""}) == []
+
+
 def test_inputs_become_arguments_of_the_grader(job):
     words = ["--level", "1", "--level", "4", "--sandbox", "auto"]
     assert github.arguments(job) == [*words, "--config", "configs/digits.yaml"]

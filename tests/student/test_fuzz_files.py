@@ -25,11 +25,13 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.runner import Runner
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import resume
-from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.finding import CheckFailed
 from grader.grading_config import GRADING, load_grading
 from grader.metrics import record
 from grader.student import deadlines
-from grader.student.weights import Weights, read_weights
+from grader.student.weights import Weights, WeightsAt, read_weights
+from grader.submission.programs import change
+from grader.submission.weights_files import about_file
 from tests.conftest import ROOT
 from tests.support.strategies import NESTED, bytes_like, damaged, replaced, texts, unicodes
 
@@ -115,9 +117,11 @@ ODD = st.builds(lambda kind, shape, end: HEADER | {"a": {"dtype": kind, "shape":
 @example(headed(HEADER | {"a": {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}}, b""))
 def test_any_file_has_weights_or_is_refused(file, content):
     file.write_bytes(content)
-    with suppress(NotJudged, CheckFailed):
-        weights = read_weights(file, CODE, "training")
-        assert isinstance(weights, Weights) and weights.about["code"] == CODE and weights.describe()
+    with suppress(CheckFailed):
+        weights = read_weights(file)
+        assert isinstance(weights, Weights) and weights.describe(WeightsAt(file)) is not None
+        assert isinstance(change(weights.about, b"x = 1\n"), str)
+    assert about_file(file) is None or isinstance(about_file(file), dict)
     with suppress(UserError):
         load_weights(nn.Linear(2, 1, bias=False), file)
 
@@ -125,12 +129,12 @@ def test_any_file_has_weights_or_is_refused(file, content):
 def test_a_pickle_is_no_weights_and_a_huge_size_takes_no_memory(file):
     torch.save({"a": torch.zeros(2)}, file)
     with pytest.raises(CheckFailed, match="expected weights as safetensors") as refusal:
-        read_weights(file, CODE, "training")
+        read_weights(file)
     assert "\n" not in refusal.value.message
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     file.write_bytes(headed(HEADER | {"a": {"dtype": "U8", "shape": [2**36], "data_offsets": [0, 2**36]}}, bytes(8)))
     with pytest.raises(CheckFailed):
-        read_weights(file, CODE, "training")
+        read_weights(file)
     unit = 1 if sys.platform == "darwin" else 1024
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit < 2**30
 
@@ -235,20 +239,20 @@ def test_weights_of_any_date_can_be_described(when, tmp_path):
     weights(tmp_path / "w.safetensors", {"a": torch.zeros(2)}, epoch="9" * 3_000_000)
     with suppress(OverflowError, OSError):  # what this file system can store
         os.utime(tmp_path / "w.safetensors", (when, when))
-    assert len(read_weights(tmp_path / "w.safetensors", CODE, "").describe()) < 300
+    assert len(read_weights(tmp_path / "w.safetensors").describe(WeightsAt(tmp_path))) < 300
 
 
 def test_a_thousand_names_for_one_tensor_are_refused_before_they_cost_memory(tmp_path):
     tensor = {"a": torch.zeros(1 << 20)}
     weights(tmp_path / "w.safetensors", tensor, **{f"tied{k}": "a" for k in range(3)})
-    assert len(read_weights(tmp_path / "w.safetensors", CODE, "").state) == 4
+    assert len(read_weights(tmp_path / "w.safetensors").state) == 4
     weights(tmp_path / "w.safetensors", tensor, **{f"tied{k}": "a" for k in range(700)})
     with pytest.raises(CheckFailed, match=r"at most 512 MiB of weights .* got 2,804 MiB"):
-        read_weights(tmp_path / "w.safetensors", CODE, "")
+        read_weights(tmp_path / "w.safetensors")
 
 
 def test_weights_behind_a_link_are_refused(tmp_path):
     weights(tmp_path / "w.safetensors", {"a": torch.zeros(2)})
     (tmp_path / "link.safetensors").symlink_to(tmp_path / "w.safetensors")
     with pytest.raises(CheckFailed, match="a symbolic link"):
-        read_weights(tmp_path / "link.safetensors", CODE, "")
+        read_weights(tmp_path / "link.safetensors")

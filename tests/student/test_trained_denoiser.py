@@ -17,6 +17,7 @@ from grader.student.budget import TimeBudget
 from grader.student.deadlines import UNHURRIED, Deadlines
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
+from grader.student.weights import WeightsAt
 from grader.submission.in_process import InProcessSubmission
 from grader.submission.seed import Seed
 from tests.conftest import ROOT
@@ -35,7 +36,7 @@ def samples_of(weights: Path, folder: Path, config: Path = DIGITS, *overrides: s
     deadlines = Deadlines(UNHURRIED, TimeBudget(load_grading().time))
     network = TrainedNetwork(
         InProcessSubmission(folder, device="cpu"), deadlines, load_config(config, overrides), config=config,
-        weights=weights, seed=Seed(5, "given", b"a secret of the course"),
+        weights=WeightsAt(weights), seed=Seed(5, "given", b"a secret of the course"),
     )  # fmt: skip
     return TrainedSamples(network)
 

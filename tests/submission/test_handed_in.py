@@ -93,7 +93,7 @@ def test_what_is_unpacked_already_is_left_alone(tmp_path):
 
 
 def test_what_nobody_thought_of_is_the_problem_of_one_hand_in(tmp_path, monkeypatch):
-    def fails(*args: object) -> None:
+    def fails(*args: object, **more: object) -> None:
         raise KeyError("surprise")
 
     monkeypatch.setattr("grader.submission.handed_in.look_into", fails)

@@ -47,7 +47,8 @@ def test_a_right_submission_gets_full_marks_and_a_whole_results_file(right, tmp_
     assert results["environment"]["grader"] == __version__ and results["environment"]["device"] == "cpu"
     untrained = [check for check in results["checks"] if check["verdict"] != "passed"]
     assert {check["verdict"] for check in untrained} == {"not_judged"} and len(untrained) == 9
-    assert all("train first with `uv run python main.py" in check["message"] for check in untrained)
+    assert all("no weights of digits were handed in" in check["message"] for check in untrained)
+    assert results["weights"]["digits"]["from"] == "none"
     assert results["score"] == 20 and results["max_score"] == 24
     measured = {check["id"]: check["measurements"] for check in results["checks"]}
     margins = {name: values["margin"] for name, values in measured.items() if "margin" in values}
@@ -134,7 +135,14 @@ def test_what_waits_for_the_contract_is_not_judged_and_says_why(tmp_path):
         (["nowhere"], "nowhere: no such folder"),
         (["README.md"], "expected the folder it lies in"),
         (["assignment", "--level", "5"], "--level 5: expected 1, 2, 3 or 4"),
-        (["assignment", "--train", "--weights", "w.safetensors"], "expected one of them"),
+        (
+            ["assignment", "--weights", "README.md"],
+            "of which configuration? Expected fashion_mnist=README.md or",
+        ),
+        (["assignment", "--weights", "digit=README.md"], "digit is not graded here; expected"),
+        (["assignment", "--level", "2", "--weights", "w.safetensors"], "--weights w.safetensors: no such file"),
+        (["assignment", "--level", "1", "--weights", "grader"], "a folder; expected a file such as grader/weights.s"),
+        (["assignment", "--level", "2", "--train", "--weights", "README.md"], "expected one of them"),
         (["assignment", "--level", "one"], "invalid int value"),
         (["assignment", "--config", "configs/digit.yaml"], "did you mean configs/digits.yaml"),
         (["assignment", "data.batchsize=3"], "did you mean data.batch_size"),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -128,22 +127,11 @@ def trained_checks(folder: Path, tmp_path: Path, *arguments: str) -> list[dict]:
     return json.loads((tmp_path / "out" / "results.json").read_text())["checks"]
 
 
-def test_without_weights_nothing_is_judged_and_the_way_is_said(student, tmp_path):
+def test_without_weights_nothing_is_judged_and_nobody_is_told_to_train(student, tmp_path):
     for check in trained_checks(student, tmp_path, f"output_dir={tmp_path}"):
         assert (check["verdict"], check["points"]) == ("not_judged", 0)
-        assert re.search(
-            r"train first with `uv run python main.py --config .*digits.yaml` \(about \d+ min", check["message"]
-        )
-
-
-def test_weights_of_other_code_are_refused_in_one_line(untrained, tmp_path):
-    changed = tmp_path / "changed"
-    shutil.copytree(untrained.parent.parent / "handed in", changed)
-    (changed / "model.py").write_text((changed / "model.py").read_text() + "\n# one more thought\n")
-    for check in trained_checks(changed, tmp_path, f"--weights={untrained}"):
-        assert (
-            check["verdict"] == "not_judged" and "were trained with another model.py: train again" in check["message"]
-        )
+        assert "no weights of digits were handed in; expected weights/digits.safetensors" in check["message"]
+        assert "train" not in check["message"].partition("weights: ")[2]
 
 
 def test_a_pickle_is_refused_in_one_line(untrained, tmp_path):

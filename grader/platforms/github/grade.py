@@ -13,6 +13,7 @@ from typing import Any
 
 from grader import ROOT
 from grader.check_ids import needs_training
+from grader.grading_options import GradingOptions
 from grader.reports import github_annotations, github_summary
 from grader.reports.github import commands_off, inline
 from grader.reports.reading import load
@@ -33,6 +34,12 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
     return [*words, *(["--train"] if inputs["TRAIN"] == "true" else [])]
 
 
+def trained_configs(inputs: Mapping[str, str]) -> list[str]:
+    """The configurations of which a repository may hold trained weights."""
+    given = Path(inputs["CONFIG"]) if inputs["CONFIG"] else None
+    return list(GradingOptions(tuple(int(word) for word in inputs["LEVELS"].split()), given).trained_configs())
+
+
 def run_grader(submission: Path, output: Path, words: list[str]) -> int:
     command = [sys.executable, "-m", "grader", str(submission), "--output", str(output), *words]
     with commands_off():
@@ -46,8 +53,9 @@ def remarks(results: dict[str, Any]) -> list[str]:
     if missing:
         points = sum(check["max_points"] for check in missing)
         said.append(
-            f"{len(missing)} checks of a trained network ({points:g} points) were not judged. They need `train: true`, "
-            "which takes minutes on a GPU and hours on a CPU, but for the digits."
+            f"{len(missing)} checks of a trained network ({points:g} points) were not judged. They need the weights "
+            "that `make submit` packs, in weights/ of the repository, or `train: true`, which takes minutes on a GPU "
+            "and hours on a CPU, but for the digits."
         )
     return said
 
@@ -62,7 +70,7 @@ def main(checkout: str, output: str, environment: Mapping[str, str] = os.environ
 
     with tempfile.TemporaryDirectory() as folder:
         submission = Path(folder) / "submission"
-        taken = take([Path(checkout)], submission)
+        taken = take([Path(checkout)], submission, trained_configs(environment))
         if taken.problem:
             tell("## Nothing could be graded", inline(taken.problem))
             return 1
