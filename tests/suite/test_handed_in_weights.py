@@ -17,6 +17,7 @@ from assignment.ddpm import exercise
 from assignment.ddpm.config import load_config
 from grader.__main__ import main
 from grader.classroom.jobs import Grading, Outcome
+from grader.classroom.weights import weights_of
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import load_grading
@@ -213,7 +214,10 @@ def test_changed_code_is_judged_and_noted_or_refused(submission, tmp_path, monke
 
 
 def test_changed_code_that_does_not_fit_says_what_differs_and_the_way_back(submission, tmp_path):
-    check, _ = judged(unpacked(submission, tmp_path / "taken", OTHER_NETWORK))
+    check, results = judged(unpacked(submission, tmp_path / "taken", OTHER_NETWORK))
+    assert results.weights["digits"]["problem"] == check.message and weights_of(results.to_json()) == [
+        f"digits: handed in, epoch 7.0, {check.message}"
+    ]
     assert check.verdict == "failed" and "don't fit this model.py, which has changed: model.py, Diffu" in check.message
     assert "torch.zeros(3)" in check.message and "python -m grader code" in check.hint
     assert "train" not in (check.message + check.hint).replace("trained", "")
