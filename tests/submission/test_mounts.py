@@ -135,13 +135,13 @@ def test_a_training_sees_the_training_images_and_no_others(name, tmp_path, reque
     root = ROOT / "data" if name == "digits" else request.getfixturevalue("real_data")
     (tmp_path / "handed in").mkdir()
     (tmp_path / "handed in" / "model.py").write_text(f"{NETWORK}\n{SEEN}")
-    runs = train(
+    weights = train(
         tmp_path / "handed in", [ROOT / "configs" / f"{name}.yaml"],
         [f"data.root={root}", "data.limit=64", "training.epochs=1", "runtime.device=cpu", "model.num_timesteps=10",
          "sampling.num_images=1"], tmp_path / "out", find_sandbox("required"),
     )  # fmt: skip
     said = capsys.readouterr().out
-    assert (runs / f"{name}-student" / "weights.safetensors").is_file(), said
+    assert weights[name].is_file(), said
     assert {line.split("SEES ")[1] for line in said.splitlines() if "SEES" in line} == {f"{name}-training.safetensors"}
 
 
@@ -165,6 +165,7 @@ def test_the_test_images_are_private_where_a_sandbox_would_show_them(tmp_path, m
 
     class Option:
         config, set, secret_seed, figures = ROOT / "configs" / "digits.yaml", [], None, tmp_path / "out"
+        trusted = False
 
     judge = Judge.__new__(Judge)
     judge.config = type("Config", (), {"option": Option})
