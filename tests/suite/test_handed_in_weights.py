@@ -268,6 +268,25 @@ def test_weights_that_were_not_taken_fail_with_the_reason(run, tmp_path):
     assert results.weights["digits"]["from"] == "handed in" and "which differ" in results.weights["digits"]["problem"]
 
 
+def test_a_folder_that_is_graded_as_it_is_is_still_a_strangers(run, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(run / "assignment", folder)
+    (folder / "weights").mkdir()
+    (folder / "weights" / "digits.refused.txt").write_text("a\nb " * 10_000)
+    check, _ = judged(folder)
+    assert check.verdict == "failed" and "\n" not in check.message and len(check.message) <= 1000
+    with (folder / "weights" / "digits.safetensors").open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file of a tebibyte
+    check, results = judged(folder)
+    assert check.verdict == "failed" and "expected at most 96 MiB of weights in digits.safetensors" in check.message
+    assert set(results.sha256) == {"model.py", "sampler.py"}
+    shutil.rmtree(folder / "weights")
+    shutil.copy(run / "outputs" / "digits-student" / ckpt.WEIGHTS, tmp_path / "digits.safetensors")
+    (folder / "weights").symlink_to(tmp_path)
+    check, _ = judged(folder)
+    assert check.verdict == "failed" and "a symbolic link" in check.message
+
+
 # ---- the data of a run
 
 
