@@ -216,11 +216,11 @@ def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
 
 
 def test_what_can_not_be_copied_is_the_problem_of_one_hand_in(tmp_path, monkeypatch):
-    def full(places: object, target: Path) -> None:
+    def full(places: object, target: Path, configs: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(command, "take", full)
-    (taken,) = command.take_all([HandedIn("ann", (tmp_path,))], {"ann": tmp_path}).values()
+    (taken,) = command.take_all([HandedIn("ann", (tmp_path,))], {"ann": tmp_path}, []).values()
     assert taken.problem == "it can't be copied: [Errno 28] No space left on device"
 
 
