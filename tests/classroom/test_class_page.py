@@ -69,7 +69,7 @@ def test_everybody_has_a_row_with_the_points_of_each_level():
 def test_the_page_says_how_much_nobody_has_judged_and_why():
     page = " ".join(Page(a_class("dan", HARMLESS)).texts)
     assert "Not a full grade:" in page and "2 of 12 points could not be judged for 4 of 4 students" in page
-    assert "as there are no trained weights of theirs: grade with --train" in page
+    assert "as there are no trained weights of theirs: have them handed in" in page
     assert f"8 points of 4 students: {HARMLESS}" in page
     whole = results(HARMLESS, 3, "")
     whole["checks"].pop()
