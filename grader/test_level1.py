@@ -345,7 +345,7 @@ def test_overfits(
 
 @check("level1.trained.weights")
 def test_weights(training: Training, check_weights: CheckWeights) -> None:
-    """The trained weights are there, belong to this model.py, and load into it."""
+    """The trained weights are there, and load into this model.py."""
     check_weights(training.network)
 
 

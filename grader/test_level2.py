@@ -21,7 +21,7 @@ BELT = 14_400  # seconds: thousands of forward passes of two networks, and perha
 
 @check("level2.trained.weights")
 def test_weights(training: Training, check_weights: CheckWeights) -> None:
-    """The trained weights are there, belong to this model.py, and load into it."""
+    """The trained weights are there, and load into this model.py."""
     check_weights(training.network)
 
 

@@ -102,6 +102,8 @@ def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, opt
     if large := taken.weights.files.get(f"{config.stem}{WEIGHTS}"):
         changed = change(about(large.start) or {}, source)
         return f"{HANDED_IN}, {taken.weights.describe(config.stem)}" + (f" ({changed})" if changed else "")
+    if config.stem in taken.weights.refused and not options.train:
+        return "none that can be taken"
     runs = ROOT / load_config(config, options.overrides).output_dir
     if options.train:
         runs = runs_of(folder or Path(), source)

@@ -3,7 +3,6 @@
 from typing import Any
 
 NO_WEIGHTS = "have them handed in (`make submit`), grade with --train, or read scores without them"
-NOWHERE = "none"  # instead of an origin
 
 
 def weights_of(results: dict[str, Any]) -> list[str]:
@@ -12,7 +11,8 @@ def weights_of(results: dict[str, Any]) -> list[str]:
 
 
 def _facts(of: dict[str, Any]) -> list[str]:
-    """What a person should know of them, longest last."""
+    """What a person should know of them: whether they could be judged, and whether for other code."""
     facts = [f"epoch {of['epoch']}"] if "epoch" in of else []
-    facts += [f"code changed since ({of['changed_code']})"] if "changed_code" in of else []
-    return [*facts, *([of["problem"]] if "problem" in of and of["from"] != NOWHERE else [])]
+    if "problem" in of:
+        return [*facts, of["problem"]]
+    return [*facts, *([f"code changed since ({of['changed_code']})"] if "changed_code" in of else [])]

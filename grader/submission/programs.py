@@ -83,7 +83,11 @@ def _difference(before: Body, now: Body, inside: str) -> str:
     if not added:
         return f"{where}: {_shown(removed[0])} is gone"
     where += f", line {added[0].lineno}"
-    return f"{where}: {_shown(added[0])} " + (f"was {_shown(removed[0])}" if removed else "is new")
+    if not removed:
+        return f"{where}: {_shown(added[0])} is new"
+    pairs = zip(ast.unparse(added[0]), ast.unparse(removed[0]), strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), 0)
+    return f"{where}: {_shown(added[0], at)} was {_shown(removed[0], at)}"
 
 
 def _same_definition(one: ast.stmt, other: ast.stmt) -> str:
@@ -109,8 +113,10 @@ def _body(node: ast.stmt) -> Body:
     return node.body
 
 
-def _shown(node: ast.stmt) -> str:
-    """The first line of a statement, as code."""
-    line = ast.unparse(node).splitlines()[0]
+def _shown(node: ast.stmt, at: int = 0) -> str:
+    """A statement as code, in a line; of a long one the part around a character."""
+    line = " ".join(ast.unparse(node).split())
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    return f"`{shown if len(shown) <= LONGEST else f'{shown[: LONGEST - 1]}…'}`"
+    start = max(0, min(at - LONGEST // 2, len(shown) - LONGEST))
+    part = shown[start : start + LONGEST]
+    return f"`{'…' if start else ''}{part}{'…' if len(shown) > start + LONGEST else ''}`"

@@ -83,8 +83,12 @@ def check_weights(judge: Judge, show_training: ShowTraining, level: int) -> Chec
     """Judge whether the weights of a training load and answer; reports which weights, and the training's losses."""
 
     def check(trained: TrainedNetwork) -> None:
-        network = trained.network()
-        network(*network.noise(2, "trained"))
+        try:
+            network = trained.network()
+            network(*network.noise(2, "trained"))
+        except (CheckFailed, SubmissionFailed) as error:
+            judge.results.weights[trained.name]["problem"] = error.message
+            raise
         judge.results.weights[trained.name] = trained.weights_facts()
         changed = f"; {trained.change}, but these weights fit it" if trained.change else ""
         judge.inform(f"weights of level {level}", trained.weights.describe(trained.weights_at) + changed)

@@ -12,7 +12,7 @@ import pytest
 from grader.submission.mounts import aliases, data_sets, mounts
 from grader.submission.sandbox import clean_environment, find_sandbox, visible
 from grader.suite.shared_fork_server import shared_fork_server
-from grader.train_submission import runs_folder, train
+from grader.train_submission import train
 from tests.conftest import ROOT
 from tests.submission.test_sandbox import asked, listing, with_sandbox
 
@@ -135,14 +135,13 @@ def test_a_training_sees_the_training_images_and_no_others(name, tmp_path, reque
     root = ROOT / "data" if name == "digits" else request.getfixturevalue("real_data")
     (tmp_path / "handed in").mkdir()
     (tmp_path / "handed in" / "model.py").write_text(f"{NETWORK}\n{SEEN}")
-    train(
+    (trained,) = train(
         tmp_path / "handed in", [ROOT / "configs" / f"{name}.yaml"],
         [f"data.root={root}", "data.limit=64", "training.epochs=1", "runtime.device=cpu", "model.num_timesteps=10",
          "sampling.num_images=1"], tmp_path / "out", find_sandbox("required"),
     )  # fmt: skip
     said = capsys.readouterr().out
-    runs = runs_folder(tmp_path / "handed in", tmp_path / "out")
-    assert (runs / f"{name}-student" / "weights.safetensors").is_file(), said
+    assert trained.state == "finished", said
     assert {line.split("SEES ")[1] for line in said.splitlines() if "SEES" in line} == {f"{name}-training.safetensors"}
 
 
@@ -166,6 +165,7 @@ def test_the_test_images_are_private_where_a_sandbox_would_show_them(tmp_path, m
 
     class Option:
         config, set, secret_seed, figures = ROOT / "configs" / "digits.yaml", [], None, tmp_path / "out"
+        trusted = False
 
     judge = Judge.__new__(Judge)
     judge.config = type("Config", (), {"option": Option})

@@ -40,7 +40,7 @@ OTHER = {
     "a line less": (("        h = self.a(x)\n", ""), "DiffusionModel.forward: `h = self.a(x)` is gone"),
     "a line more": (("        return", "        h = h.relu()\n        return"), "line 14: `h = h.relu()` is new"),
     "a parameter": (("(self, config)", "(self, config, n=3)"), "DiffusionModel, line 8: `def __init__(self, config, n"),
-    "a function": (("\n\nclass", "\n\ndef f(x): return x\n\n\nclass"), "model.py, line 5: `def f(x):` is new"),
+    "a function": (("\n\nclass", "\n\ndef f(x): return x\n\n\nclass"), "model.py, line 5: `def f(x): return x` is new"),
     "another base": (("torch.nn.Module", "torch.nn.Sequential"), "line 5: `class DiffusionModel(torch.nn.Sequential)"),
     "no Python": (("import", "imp ort"), "model.py is no Python that can be read"),
 }  # fmt: skip
@@ -58,6 +58,12 @@ def test_what_differs_is_named_in_one_line(name):
     changed = SOURCE.replace(*swap).encode()
     assert says in change(ABOUT, changed) and "\n" not in change(ABOUT, changed)
     assert hash_of(changed) != hash_of(SOURCE.encode())
+
+
+def test_of_a_long_line_the_part_that_differs_is_shown():
+    long = SOURCE.replace("h + t", " + ".join(f"h{k}" for k in range(100)))
+    said = change({"code": "", "source": long}, long.replace("h80 ", "g80 ").encode())
+    assert "+ g80 +" in said and "+ h80 +" in said and said.count("`…") == 2 and len(said) < 250
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

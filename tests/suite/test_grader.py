@@ -81,6 +81,21 @@ WRONG_POINTS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("mib: 96", "mib: 0"), "weights.mib: expected more than 0, got 0"),
+        (("mib: 96", "mib: lots"), "weights.mib: expected more than 0, got lots"),
+        (("judge}", "jugde}"), "weights.changed_code: expected judge or refuse, got jugde"),
+        (("mib: 96, ", ""), "expected points:, overfit:, samples:, limits:, time:, training: and weights: as shipped"),
+    ],
+)
+def test_the_rules_for_weights_are_checked(change, says, tmp_path):
+    (tmp_path / "grading.yaml").write_text(GRADING.read_text().replace(*change))
+    with pytest.raises(UserError, match=re.escape(says)):
+        load_grading(tmp_path / "grading.yaml")
+
+
 @pytest.mark.parametrize(("change", "says"), WRONG_POINTS.items(), ids=str)
 def test_points_are_those_of_the_checks_that_there_are(change, says, tmp_path):
     (tmp_path / "grading.yaml").write_text(GRADING.read_text().replace(*change))

@@ -17,6 +17,7 @@ from assignment.ddpm import exercise
 from assignment.ddpm.config import load_config
 from grader.__main__ import main
 from grader.classroom.jobs import Grading, Outcome
+from grader.classroom.weights import weights_of
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import load_grading
@@ -213,7 +214,10 @@ def test_changed_code_is_judged_and_noted_or_refused(submission, tmp_path, monke
 
 
 def test_changed_code_that_does_not_fit_says_what_differs_and_the_way_back(submission, tmp_path):
-    check, _ = judged(unpacked(submission, tmp_path / "taken", OTHER_NETWORK))
+    check, results = judged(unpacked(submission, tmp_path / "taken", OTHER_NETWORK))
+    assert results.weights["digits"]["problem"] == check.message and weights_of(results.to_json()) == [
+        f"digits: handed in, epoch 7.0, {check.message}"
+    ]
     assert check.verdict == "failed" and "don't fit this model.py, which has changed: model.py, Diffu" in check.message
     assert "torch.zeros(3)" in check.message and "python -m grader code" in check.hint
     assert "train" not in (check.message + check.hint).replace("trained", "")
@@ -262,6 +266,25 @@ def test_weights_that_were_not_taken_fail_with_the_reason(run, tmp_path):
     assert check.verdict == "failed"
     assert "there are 2 for digits: 0/digits.safetensors and 1/digits.safetensors, which differ" in check.message
     assert results.weights["digits"]["from"] == "handed in" and "which differ" in results.weights["digits"]["problem"]
+
+
+def test_a_folder_that_is_graded_as_it_is_is_still_a_strangers(run, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(run / "assignment", folder)
+    (folder / "weights").mkdir()
+    (folder / "weights" / "digits.refused.txt").write_text("a\nb " * 10_000)
+    check, _ = judged(folder)
+    assert check.verdict == "failed" and "\n" not in check.message and len(check.message) <= 1000
+    with (folder / "weights" / "digits.safetensors").open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file of a tebibyte
+    check, results = judged(folder)
+    assert check.verdict == "failed" and "expected at most 96 MiB of weights in digits.safetensors" in check.message
+    assert set(results.sha256) == {"model.py", "sampler.py"}
+    shutil.rmtree(folder / "weights")
+    shutil.copy(run / "outputs" / "digits-student" / ckpt.WEIGHTS, tmp_path / "digits.safetensors")
+    (folder / "weights").symlink_to(tmp_path)
+    check, _ = judged(folder)
+    assert check.verdict == "failed" and "a symbolic link" in check.message
 
 
 # ---- the data of a run
