@@ -14,7 +14,7 @@ FLOORS = [
     {"grader: what a grading is"},
     {"grader.checks"},
     {"grader.metrics", "grader.submission", "grader.reports"},
-    {"grader.student"},
+    {"grader.similarity", "grader.student"},
     {"grader.suite"},
     {"grader: the rubric"},
     {"grader: commands"},

@@ -17,6 +17,7 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.classroom import audit, preview
+from grader.classroom.groups import for_all, graded_alone, share
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Resources
 from grader.classroom.page import warning
@@ -98,7 +99,8 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
     check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
-    handed_in, strays = find(args.submissions, args.roster, args.output)
+    found, strays = find(args.submissions, args.roster, args.output)
+    handed_in = share(found)
     if strays:
         print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
     find_sandbox(options.sandbox)
@@ -139,8 +141,9 @@ def grade_class(
     for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
-    folders = {work.student: args.output / STUDENTS / work.folder for work in handed_in}
-    taken = take_all(handed_in, folders)
+    alone = graded_alone(handed_in)
+    folders = {work.student: args.output / STUDENTS / work.folder for work in alone}
+    taken = take_all(alone, folders)
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
     outcomes = sitting.grade(waiting, arguments, check_ids)
@@ -153,10 +156,12 @@ def grade_class(
     if args.audit:
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
         found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
-    for file in write_class(args.output, handed_in, taken, graded, problems, found):
+    differ = sum(bool(lines) for lines in found.values())
+    taken, graded, problems = (for_all(handed_in, each) for each in (taken, graded, problems))
+    for file in write_class(args.output, handed_in, taken, graded, problems, found, args.roster):
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]
-    failed, differ = len(problems) - len(missing), sum(bool(lines) for lines in found.values())
+    failed = len(problems) - len(missing)
     if found:
         print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
     print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
