@@ -15,6 +15,7 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 COMMANDS = {
     "grade": ("grader.grade_command", "grade a submission"),
     "class": ("grader.classroom.command", "grade a whole class"),
+    "export": ("grader.exports.command", "write a class's grades for Canvas, Moodle and students"),
     "report": ("grader.reports.command", "write results for a platform, or as a page"),
     "replay": ("grader.replay", "grade again: do the verdicts stand?"),
     "handout": ("grader.bundles.handout", "write what students receive"),

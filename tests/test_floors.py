@@ -19,7 +19,7 @@ FLOORS = [
     {"grader: the rubric"},
     {"grader: commands"},
     {"grader.bundles", "grader.classroom", "grader.recording"},
-    {"grader.platforms"},
+    {"grader.exports", "grader.platforms"},
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {

@@ -157,7 +157,7 @@ def grade_class(
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
         found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
     differ = sum(bool(lines) for lines in found.values())
-    taken, graded, problems = (for_all(handed_in, each) for each in (taken, graded, problems))
+    taken, graded, problems = for_all(handed_in, taken), for_all(handed_in, graded), for_all(handed_in, problems)
     for file in write_class(args.output, handed_in, taken, graded, problems, found, args.roster):
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]

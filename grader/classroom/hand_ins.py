@@ -188,10 +188,10 @@ def told_apart(works: Iterable[HandedIn]) -> list[HandedIn]:
             name = f"{work.student} ({count})"
         named[name] = replace(work, student=name)
     same = Counter(name.casefold() for name in named)
-    return [replace(work, folder=_folder(name, same[name.casefold()] > 1)) for name, work in named.items()]
+    return [replace(work, folder=folder_name(name, same[name.casefold()] > 1)) for name, work in named.items()]
 
 
-def _folder(student: str, shared: bool) -> str:
+def folder_name(student: str, shared: bool) -> str:
     safe = re.sub(r"[^\w .,;@+()\[\]'&=~-]", "_", student).lstrip(".").strip()
     safe = safe.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore").strip()
     if safe == student and not shared:
