@@ -56,10 +56,8 @@ def run(args: argparse.Namespace) -> None:
         return
     name = _names(args, graded)
     if args.format == "points":
-        _write(
-            args.output,
-            table(tables.points(graded, name, groups=any(s.group for s in graded.students) and not args.anonymous)),
-        )
+        groups = not args.anonymous and any(student.group for student in graded.students)
+        _write(args.output, table(tables.points(graded, name, groups=groups)))
         print(args.output)
     else:
         _feedback(args, graded, name)
@@ -113,16 +111,16 @@ def _feedback(args: argparse.Namespace, graded: GradedClass, name: Callable[[Stu
         _, sheet, whose = graded.sheet(args.roster)
         numbers = feedback.participants(whose, sheet.titles, sheet.lines)
     done = feedback.write(graded, args.output, name, numbers)
-    print(*done.files[-1:], sep="\n")
-    laid_out = ", ".join(
-        f"{count} as {layout} wants them" if layout != "folders" else f"{count} in folders"
-        for layout, count in done.layouts.items()
-    )
-    print(
-        f"{len(done.files) - 1} zip files in {args.output / feedback.FOR_EACH}; in the one for all: {laid_out or 'nobody'}"
-    )
+    words = {"folders": "in folders"}
+    layouts = ", ".join(f"{n} {words.get(layout, f'as {layout} takes them')}" for layout, n in done.layouts.items())
+    print(f"{done.for_all}: {layouts or 'nobody'}")
+    print(f"{args.output / feedback.FOR_EACH}: {_several(done.count, 'zip file')}")
     if done.without:
-        print(f"nothing that Canvas would take for: {_listed(done.without)}", file=sys.stderr)
+        print(f"not in the one for all, as Canvas would not take it: {_listed(done.without)}", file=sys.stderr)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _listed(names: list[str]) -> str:

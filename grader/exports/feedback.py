@@ -35,9 +35,10 @@ FOR_EACH = "students"
 
 @dataclass
 class Written:
-    """What was written, and how many of it are for which platform."""
+    """What was written, and how it is laid out for the platforms."""
 
-    files: list[Path] = field(default_factory=list)
+    for_all: Path
+    count: int = 0
     layouts: Counter[str] = field(default_factory=Counter)
     without: list[str] = field(default_factory=list)  # students for whom the platform would take no file
 
@@ -54,9 +55,9 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
     students = [student for student in graded.students if student.points is not None]
     shown = {student.name: name(student) for student in students}
     same = Counter(label.casefold() for label in shown.values())
-    done = Written()
+    done = Written(target / FOR_ALL)
     with (
-        replacing(target / FOR_ALL) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as everybodys,
+        replacing(done.for_all) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as everybodys,
         progress_bar(len(students), "students", "packing") as bar,
     ):  # fmt: skip
         for student in students:
@@ -67,14 +68,13 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
             place = target / FOR_EACH / f"{folder}.zip"
             with replacing(place) as half:
                 half.write_bytes(own)
-            done.files.append(place)
+            done.count += 1
             layout, laid_out = _laid_out(student, label, identifiers, folder, files, own)
             done.layouts[layout] += 1
             done.without += [] if laid_out else [student.name]
             for path, content in laid_out.items():
                 _add(everybodys, path, content)
             bar.update()
-    done.files.append(target / FOR_ALL)
     return done
 
 

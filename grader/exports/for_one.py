@@ -15,7 +15,7 @@ from grader.exports.graded_class import GradedClass
 PATH = re.compile(r"(?<![\w.:/])~?/(?:[\w.+@=-]+/)*(?P<last>[\w.+@=-]+)")  # absolute; of each its last part is kept
 THEIR_OWN = ("output", "trace", "message", "location")  # where a submission may say what it likes
 SHORTEST = 3  # letters of a name that is looked for
-SOMEBODY = "[somebody else]"
+SOMEBODY = "[a student]"
 
 
 def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded: GradedClass) -> dict[str, Any]:
@@ -54,8 +54,9 @@ def _without_places(text: str, *, own: Path, output: Path, hidden: Iterable[str]
 
 
 def _names(graded: GradedClass, student: Student, shown_as: str) -> re.Pattern[str]:
-    """Names of everybody else, as whole words; also of the student, where an id stands for the name."""
-    own = {student.name} if shown_as == student.name else set()
+    """Everybody else's names, as whole words; also the student's own, where an id stands for the name."""
+    own = {student.name, *student.handed_in} if shown_as == student.name else set()
+    own |= {student.folder} if own and not student.same_as else set()
     names = {name for each in graded.students for name in (each.name, each.folder, *each.handed_in)} - own
     found = sorted((name for name in names if len(name) >= SHORTEST), key=len, reverse=True)
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found)) or '(?!)'})(?!\w)")

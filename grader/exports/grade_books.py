@@ -102,7 +102,8 @@ def moodle(file: Path, sheet: Sheet, whose: Mapping[int, Student], comments: Map
         return _moodle_import(file, sheet, whose)
     if missing := [title for title in WORKSHEET if title not in sheet.titles]:
         raise UserError(
-            f"{file}: no column {missing[0]}, without which Moodle refuses a worksheet; download it again, with Moodle in English"
+            f"{file}: no column {missing[0]}, without which Moodle refuses a worksheet; "
+            "download it again, with Moodle in English"
         )
     titles = sheet.titles
     grade, lines = titles.index("Grade"), [titles]
@@ -155,6 +156,4 @@ def _scale(possible: str, of: str, students: Any) -> list[str]:
     if not most or most == {theirs}:
         return []
     ours = number(max(most))
-    return [
-        f"{of} has {number(theirs)} points there, and {ours} here: set it to {ours}, or the grades are on another scale"
-    ]
+    return [f"{of} has {number(theirs)} points there, and {ours} here: set it to {ours}, as grades are not rescaled"]

@@ -51,9 +51,7 @@ class GradedClass:
         """
         file = given or self.output / ROSTER
         if not (given or file.is_file()):
-            raise UserError(
-                f"{self.output} was graded without a roster; expected --roster FILE, the grade book that the platform exports"
-            )
+            raise UserError(f"{self.output} was graded without a roster; expected --roster, the platform's grade book")
         sheet = read_sheet(file)
         lines = [k for k, row in enumerate(sheet.whose) if row]
         if given is None:
