@@ -18,6 +18,8 @@ from grader.similarity.pairs import Pair, similar
 from grader.submission.handed_in import Taken
 from grader.submission.sources import read_sources
 
+MOST_PAIRS = 1000
+
 
 def write_class(
     output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
@@ -50,11 +52,18 @@ def write_class(
 
 
 def similar_files(pairs: list[Pair]) -> Iterable[list[Any]]:
-    """The header, then a row for each pair, the most similar first."""
+    """The header, then a row for each pair, the most similar first; MOST_PAIRS of them, as nobody reads more."""
     yield ["file", "score", "shared", "students", "and", "lines", "lines of the other"]
-    for pair in pairs:
+    for pair in pairs[:MOST_PAIRS]:
         lines = [_ranges({line.left for line in pair.lines}), _ranges({line.right for line in pair.lines})]
-        yield [pair.file, round(pair.score, 3), pair.shared, ", ".join(pair.left), ", ".join(pair.right), *lines]
+        yield [
+            pair.file,
+            round(pair.score, 3),
+            pair.shared,
+            ", ".join(pair.left.students),
+            ", ".join(pair.right.students),
+            *lines,
+        ]
 
 
 def _ranges(lines: set[int]) -> str:

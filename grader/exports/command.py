@@ -82,7 +82,7 @@ def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
     print(args.output)
     filled = {student.name for student in whose.values()}
     scored = [student.name for student in graded.students if student.points is not None]
-    print(f"{len(filled & set(scored))} of {len(sheet.lines)} lines have points")
+    print(f"{len(filled & set(scored))} of {sum(map(bool, sheet.whose))} students have points")
     if strangers := [name for name in scored if name not in filled]:
         print(f"not in {file.name}, and left out: {_listed(strangers)}", file=sys.stderr)
     if waiting := [student.name for student in graded.students if student.points is None and student.name in filled]:

@@ -70,7 +70,7 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
                 half.write_bytes(own)
             done.count += 1
             layout, laid_out = _laid_out(student, label, identifiers, folder, files, own)
-            done.layouts[layout] += 1
+            done.layouts[layout] += bool(laid_out)
             done.without += [] if laid_out else [student.name]
             for path, content in laid_out.items():
                 _add(everybodys, path, content)

@@ -7,7 +7,7 @@ MOSS). Statements are found where others were put in between. Both without what 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from itertools import groupby
 
@@ -48,8 +48,13 @@ def fingerprints(source: bytes, given: frozenset[bytes] = frozenset()) -> Finger
 
 def hashes(sources: Iterable[bytes]) -> frozenset[bytes]:
     """All that is in files which everybody has: to be left out of others."""
-    rows = [tokens(source) for source in sources]
-    return frozenset(digest for row in rows for found in (_passages(row), _statements(row)) for digest, _ in found)
+    return frozenset().union(*map(_hashes, sources))
+
+
+@cache
+def _hashes(source: bytes) -> frozenset[bytes]:
+    row = tokens(source)
+    return frozenset(digest for found in (_passages(row), _statements(row)) for digest, _ in found)
 
 
 Found = list[tuple[bytes, Place]]

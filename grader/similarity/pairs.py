@@ -5,11 +5,10 @@ statements, after what everybody was given is left out. How far apart copies and
 `python -m tests.proof.similarity`; no points depend on it.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,30 +34,38 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Students on the same side have identical files."""
-
-    file: str
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-    score: float
-    shared: int  # fingerprints
-    lines: tuple[Line, ...]
-
-
-def compare(sources: list[bytes], given: Iterable[bytes]) -> Any:
-    """The score of each two versions of a file, as a matrix."""
-    known = hashes(given)
-    return _scores([_Handed((), source, fingerprints(source, known)) for source in sources])[0]
-
-
-@dataclass(frozen=True)
-class _Handed:
-    """One file, and all who handed it in."""
+class Handed:
+    """One content of a file, and all who have handed it in: identical files are listed as such."""
 
     students: tuple[str, ...]
     source: bytes
     prints: Fingerprints
+
+
+@dataclass(frozen=True)
+class Pair:
+    file: str
+    left: Handed
+    right: Handed
+    score: float
+    shared: int  # fingerprints
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Lines of the one beside those of the other: for each the one with which it has most tokens in common."""
+        votes: dict[int, Counter[int]] = defaultdict(Counter)
+        a, b = self.left.prints, self.right.prints
+        for digest in a.places.keys() & b.places.keys():
+            here, there = a.places[digest], b.places[digest]
+            for k in range(here.length):
+                votes[a.lines[here.start + k]][b.lines[there.start + k]] += 1
+        ours, theirs = _texts(self.left.source), _texts(self.right.source)
+        found: list[Line] = []
+        for line, counts in sorted(votes.items()):
+            other = min(counts.items(), key=lambda item: (-item[1], item[0]))[0]
+            gap = bool(found) and line != found[-1].left + 1
+            found.append(Line(line, ours[line - 1], other, theirs[other - 1], gap))
+        return found
 
 
 def similar(sources: Mapping[str, Mapping[str, bytes]], given: Mapping[str, Iterable[bytes]]) -> list[Pair]:
@@ -71,30 +78,30 @@ def similar(sources: Mapping[str, Mapping[str, bytes]], given: Mapping[str, Iter
     found = []
     for file in FILES:
         known = hashes(given[file])
-        handed = [_Handed(who, source, fingerprints(source, known)) for who, source in _by_content(sources, file)]
+        handed = [Handed(who, source, fingerprints(source, known)) for who, source in _by_content(sources, file)]
         scores, shared = _scores(handed)
-        for a, b in combinations(range(len(handed)), 2):
-            if scores[a, b] >= LIMIT and shared[a, b] >= LEAST:
-                left, right = handed[a], handed[b]
-                score, count = float(scores[a, b]), int(shared[a, b])
-                found.append(Pair(file, left.students, right.students, score, count, _lines(left, right)))
-    return sorted(found, key=lambda pair: (-pair.score, -pair.shared, pair.file, pair.left, pair.right))
+        for a, b in zip(*np.nonzero(np.triu((scores >= LIMIT) & (shared >= LEAST), k=1)), strict=True):
+            found.append(Pair(file, handed[a], handed[b], float(scores[a, b]), int(shared[a, b])))
+    return sorted(found, key=lambda of: (-of.score, -of.shared, of.file, of.left.students, of.right.students))
+
+
+def compare(sources: list[bytes], given: Iterable[bytes]) -> Any:
+    """The score of each two versions of a file, as a matrix."""
+    known = hashes(given)
+    return _scores([Handed((), source, fingerprints(source, known)) for source in sources])[0]
 
 
 def _by_content(sources: Mapping[str, Mapping[str, bytes]], file: str) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Each content once, with all of its owners: identical files are listed as such."""
+    """Each content once, with all of its owners."""
     owners: dict[bytes, list[str]] = defaultdict(list)
-    contents: dict[bytes, bytes] = {}
     for student, files in sources.items():
         if file in files:
-            digest = hashlib.sha256(files[file]).digest()
-            owners[digest].append(student)
-            contents[digest] = files[file]
-    for digest, who in owners.items():
-        yield tuple(who), contents[digest]
+            owners[files[file]].append(student)
+    for source, who in owners.items():
+        yield tuple(who), source
 
 
-def _scores(handed: list[_Handed]) -> tuple[Any, Any]:
+def _scores(handed: list[Handed]) -> tuple[Any, Any]:
     """For each two files their score, and how many fingerprints they share."""
     score, shared = np.zeros((len(handed), len(handed))), np.zeros((len(handed), len(handed)), dtype=int)
     for kind in ("passages", "statements"):
@@ -118,23 +125,6 @@ def _in_common(sets: list[dict[bytes, Any]]) -> Any:
     shape = (len(sets), max(1, len(index)))
     table = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=shape)
     return (table @ table.T).toarray()
-
-
-def _lines(left: _Handed, right: _Handed) -> tuple[Line, ...]:
-    """Lines of the one beside those of the other: for each the one with which it has most tokens in common."""
-    votes: dict[int, Counter[int]] = defaultdict(Counter)
-    a, b = left.prints, right.prints
-    for digest in a.places.keys() & b.places.keys():
-        here, there = a.places[digest], b.places[digest]
-        for k in range(here.length):
-            votes[a.lines[here.start + k]][b.lines[there.start + k]] += 1
-    texts, others = _texts(left.source), _texts(right.source)
-    found, before = [], 0
-    for line in sorted(votes):
-        other = max(votes[line], key=lambda number, line=line: (votes[line][number], -number))  # type: ignore[misc]
-        found.append(Line(line, texts[line - 1], other, others[other - 1], bool(before) and line != before + 1))
-        before = line
-    return tuple(found)
 
 
 def _texts(source: bytes) -> list[str]:
