@@ -2,7 +2,7 @@
 
     python -m tests.proof.similarity        a minute; writes tests/bench/results/similarity.json
 
-Independent are all right submissions of the bank of one kind, but for RELATED, which were written from one another.
+Independent are all right submissions of the bank of one kind, but for RELATED, most of whose lines are the same.
 """
 
 import json

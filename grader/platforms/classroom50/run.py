@@ -43,18 +43,8 @@ def grade(checkout: Path) -> tuple[str, str]:
 
 def committed(checkout: Path) -> str:
     """When the graded commit was made, in UTC: Classroom 50 counts late days from it; empty if git can't say."""
-    command = [
-        "git",
-        "-c",
-        "safe.directory=*",
-        "-C",
-        checkout,
-        "show",
-        "-s",
-        "--no-show-signature",
-        "--format=%ct",
-        "HEAD",
-    ]
+    git = ["git", "-c", "safe.directory=*", "-C", str(checkout)]
+    command = [*git, "show", "-s", "--no-show-signature", "--format=%ct", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return datetime.fromtimestamp(int(done.stdout), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -197,6 +197,6 @@ def similarity() -> str:
     ]
     return "\n".join([
         *lines, "",
-        f"Left out of the independent ones, as they were written from one another: {', '.join(named)}. "
+        f"Left out of the independent ones, as most of their lines are the same: {', '.join(named)}. "
         f"Closest of the others: {', '.join(closest)}.",
     ])  # fmt: skip
