@@ -63,9 +63,7 @@ def test_every_flag_is_one_that_some_command_has(page):
     files = [*ROOT.glob("grader/**/*.py"), *ROOT.glob("tests/**/*.py"), ROOT / "main.py"]
     source = "".join(file.read_text() for file in files if file.name != "test_docs.py")
     flags = {word for piece in code(TEXT[page]) for word in re.findall(r"(?<!\S)--[a-z][\w-]*", piece)}
-    assert [
-        flag for flag in sorted(flags - OTHERS) if f'"{flag}"' not in source
-    ] == []
+    assert [flag for flag in sorted(flags - OTHERS) if f'"{flag}"' not in source] == []
 
 
 def test_the_instructors_page_names_every_command_and_every_format():

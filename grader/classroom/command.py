@@ -45,7 +45,12 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add = parser.add_argument
     add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
     add("--output", type=Path, metavar="DIR", help="results: class.csv, class.html, students/")
-    add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
+    add(
+        "--roster",
+        type=Path,
+        metavar="FILE",
+        help="CSV with a column `student`, and perhaps `group`; others go into class.csv",
+    )
     add("--dry-run", action="store_true", help="list who would be graded, from which files, and what it takes")
     add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
     add("--jobs", type=int, metavar="N", help="jobs at a time; default: as many as the cores allow, on Slurm 256")

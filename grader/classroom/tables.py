@@ -34,8 +34,9 @@ def write_class(
         audited: student → what differed in a second grading
         roster: a copy of it is kept
     """
-    alone = [work for work in graded_alone(handed_in) if work.folder]
-    folders = {work.student: output / STUDENTS / work.folder / "submission" for work in alone}
+    alone = graded_alone(handed_in)
+    taken_from = [work for work in alone if work.student in taken and not taken[work.student].problem]
+    folders = {work.student: output / STUDENTS / work.folder / "submission" for work in taken_from}
     pairs = similar({student: read_sources(folder) for student, folder in folders.items()}, given())
     files = {
         "class.csv": table(students(handed_in, taken, graded, problems, audited)),

@@ -29,7 +29,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("graded", type=Path, metavar="DIR", help="the folder of a graded class, with class.csv in it")
     add("--format", required=True, choices=FORMATS, help="a grade book, points by check, or zip files for students")
-    add("--output", type=Path, metavar="PATH", help="default: DIR/FORMAT.csv, or the folder DIR/feedback")
+    add(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="default: DIR/FORMAT.csv, or the folder DIR/feedback; with -anonymous in it",
+    )
     add("--roster", type=Path, metavar="FILE", help="the platform's grade book; default: the roster of the class")
     add("--assignment", metavar="NAME", help="Canvas's assignment, by its title or number, if there are several")
     add("--anonymous", action="store_true", help="ids in the place of names; DIR/anonymous.csv says whose they are")
@@ -43,7 +48,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if args.roster and args.format == "points":
         raise UserError(f"--roster {args.roster}: --format points has no use for it")
     if args.output is None:
-        args.output = args.graded / ("feedback" if args.format == "feedback" else f"{args.format}.csv")
+        name = f"{args.format}-anonymous" if args.anonymous else args.format
+        args.output = args.graded / (name if args.format == "feedback" else f"{name}.csv")
     return args
 
 

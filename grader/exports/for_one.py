@@ -14,7 +14,7 @@ from grader.exports.graded_class import GradedClass
 
 PATH = re.compile(r"(?<![\w.:/])~?/(?:[\w.+@=-]+/)*(?P<last>[\w.+@=-]+)")  # absolute; of each its last part is kept
 THEIR_OWN = ("output", "trace", "message", "location")  # where a submission may say what it likes
-SHORTEST = 3  # letters of a name that is looked for
+SHORTEST, FEWEST_DIGITS = 3, 5  # letters of a name, and digits of a number, that is looked for
 SOMEBODY = "[a student]"
 
 
@@ -53,10 +53,18 @@ def _without_places(text: str, *, own: Path, output: Path, hidden: Iterable[str]
     return text
 
 
+def _ways(graded: GradedClass, student: Student) -> set[str]:
+    """How somebody may be called: `Lee, Ann` is `Ann Lee`, too, and has a user name. Few digits tell nobody apart."""
+    known = {*graded.known_as(student), *(() if student.same_as else (student.folder,))}
+    for name in list(known):
+        last, comma, first = name.partition(", ")
+        known |= {f"{first} {last}"} if comma else set()
+    return {name for name in known if len(name) >= (FEWEST_DIGITS if name.isdigit() else SHORTEST)}
+
+
 def _names(graded: GradedClass, student: Student, shown_as: str) -> re.Pattern[str]:
     """Everybody else's names, as whole words; also the student's own, where an id stands for the name."""
-    own = {student.name, *student.handed_in} if shown_as == student.name else set()
-    own |= {student.folder} if own and not student.same_as else set()
-    names = {name for each in graded.students for name in (each.name, each.folder, *each.handed_in)} - own
-    found = sorted((name for name in names if len(name) >= SHORTEST), key=len, reverse=True)
+    names = {name for each in graded.students if each is not student for name in _ways(graded, each)}
+    names = names - _ways(graded, student) if shown_as == student.name else names | _ways(graded, student)
+    found = sorted(names, key=len, reverse=True)
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found)) or '(?!)'})(?!\w)")

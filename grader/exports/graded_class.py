@@ -58,16 +58,17 @@ class GradedClass:
             of_row = {student.row: student for student in self.students if student.row is not None}
             return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}
         rows = [row for row in sheet.whose if row]
-        known = self._known()
+        known = {"_".join(self.known_as(student)): student for student in self.students}  # as platforms name folders
         found = match(rows, known).found
         return file, sheet, {lines[k]: known[name] for k, name in found.items()}
 
-    def _known(self) -> dict[str, Student]:
-        """All that is known of each student, in one line, as a platform would name their folder."""
+    def known_as(self, student: Student) -> list[str]:
+        """A student's name and numbers, and the names of what they have handed in."""
+        rows = self._rows
+        numbers = rows[student.row].numbers if student.row is not None and student.row < len(rows) else ()
+        return list(dict.fromkeys([student.name, *numbers, *student.handed_in]))
+
+    @cached_property
+    def _rows(self) -> list[Row]:
         own = self.output / ROSTER
-        rows: list[Row] = [row for row in read_sheet(own).whose if row] if own.is_file() else []
-        known = {}
-        for student in self.students:
-            numbers = rows[student.row].numbers if student.row is not None and student.row < len(rows) else ()
-            known["_".join(dict.fromkeys([student.name, *numbers, *student.handed_in]))] = student
-        return known
+        return [row for row in read_sheet(own).whose if row] if own.is_file() else []

@@ -63,7 +63,8 @@ def test_everybody_gets_page_results_and_pictures(graded, capsys):
 def test_nothing_in_it_is_anybody_elses_business(graded, words):
     assert export(graded, "--format", "feedback", *words) == 0
     names = {"Ann Lee", "carla", "Bob Wu", "dan", "zoe"}
-    for file in (graded / "feedback" / "students").iterdir():
+    folder = graded / ("feedback-anonymous" if words else "feedback") / "students"
+    for file in folder.iterdir():
         own = set() if words else {file.stem}
         for name, content in unzipped(file).items():
             text = content.decode("utf-8", "replace")
@@ -77,14 +78,28 @@ def test_nothing_in_it_is_anybody_elses_business(graded, words):
             ):
                 assert secret not in text, (file.name, name, secret)
             assert {who for who in names if who in text} <= own, (file.name, name)
-    text = next(unzipped(f)["results.json"].decode() for f in (graded / "feedback" / "students").iterdir())
+    text = next(unzipped(f)["results.json"].decode() for f in folder.iterdir())
     assert "opened secret.txt and grader, key, https://example.org/a/b, 3/4 on the machine" in text
     assert "not Bobby" in text and '"seed": 7' in text
 
 
+def test_names_are_found_as_platforms_and_as_people_write_them(tmp_path):
+    said = "Lee, Ann; Ann Lee, alee, ann@uni or 1234567, leeann_115_5015_model.py; not 115, nor Ann-Lee"
+    roster = 'Student,ID,login,email,SIS User ID\n"Lee, Ann",115,alee,ann@uni,1234567\n"Wu, Bob",12,b,,\n'
+    layout = {"leeann_115_5015_model.py": b"m1", "wubob_12_5017_model.py": b"m2"}
+    output = grade(layout, tmp_path, roster, said)
+    assert export(output, "--format", "feedback") == 0
+    printed = {}
+    for file in (output / "feedback" / "students").iterdir():
+        printed[file.stem] = json.loads(unzipped(file)["results.json"])["checks"][-1]["output"]
+    assert printed["Lee, Ann"] == said
+    a = "[a student]"
+    assert printed["Wu, Bob"] == f"{a}; {a}, {a}, {a} or {a}, {a}; not 115, nor Ann-Lee"
+
+
 def test_ids_in_the_place_of_names_are_the_same_next_time(graded):
     assert export(graded, "--format", "points", "--anonymous") == 0
-    first = (graded / "points.csv").read_text()
+    first = (graded / "points-anonymous.csv").read_text()
     rows = list(csv.DictReader(io.StringIO((graded / "anonymous.csv").read_text())))
     whose = {row["id"]: row["student"] for row in rows}
     assert sorted(whose.values()) == ["Ann Lee", "Bob Wu", "carla", "dan", "zoe"]
@@ -96,7 +111,7 @@ def test_ids_in_the_place_of_names_are_the_same_next_time(graded):
     page["students"].insert(0, page["students"][0] | {"name": "new"})
     (graded / "students.json").write_text(json.dumps(page))
     assert export(graded, "--format", "points", "--anonymous") == 0
-    assert all(drawn in (graded / "points.csv").read_text() for drawn in whose)
+    assert all(drawn in (graded / "points-anonymous.csv").read_text() for drawn in whose)
     (graded / "anonymous.csv").write_text("student,id\nann,a,b\n")
     assert export(graded, "--format", "points", "--anonymous") == 2  # others would be drawn
 

@@ -179,3 +179,14 @@ def test_points_by_check_and_student_are_one_table(tmp_path):
         ["bob", "", "5.0", "2.5", "2.5", "0.0", "0.0", ""],
         ["zoe", "", "", "", "", "", "", ""],
     ]
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"schema": "x"}', '{"schema": "no-confusion-diffusion/class/v1", "students": [{}]}']
+)
+def test_a_broken_list_of_students_is_told_in_one_line(content, tmp_path, capsys):
+    (tmp_path / "students.json").write_text(content)
+    assert export(tmp_path, "--format", "points") == 2
+    err = capsys.readouterr().err
+    assert "students.json: can't be read: " in err and "grade the class again, which repeats nothing" in err
+    assert err.count("\n") == 1
