@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from grader.similarity.fingerprints import Fingerprints, fingerprints, hashes
 from grader.submission.sources import FILES
 
-LIMIT = 0.6  # of the score, from which a pair is listed; see docs/evidence.md
+LIMIT = 0.5  # of the score, from which a pair is listed; see docs/evidence.md
 LEAST = 10  # fingerprints in common
 LONGEST = 200  # characters of a line that is shown
 

@@ -3,6 +3,7 @@
 import ast
 import builtins
 import random
+import re
 from collections.abc import Callable
 
 INTERFACE = {"DiffusionModel", "DDPMSampler", "forward", "p_sample", "sample"}  # the grader asks for them
@@ -102,11 +103,41 @@ def pad(source: str, seed: int = 0, share: float = 0.5) -> str:
     return ast.unparse(tree)
 
 
+def otherwise_imported(source: str, seed: int = 0) -> str:
+    """Layers without `nn.`, and annotations wherever they may stand."""
+    layers = sorted(set(re.findall(r"\bnn\.([A-Z]\w+)", source)) - {"Module"})
+    for layer in layers:
+        source = re.sub(rf"\bnn\.{layer}\b", layer, source)
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = ast.Name("Tensor")
+            for argument in node.args.args[1:]:
+                argument.annotation = ast.Name("Tensor")
+    imports = f"from torch import Tensor\nfrom torch.nn import {', '.join(layers)}\n" if layers else ""
+    return "from __future__ import annotations\n" + imports + ast.unparse(ast.fix_missing_locations(tree))
+
+
+class _Swapped(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Add | ast.Mult):
+            node.left, node.right = node.right, node.left
+        return node
+
+
+def swap(source: str, seed: int = 0) -> str:
+    """b + a for a + b, and b * a for a * b, everywhere."""
+    return ast.unparse(_Swapped().visit(ast.parse(source)))
+
+
 def everything(source: str, seed: int = 0) -> str:
     return reformat(pad(reorder(rename(source, seed), seed), seed), seed)
 
 
 DISGUISES: dict[str, Callable[[str], str]] = {
-    "renamed": rename, "reordered": reorder, "reformatted": reformat, "padded": pad,
-    "padded after every statement": lambda source: pad(source, share=1.0), "all of these": everything,
+    "renamed": rename, "reordered": reorder, "reformatted": reformat,
+    "imported otherwise and annotated": otherwise_imported, "padded": pad,
+    "padded after every statement": lambda source: pad(source, share=1.0),
+    "renamed, reordered, reformatted and padded": everything, "operands swapped": swap,
 }  # fmt: skip
