@@ -18,6 +18,7 @@ COMMANDS = {
     "code": ("grader.trained_code", "write out the model.py that weights were trained with"),
     "class": ("grader.classroom.command", "grade a whole class"),
     "estimate": ("grader.estimate_training", "measure how long training a submission would take"),
+    "export": ("grader.exports.command", "write a class's grades for Canvas, Moodle and students"),
     "report": ("grader.reports.command", "write results for a platform, or as a page"),
     "replay": ("grader.replay", "grade again: do the verdicts stand?"),
     "handout": ("grader.bundles.handout", "write what students receive"),

@@ -14,12 +14,12 @@ FLOORS = [
     {"grader: what a grading is"},
     {"grader.checks"},
     {"grader.metrics", "grader.submission", "grader.reports"},
-    {"grader.student"},
+    {"grader.similarity", "grader.student"},
     {"grader.suite"},
     {"grader: the rubric", "grader.extra"},
     {"grader: commands"},
     {"grader.bundles", "grader.classroom", "grader.recording"},
-    {"grader.platforms"},
+    {"grader.exports", "grader.platforms"},
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {

@@ -24,8 +24,10 @@ NAMES = (
 LEFT_OUT = (
     "grader/bundles/",
     "grader/classroom/",
+    "grader/exports/",
     "grader/platforms/",
     "grader/recording/",
+    "grader/similarity/",
     "reference/weights/",
 )
 # from these the parts for instructors are removed

@@ -18,6 +18,7 @@ from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.check_ids import config_file
 from grader.classroom import audit, preview
+from grader.classroom.groups import for_all, graded_alone, share
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Grading
 from grader.classroom.page import warning
@@ -47,7 +48,12 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add = parser.add_argument
     add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
     add("--output", type=Path, metavar="DIR", help="results: class.csv, class.html, students/")
-    add("--roster", type=Path, metavar="FILE", help="CSV with a column `student`; other columns go into class.csv")
+    add(
+        "--roster",
+        type=Path,
+        metavar="FILE",
+        help="CSV with a column `student`, and perhaps `group`; others go into class.csv",
+    )
     add("--dry-run", action="store_true", help="list who would be graded, from which files, and what it takes")
     add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
     add(
@@ -106,7 +112,8 @@ def keep_settings(output: Path, arguments: list[str]) -> None:
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
     check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
-    handed_in, strays = find(args.submissions, args.roster, args.output)
+    found, strays = find(args.submissions, args.roster, args.output)
+    handed_in = share(found)
     if strays:
         print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
     find_sandbox(options.sandbox)
@@ -142,8 +149,9 @@ def grade_class(
     for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
-    folders = {work.student: args.output / STUDENTS / work.folder for work in handed_in}
-    taken = take_all(handed_in, folders, list(options.trained_configs()))
+    alone = graded_alone(handed_in)
+    folders = {work.student: args.output / STUDENTS / work.folder for work in alone}
+    taken = take_all(alone, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
     if options.train:
@@ -164,10 +172,12 @@ def grade_class(
     if args.audit:
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
         found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
-    for file in write_class(args.output, handed_in, taken, graded, problems, found):
+    differ = sum(bool(lines) for lines in found.values())
+    taken, graded, problems = for_all(handed_in, taken), for_all(handed_in, graded), for_all(handed_in, problems)
+    for file in write_class(args.output, handed_in, taken, graded, problems, found, args.roster):
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]
-    failed, differ = len(problems) - len(missing), sum(bool(lines) for lines in found.values())
+    failed = len(problems) - len(missing)
     if found:
         print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
     print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")

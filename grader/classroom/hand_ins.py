@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.roster import Row, match, read_roster
+from grader.classroom.roster import Matching, Row, match, read_roster
 from grader.submission.chosen import CANVAS, meant, split_prefix
 from grader.submission.chosen_weights import WeightsNames
 from grader.submission.contents import ARCHIVE, JUNK
@@ -38,6 +38,9 @@ class HandedIn:
     about: dict[str, str] = field(default_factory=dict)  # the roster's line
     remark: str = ""  # what a person should know all the same
     folder: str = ""  # below students/
+    group: str = ""
+    row: int | None = None  # of the roster, from 0
+    same_as: str = ""  # the student of the group who has handed in for this one
 
 
 def find(folder: Path, roster: Path | None = None, output: Path | None = None) -> tuple[list[HandedIn], list[str]]:
@@ -121,7 +124,9 @@ def _their_own(work: HandedIn) -> HandedIn:
 
 def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
     """The roster's rows in its order, then what belongs to none of them."""
-    matching = match(rows, [name for name, work in works.items() if not work.problem])
+    names = [name for name, work in works.items() if not work.problem]
+    matching = match(rows, names)
+    _to_groups(matching, rows, names)
     rows_of = Counter((row.student, row.numbers) for row in rows)
 
     def advice(*unclear: int) -> str:
@@ -133,12 +138,14 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
     listed = []
     for k, row in enumerate(rows):
         if k in matching.found:
-            listed.append(replace(works[matching.found[k]], student=row.student, about=row.about))
+            work = works[matching.found[k]]
+            listed.append(replace(work, student=row.student, about=row.about, group=row.group, row=k))
         elif k in matching.unclear_rows:
             fits = " and of ".join(works[name].student for name in matching.unclear_rows[k])
-            listed.append(HandedIn(row.student, (), f"may be the student of {fits}: {advice(k)}", row.about))
+            why = f"may be the student of {fits}: {advice(k)}"
+            listed.append(HandedIn(row.student, (), why, row.about, group=row.group, row=k))
         else:
-            listed.append(HandedIn(row.student, (), NOTHING, row.about))
+            listed.append(HandedIn(row.student, (), NOTHING, row.about, group=row.group, row=k))
     for name, work in works.items():
         if name in matching.unclear_names:
             unclear = matching.unclear_names[name]
@@ -147,6 +154,26 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
         elif name not in matching.found.values():
             listed.append(replace(work, remark="not in the roster"))
     return listed
+
+
+def _to_groups(matching: Matching, rows: list[Row], names: list[str]) -> None:
+    """What is named after a group, or after several of its members, goes to the first of them."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for k, row in enumerate(rows):
+        if row.group:
+            members[row.group].append(k)
+    for name, unclear in list(matching.unclear_names.items()):
+        groups = {rows[k].group for k in unclear}
+        if len(groups) == 1 and "" not in groups and all(matching.unclear_rows[k] == [name] for k in unclear):
+            matching.found[unclear[0]] = name
+            del matching.unclear_names[name]
+            for k in unclear:
+                del matching.unclear_rows[k]
+    done = matching.found.keys() | matching.unclear_rows.keys()
+    waiting = [group for group, of in members.items() if not done & set(of)]
+    left = [name for name in names if name not in {*matching.found.values(), *matching.unclear_names}]
+    of_groups = match([Row(group, (), {}) for group in waiting], left)
+    matching.found |= {members[waiting[k]][0]: name for k, name in of_groups.found.items()}
 
 
 def told_apart(works: Iterable[HandedIn]) -> list[HandedIn]:
@@ -163,10 +190,10 @@ def told_apart(works: Iterable[HandedIn]) -> list[HandedIn]:
             name = f"{work.student} ({count})"
         named[name] = replace(work, student=name)
     same = Counter(name.casefold() for name in named)
-    return [replace(work, folder=_folder(name, same[name.casefold()] > 1)) for name, work in named.items()]
+    return [replace(work, folder=folder_name(name, same[name.casefold()] > 1)) for name, work in named.items()]
 
 
-def _folder(student: str, shared: bool) -> str:
+def folder_name(student: str, shared: bool) -> str:
     safe = re.sub(r"[^\w .,;@+()\[\]'&=~-]", "_", student).lstrip(".").strip()
     safe = safe.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore").strip()
     if safe == student and not shared:

@@ -1,12 +1,14 @@
-"""The class as one HTML page: scores, how hard each check was, common mistakes, identical files.
+"""The class as one HTML page: scores, how hard each check was, common mistakes, identical and similar files.
 
 It lies beside students/, and links to the report in each folder there.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from grader.classroom.groups import graded_alone
 from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.statistics import (
     CONSEQUENCE,
@@ -22,21 +24,24 @@ from grader.classroom.statistics import (
 from grader.classroom.weights import NO_WEIGHTS, weights_of
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
+from grader.similarity.pairs import LIMIT, Pair
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
 REASONS = 5  # for which points could not be judged
 NAMED = 8  # students with a mistake
+PAIRS, LINES = 20, 80  # pairs of similar files, and lines of each
 EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which discrimination, a check is pointed out
 
 
 def render(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]],
+    audited: dict[str, list[str]], similar: Sequence[Pair] = (),
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    found, folders = mistakes(graded), {work.student: work.folder for work in handed_in}
+    alone = {work.student: graded[work.student] for work in graded_alone(handed_in) if work.student in graded}
+    found, folders = mistakes(alone), {work.student: work.folder for work in handed_in}
     return render_page(
         "class.html", ["page.css", "class.css"],
         title=f"{len(graded)} of {len(handed_in)} graded",
@@ -49,9 +54,10 @@ def render(
         levels=levels,
         students=[student(work, graded.get(work.student), problems, levels) for work in handed_in],
         any_weights=any(results.get("weights") for results in graded.values()),
-        checks=[(row, remark(row)) for row in by_check(graded)],
+        checks=[(row, remark(row)) for row in by_check(alone)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
-        identical=identical(graded),
+        identical=identical(alone),
+        similar=similar[:PAIRS], more_similar=len(similar[PAIRS:]), longest=LINES, limit=LIMIT,
         report=lambda name: report(folders[name]),
     )  # fmt: skip
 

@@ -37,6 +37,8 @@ class Plan:
 
     def __str__(self) -> str:
         remarks = [text for text in (self.work.remark, self.taken.remark) if text]
+        if self.work.same_as:
+            return f"{self.work.student}: {'; '.join(remarks)}"
         if self.taken.problem:
             return f"{self.work.student}: NOT GRADED: {'; '.join([self.taken.problem, *remarks])}"
         files = [
@@ -58,8 +60,9 @@ def show(
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)
     failed = sum(bool(each.taken.problem) for each in plans) - missing
-    to_grade = [each for each in plans if not each.taken.problem and not each.done]
-    before = sum(each.done for each in plans)
+    alone = [each for each in plans if not each.work.same_as]
+    to_grade = [each for each in alone if not each.taken.problem and not each.done]
+    before = sum(each.done for each in alone)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
@@ -75,7 +78,7 @@ def show(
 
 def plan(work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str]) -> Plan:
     configs = list(options.trained_configs())
-    taken = Taken(problem=work.problem) if work.problem else read(*work.places, configs=configs)
+    taken = Taken(problem=work.problem) if work.problem or work.same_as else read(*work.places, configs=configs)
     folder = output.resolve() / STUDENTS / work.folder if output else None
     done = folder is not None and not taken.problem and was_graded(folder, taken, check_ids)
     return Plan(work, taken, done, weights(taken, folder, options, check_ids))

@@ -24,6 +24,7 @@ NUMBERS = {
     "sis login id", "login id", "login", "username", "user name", "github username", "email", "e mail",
     "email address",
 }  # fmt: skip
+GROUPS = ("group", "group name", "team")  # whose rows hand in one work; Moodle has the first
 PARTICIPANT = re.compile(r"participant (\d+)", re.IGNORECASE)  # Moodle's identifier; its folders have the number
 WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 NOBODY = {"points possible"}  # the second row of Canvas's grade book
@@ -38,9 +39,25 @@ class Row:
     student: str
     numbers: tuple[str, ...]  # user names, addresses, and what else tells students apart
     about: dict[str, str]  # all columns but `student`
+    group: str = ""  # of those who hand in one work
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A roster as it is: the cells of each line, and whose line it is."""
+
+    titles: list[str]
+    lines: list[list[str]]
+    whose: list[Row | None]  # of each line; None for those of nobody
+    delimiter: str
 
 
 def read_roster(file: Path) -> list[Row]:
+    """The students. Raises UserError as `read_sheet`."""
+    return [row for row in read_sheet(file).whose if row]
+
+
+def read_sheet(file: Path) -> Sheet:
     """Raises UserError if it is no table with a line of titles, of which one says where the names or numbers are."""
     try:
         content = file.read_bytes()
@@ -48,37 +65,38 @@ def read_roster(file: Path) -> list[Row]:
         raise UserError(f"{file}: can't be read ({error.strerror}); expected a CSV file") from error
     if content.startswith(WORKBOOKS):
         raise UserError(f"{file} is an Excel workbook; save it as CSV UTF-8")
-    table = _table(file, content)
+    table, delimiter = _table(file, content)
     header = _unique(table[0]) if table else []
-    if not {_plain(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
+    if not {plain_title(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
         found = ", ".join(filter(None, header)) or "an empty file"
         raise UserError(f"{file}: expected a column `student`, `name` or `ID`, named in the first line; found {found}")
-    rows = [row for cells in table[1:] if (row := _row(dict(zip(header, cells, strict=False))))]
-    if not rows:
+    whose = [_row(dict(zip(header, cells, strict=False))) for cells in table[1:]]
+    if not any(whose):
         raise UserError(f"{file}: expected a line for each student, found titles only")
-    return rows
+    return Sheet(table[0], table[1:], whose, delimiter)
 
 
-def _table(file: Path, content: bytes) -> list[list[str]]:
-    """All lines that are not blank."""
-    table, begun = [], 1
+def _table(file: Path, content: bytes) -> tuple[list[list[str]], str]:
+    """All lines that are not blank, and what stands between their cells."""
+    table, begun, delimiter = [], 1, ","
     try:
         lines = list(io.StringIO(_decoded(content), newline=""))
         if lines and lines[0].casefold().startswith("sep="):  # Excel's, which says what the delimiter is
             lines[0] = "\n"
-        reader = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
+        delimiter = _delimiter(lines)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         for cells in reader:
             table.append([cell.strip() for cell in cells])
             begun = reader.line_num + 1
     except (UnicodeError, csv.Error) as error:
         where = f"{file}, from line {begun} on"
         raise UserError(f"{where}: expected a CSV file, such as Excel and Canvas write: {error}") from error
-    return [row for row in table if any(row)]
+    return [row for row in table if any(row)], delimiter
 
 
 def _row(cells: dict[str, str]) -> Row | None:
     """None if it is nobody's, such as a line of Canvas's grade book with the points of each task."""
-    by_title = {_plain(title): " ".join(value.split()) for title, value in cells.items()}
+    by_title = {plain_title(title): " ".join(value.split()) for title, value in cells.items()}
     last, first = (next((by_title[t] for t in titles if by_title.get(t)), "") for titles in (LAST, FIRST))
     names = [*(by_title.get(title, "") for title in NAMES), ", ".join(filter(None, (last, first)))]
     keys = [*names, *(value for title, value in by_title.items() if title in NUMBERS)]
@@ -87,10 +105,14 @@ def _row(cells: dict[str, str]) -> Row | None:
         return None
     if participant := PARTICIPANT.fullmatch(by_title.get("identifier", "")):
         numbers.append(participant[1])
-    return Row(student, tuple(numbers), {title: cells[title] for title in cells if title and _plain(title) != STUDENT})
+    group = next((by_title[title] for title in GROUPS if by_title.get(title)), "")
+    if group:
+        numbers.append(f"{group}-{student}")  # as Moodle names what groups hand in
+    about = {title: cells[title] for title in cells if title and plain_title(title) != STUDENT}
+    return Row(student, tuple(numbers), about, group)
 
 
-def _plain(title: str) -> str:
+def plain_title(title: str) -> str:
     """GitHub_Username → github username"""
     return " ".join(re.split(r"[\s_-]+", title.casefold())).strip()
 

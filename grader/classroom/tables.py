@@ -1,4 +1,4 @@
-"""The results of a class: class.csv with a line per student, checks.csv with a line per check, class.html."""
+"""The results of a class: class.csv with a line per student, checks.csv per check, similar.csv per pair, class.html."""
 
 import csv
 import io
@@ -7,35 +7,72 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
-from grader.classroom.hand_ins import HandedIn
+from grader.classroom.groups import graded_alone
+from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.page import render
 from grader.classroom.statistics import by_check, points_not_judged
+from grader.classroom.stored import FILE, ROSTER, students_json
 from grader.classroom.weights import weights_of
 from grader.reports.table import cell
+from grader.similarity.given import given
+from grader.similarity.pairs import Pair, similar
 from grader.submission.handed_in import Taken
+from grader.submission.sources import read_sources
+
+MOST_PAIRS = 1000
 
 
 def write_class(
     output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
-    problems: dict[str, str], audited: dict[str, list[str]],
+    problems: dict[str, str], audited: dict[str, list[str]], roster: Path | None = None,
 ) -> list[Path]:  # fmt: skip
-    """Writes all three; returns their paths.
+    """Writes all of them, and students.json; returns the paths of those that are for people.
 
     Args:
         taken: student → the files, and where they were
         graded: student → results
         problems: student → why there are none; they have no score, rather than one of 0
         audited: student → what differed in a second grading
+        roster: a copy of it is kept
     """
+    alone = graded_alone(handed_in)
+    taken_from = [work for work in alone if work.student in taken and not taken[work.student].problem]
+    folders = {work.student: output / STUDENTS / work.folder / "submission" for work in taken_from}
+    pairs = similar({student: read_sources(folder) for student, folder in folders.items()}, given())
     files = {
         "class.csv": table(students(handed_in, taken, graded, problems, audited)),
-        "checks.csv": table(checks(graded)),
-        "class.html": render(handed_in, graded, problems, audited),
+        "checks.csv": table(checks({work.student: graded[work.student] for work in alone if work.student in graded})),
+        "similar.csv": table(similar_files(pairs)),
+        "class.html": render(handed_in, graded, problems, audited, pairs),
     }
-    for name, text in files.items():
+    kept = {FILE: students_json(handed_in, graded, problems).encode("utf-8", "replace")}
+    kept |= {ROSTER: roster.read_bytes()} if roster else {}
+    for name, content in ({name: text.encode("utf-8", "replace") for name, text in files.items()} | kept).items():
         with replacing(output / name) as temporary:
-            temporary.write_bytes(text.encode("utf-8", "replace"))
+            temporary.write_bytes(content)
     return [output / name for name in files]
+
+
+def similar_files(pairs: list[Pair]) -> Iterable[list[Any]]:
+    """The header, then a row for each pair, the most similar first; MOST_PAIRS of them, as nobody reads more."""
+    yield ["file", "score", "shared", "students", "and", "lines", "lines of the other"]
+    for pair in pairs[:MOST_PAIRS]:
+        lines = [_ranges({line.left for line in pair.lines}), _ranges({line.right for line in pair.lines})]
+        yield [
+            pair.file,
+            round(pair.score, 3),
+            pair.shared,
+            ", ".join(pair.left.students),
+            ", ".join(pair.right.students),
+            *lines,
+        ]
+
+
+def _ranges(lines: set[int]) -> str:
+    """{1, 2, 3, 7} → 1–3, 7"""
+    firsts = [line for line in sorted(lines) if line - 1 not in lines]
+    lasts = [line for line in sorted(lines) if line + 1 not in lines]
+    return ", ".join(f"{a}–{b}" if a < b else f"{a}" for a, b in zip(firsts, lasts, strict=True))
 
 
 def students(

@@ -19,13 +19,18 @@ SIZE = 5_000_000  # bytes; more than 10 MiB is rejected
 TAG = re.compile(r"submit/(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z-[0-9a-zA-Z]+")
 
 
-def render(results: dict[str, Any], environment: Mapping[str, str] = os.environ) -> str:
+def render(results: dict[str, Any], environment: Mapping[str, str] = os.environ, committed: str = "") -> str:
     """The student is named by environment variables of Classroom 50's runner. Raises UserError if they are missing."""
-    about = identity(environment)
+    about = identity(environment, committed)
     return within(SIZE, lambda longest: _json(results, about, longest))
 
 
-def identity(environment: Mapping[str, str]) -> dict[str, str]:
+def identity(environment: Mapping[str, str], committed: str = "") -> dict[str, str]:
+    """What says whose submission it is; `committed`: when, in UTC, or else the moment that the tag names.
+
+    Raises:
+        UserError: a variable is missing, or its value is not one of Classroom 50's
+    """
     owner = "OWNER" if environment.get("OWNER") else "USERNAME"
     names = {
         "classroom": "CLASSROOM", "assignment": "ASSIGNMENT", "assignment_type": "ASSIGNMENT_TYPE", "owner": owner,
@@ -41,7 +46,7 @@ def identity(environment: Mapping[str, str]) -> dict[str, str]:
     if not when:
         raise UserError(f"SUBMISSION_TAG={about['submission']}: expected one like submit/2026-06-01T14-32-05Z-a1b2c3d")
     day, hour, minute, second = when.groups()
-    return about | {"datetime": f"{day}T{hour}:{minute}:{second}Z"}  # of the submission: the same when graded again
+    return about | {"datetime": committed or f"{day}T{hour}:{minute}:{second}Z"}  # the same when graded again
 
 
 def _json(results: dict[str, Any], about: dict[str, str], longest: int) -> str:

@@ -6,7 +6,18 @@ so no figure in them can go stale.
 
 from pathlib import Path
 
-from tests.bench.tables.grading import attacks, calibration, classes, container, grading, held, kills, margins, proof
+from tests.bench.tables.grading import (
+    attacks,
+    calibration,
+    classes,
+    container,
+    grading,
+    held,
+    kills,
+    margins,
+    proof,
+    similarity,
+)
 from tests.bench.tables.quality import classifiers, kinds, quality, trained, wanted
 from tests.bench.tables.sets import cifar_sets, exceptions, false_fails, fashion_sets, gaps, verdicts
 from tests.bench.tables.speed import ema, paired, runs, settings, speed, stages
@@ -16,7 +27,7 @@ PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 MAKERS = (
     runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
     kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
-    classes, container,
+    classes, container, similarity,
 )  # fmt: skip
 
 

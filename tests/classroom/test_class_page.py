@@ -13,6 +13,7 @@ from grader.classroom.hand_ins import HandedIn, told_apart
 from grader.classroom.page import render
 from grader.classroom.statistics import mistakes
 from grader.results import Check, Results
+from grader.similarity.pairs import similar
 from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, coded, contrast
 
 FOLDER = re.sub(r"[/\0\ud800]", "", HOSTILE)  # as much of it as a folder's name can hold
@@ -34,7 +35,12 @@ def a_class(name: str, said: str) -> str:
     about = {"email": said}
     handed_in = told_apart(HandedIn(who, about=about) for who in (*names, "eve", f"not {name}"))
     graded = {who: results(said, i + 1, "0f" * 32) for i, who in enumerate(names)}
-    return render(handed_in, graded, {"eve": "nothing handed in", f"not {name}": said}, {"ann": [], name: [said]})
+    program = "".join(f"b{k} = torch.op{k}(a, b{k} + 1)  # {' '.join(said.split())}\n" for k in range(12))
+    code = {"ann": program, name: f"{program}\n", "bob": "x = 1"}
+    sources = {who: {"model.py": text.encode("utf-8", "replace")} for who, text in code.items()}
+    pairs = similar(sources, {"model.py": [], "sampler.py": []})
+    problems = {"eve": "nothing handed in", f"not {name}": said}
+    return render(handed_in, graded, problems, {"ann": [], name: [said]}, pairs)
 
 
 def test_the_page_is_sound():
@@ -55,7 +61,7 @@ def test_everybody_has_a_row_with_the_points_of_each_level():
     source = a_class("dan", HARMLESS)
     rows = [" ".join("".join(Page(f"<tr>{row}</tr>").texts).split()) for row in re.findall("<tr>(.*?)</tr>", source)]
     students = rows[next(i for i, row in enumerate(rows) if row.startswith("studentpoints")) :]
-    assert students == [
+    assert students[:7] == [
         "studentpointsnot judgedlevel 1level 4first to look at",
         "ann2/1222/80/4level1.some.check_1",
         "bob4/1224/80/4level1.some.check_2",
@@ -127,13 +133,16 @@ def test_in_a_browser_every_link_leads_to_the_report(browser, tmp_path):
 
 # content of a table that scrolls by itself may be wider than the screen
 OUTSIDE_OF_TABLES = f"{TOO_WIDE.replace('*:not(rect)', '*:not(rect, .scroll, .scroll *)')}"
+# where there is room, code side by side is wider than the column of text that it belongs to
+BESIDE_CODE = OUTSIDE_OF_TABLES.replace(".scroll *)", ".scroll *, :has(.pair), .pair)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 1200])
 def test_in_a_browser_nothing_is_cut_off_and_everything_readable(browser, hostile, width, scheme):
     browser.show(hostile, width=width, scheme=scheme)
-    assert browser.value(OUTSIDE_OF_TABLES) == []
+    assert browser.value(BESIDE_CODE if width == 1200 else OUTSIDE_OF_TABLES) == []
+    assert browser.value("document.documentElement.scrollWidth") <= width
     widest = browser.value("Math.max(...[...document.querySelectorAll('.scroll')].map(e => e.scrollWidth))")
     assert widest < 1200, "a name stretches a table"
     colours = {(coded(ink), coded(ground)) for ink, ground in browser.value(COLOURS)}
@@ -150,7 +159,8 @@ def test_in_a_browser_nothing_runs_and_nothing_is_fetched(browser, hostile):
 
 def test_in_a_browser_everything_is_reached_by_the_keyboard(browser, hostile):
     browser.show(hostile)
-    stops = browser.value("document.querySelectorAll('a, .scroll').length")
+    browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
+    stops = browser.value("document.querySelectorAll('a, .scroll, summary').length")
     for _ in range(stops):
         browser.press("Tab", 9)
         assert re.search("solid 3px", browser.value("getComputedStyle(document.activeElement).outline"))
@@ -164,6 +174,18 @@ def test_printed_it_is_light_and_whole(browser, hostile):
     colours = [(coded(ink), coded(ground)) for ink, ground in browser.value(COLOURS)]
     assert min(contrast(ground, "#000000") for _, ground in colours) > 15
     assert min(contrast(*pair) for pair in colours) >= 4.5
+
+
+def test_similar_code_is_shown_side_by_side():
+    source = a_class("dan", HARMLESS)
+    page = " ".join(" ".join(Page(source).texts).split())
+    assert "100 % model.py : ann · dan" in page and "A hint for people to look at, and never points." in page
+    rows = re.findall(
+        r'<tr[^>]*><td class="number">(\d+)</td><td><code>(.*?)</code></td><td class="number">(\d+)<', source
+    )
+    assert len(rows) == 12 and rows[0] == ("1", "b0 = torch.op0(a, b0 + 1)  # expected 3, got 4", "1")
+    alone = render([HandedIn("ann", folder="ann")], {"ann": results(HARMLESS, 3, "")}, {}, {})
+    assert "No two students&#39; files are more similar" in alone or "No two students' files are more similar" in alone
 
 
 def test_300_students_make_no_slow_page(browser, tmp_path):

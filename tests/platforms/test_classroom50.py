@@ -60,6 +60,21 @@ def test_classroom50_gets_whole_points_and_a_page_for_the_student(runner, tmp_pa
     assert asked["sandbox"] == "required" and asked["files"] == ["sampler.py"]
 
 
+def test_a_submission_is_as_old_as_its_commit(runner, tmp_path, monkeypatch):
+    """Whenever it is graded, and whatever the tag says; Classroom 50 reckons late days from it."""
+    when = {"GIT_COMMITTER_DATE": "2026-06-01T16:32:01+02:00", "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z"}
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+        command = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *words]
+        subprocess.run(command, check=True, env=os.environ | when)
+    assert classroom50.committed(tmp_path) == "2026-06-01T14:32:01Z"
+    assert classroom50.main(str(tmp_path)) == 0  # nothing was handed in
+    page = json.loads((tmp_path / "result.json").read_text())
+    assert valid("classroom50", page) and page["datetime"] == "2026-06-01T14:32:01Z"
+    assert classroom50.committed(tmp_path / "nowhere") == ""
+    monkeypatch.setenv("PATH", "")
+    assert classroom50.committed(tmp_path) == ""
+
+
 def test_classroom50_notes_an_error_where_the_grader_fails(runner, tmp_path, monkeypatch, capsys):
     def fails(*args: object, **how: object) -> dict:
         raise GraderFault("no bwrap")

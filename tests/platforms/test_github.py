@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from grader.platforms.github import grade as github
 from grader.results import Results
@@ -19,6 +20,7 @@ def job(tmp_path, monkeypatch):
     for name in ("model.py", "sampler.py"):
         (tmp_path / "student" / "assignment" / name).touch()
     inputs = {"LEVELS": "1 4", "CONFIG": "configs/digits.yaml", "TRAIN": "false", "PASS_SCORE": "0", "SANDBOX": "auto"}
+    inputs |= {"MINUTES": "60"}
     return inputs | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
 
 
@@ -63,7 +65,8 @@ def test_weights_of_the_graded_configurations_are_looked_for():
 def test_inputs_become_arguments_of_the_grader(job):
     words = ["--level", "1", "--level", "4", "--sandbox", "auto"]
     assert github.arguments(job) == [*words, "--config", "configs/digits.yaml"]
-    assert github.arguments(job | {"CONFIG": "", "TRAIN": "true"}) == [*words, "--train"]
+    # the job's own limit would end it without results, and with nothing that the next one could go on from
+    assert github.arguments(job | {"CONFIG": "", "TRAIN": "true"}) == [*words, "--train", "--minutes", "40"]
 
 
 def test_what_is_printed_while_grading_is_no_command(tmp_path, monkeypatch, capfd):
@@ -77,5 +80,17 @@ def test_what_is_printed_while_grading_is_no_command(tmp_path, monkeypatch, capf
 
 def test_the_workflow_hands_over_every_input():
     workflow = (ROOT / ".github" / "workflows" / "grade.yml").read_text()
-    for name in ("LEVELS", "CONFIG", "TRAIN", "PASS_SCORE", "SANDBOX"):
+    for name in ("LEVELS", "CONFIG", "TRAIN", "MINUTES", "PASS_SCORE", "SANDBOX"):
         assert f"{name}: ${{{{ inputs.{name.lower().replace('_', '-')} }}}}" in workflow
+
+
+def test_a_push_ends_no_training_and_the_next_run_goes_on_from_it():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "grade.yml").read_text())
+    assert workflow["concurrency"]["cancel-in-progress"] == "${{ !inputs.train }}"
+    steps = {step.get("uses", ""): step for step in workflow["jobs"]["grade"]["steps"]}
+    kept, found = steps["actions/cache/save@v5"], steps["actions/cache/restore@v5"]
+    assert kept["with"]["path"] == found["with"]["path"] == "graded/trainings"  # where train_submission keeps its runs
+    assert kept["with"]["key"] == found["with"]["key"] and kept["with"]["key"].startswith(found["with"]["restore-keys"])
+    assert kept["if"] == "always() && inputs.train"
+    names = [step["name"] for step in workflow["jobs"]["grade"]["steps"]]
+    assert names.index(found["name"]) < names.index("Grade") < names.index(kept["name"])

@@ -13,6 +13,7 @@ from grader.__main__ import main as grader
 from grader.check_ids import needs_training
 from grader.grading_config import load_grading
 from grader.worker import landlock, system_calls
+from tests.bench.results import load
 from tests.conftest import ROOT
 from tests.proof.container import MEMORY, Autograder, limited
 from tests.support.platforms import valid
@@ -95,11 +96,17 @@ def test_what_can_not_be_graded_is_told_in_a_line(files, says, sampler_only):
     assert valid("gradescope", page) and page["score"] == 0 and says in page["output"]
 
 
-def test_the_zip_holds_what_grading_needs_and_no_answer(tmp_path):
+def test_the_zip_holds_what_grading_needs_and_no_answer(tmp_path, capsys):
     (tmp_path / "secret.txt").write_text("a secret of 16 bytes or more")
     target = tmp_path / "new" / "autograder.zip"
     arguments = ["--output", str(target), "--secret-seed", str(tmp_path / "secret.txt"), "--level", "1"]
     assert grader(["gradescope", *arguments]) == 0
+    told = capsys.readouterr().out
+    assert f"at least {MEMORY >> 20} MiB of memory under Settings → Autograder" in told
+    runs = load("gradescope.json")["runs"]  # where that is from
+    assert all(bool(run["killed"]) == (run["mib"] <= 640) for run in runs) and MEMORY >> 20 in {
+        run["mib"] for run in runs
+    }
     with zipfile.ZipFile(target) as archive:
         names = set(archive.namelist())
         assert {"setup.sh", "run_autograder", "settings.json", "secret", "pyproject.toml"} <= names

@@ -17,7 +17,7 @@ HOSTILE = (
     "\u202eright to left\u2066 \x1b[2J\x00\x07\r \ud800 \N{ZERO WIDTH SPACE}" + "W" * 500 + " h" + "\u0301" * 300
 )
 HARMLESS = "expected 3, got 4"
-VOID = {"meta", "img", "rect", "wbr"}
+VOID = {"meta", "img", "rect", "wbr", "col"}
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE = 120  # seconds; a browser starts slowly on a busy machine

@@ -19,6 +19,7 @@ from grader.reports.github import commands_off, inline
 from grader.reports.reading import load
 from grader.submission.handed_in import take
 
+TRAINING = 2 / 3  # of the job's minutes, at most: the rest is for installing, and for judging what it has learnt
 NO_GPU = (
     "This runner has no GPU: the short training of level 1 is shorter than on one, and samples of trained networks are "
     "fewer, drawn in fewer steps."
@@ -31,7 +32,9 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
     words += ["--sandbox", inputs["SANDBOX"]]
     if inputs["CONFIG"]:
         words += ["--config", inputs["CONFIG"]]
-    return [*words, *(["--train"] if inputs["TRAIN"] == "true" else [])]
+    if inputs["TRAIN"] == "true":
+        words += ["--train", "--minutes", f"{TRAINING * float(inputs['MINUTES']):g}"]
+    return words
 
 
 def trained_configs(inputs: Mapping[str, str]) -> list[str]:

@@ -16,6 +16,7 @@ from grader.platforms.time_limited import LEVELS
 from grader.reports.gradescope import VISIBILITIES
 from grader.submission.seed import choose_seed
 
+MEMORY_MIB = 768  # suffice, 640 do not: tests/bench/results/gradescope.json; the default was 384 for long
 SCRIPTS = ("setup.sh", "run_autograder")
 
 
@@ -52,3 +53,4 @@ def main(argv: list[str]) -> int:
 def run(args: argparse.Namespace) -> None:
     packing.write(args.output, contents(args))
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB, to be uploaded under Configure Autograder")
+    print(f"choose at least {MEMORY_MIB} MiB of memory under Settings → Autograder: with less, gradings are killed")

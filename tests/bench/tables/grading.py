@@ -174,3 +174,29 @@ def container() -> str:
         f"On {result['processor_share']:g} of a processor, with a U-Net of the bank and PyTorch for {kind}: "
         f"{'; '.join(said)} (`python -m tests.proof.container`; {where(result)})."
     )
+
+
+def similarity() -> str:
+    """How similar copies and independent work are."""
+    result = load("similarity.json")
+    if result is None:
+        return "Not yet measured."
+    lines = [
+        "| file | compared | pairs | least | median | 99 % | most | listed |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for file, row in result.items():
+        rows = {"independent right ones": row["independent"] | {"found": row["independent"]["listed"]}}
+        rows |= {f"with itself, {how}": of for how, of in row["disguised"].items()}
+        for what, of in rows.items():
+            figures = " | ".join(f"{of[key]:.2f}" for key in ("least", "median", "p99", "most"))
+            lines.append(f"| `{file}` | {what} | {of['of']} | {figures} | {of['found']} |")
+    named = [f"{a} and {b} ({score:.2f})" for row in result.values() for score, a, b in row["related"]]
+    closest = [
+        f"{a} and {b} ({score:.2f})" for row in result.values() for score, a, b in row["independent"]["closest"][:1]
+    ]
+    return "\n".join([
+        *lines, "",
+        f"Left out of the independent ones, as most of their lines are the same: {', '.join(named)}. "
+        f"Closest of the others: {', '.join(closest)}.",
+    ])  # fmt: skip

@@ -1,0 +1,64 @@
+"""students.json: who is in a class, for the commands that come after the grading."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from grader.classroom.hand_ins import HandedIn
+
+FILE = "students.json"
+ROSTER = "roster.csv"  # a copy, as it came
+SCHEMA = "no-confusion-diffusion/class/v1"
+
+
+@dataclass(frozen=True)
+class Student:
+    """`points` are those for a grade book; None if there are no results, of which `problem` says why."""
+
+    name: str
+    folder: str
+    points: float | None
+    max_points: float | None
+    problem: str = ""
+    handed_in: tuple[str, ...] = ()  # names of folders and files, as the platform gave them
+    group: str = ""
+    same_as: str = ""
+    row: int | None = None  # of the roster
+
+
+def final_points(results: Mapping[str, Any]) -> float:
+    """What a student gets: the one place that says which of the points a grade book is told."""
+    return float(results["score"])
+
+
+def students_json(
+    handed_in: Sequence[HandedIn], graded: Mapping[str, Mapping[str, Any]], problems: Mapping[str, str]
+) -> str:
+    students = []
+    for work in handed_in:
+        results = graded.get(work.student)
+        points, most = (final_points(results), float(results["max_score"])) if results else (None, None)
+        names = tuple(place.name for place in work.places)
+        problem = problems.get(work.student, "")
+        students.append(
+            Student(work.student, work.folder, points, most, problem, names, work.group, work.same_as, work.row)
+        )
+    page = {"schema": SCHEMA, "students": [asdict(student) for student in students]}
+    return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_students(output: Path) -> list[Student]:
+    """Of a graded class. Raises UserError if it is none."""
+    file = output / FILE
+    try:
+        page = json.loads(file.read_bytes())
+        if page["schema"] != SCHEMA:
+            raise ValueError(f"expected schema {SCHEMA!r}, got {page['schema']!r}")
+        return [Student(**{**values, "handed_in": tuple(values["handed_in"])}) for values in page["students"]]
+    except FileNotFoundError as error:
+        raise UserError(f"{output} holds no graded class: there is no {FILE}; grade it by `class` first") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: can't be read: {error}; grade the class again, which repeats nothing") from error

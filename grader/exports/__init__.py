@@ -1,0 +1,1 @@
+"""Where grades go: grade books, tables, and what students get back."""

@@ -1,0 +1,70 @@
+"""A student's results without what is nobody else's business: paths of the machine, its name, other students' names."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from grader import ROOT
+from grader.classroom.stored import Student
+from grader.exports.graded_class import GradedClass
+
+PATH = re.compile(r"(?<![\w.:/])~?/(?:[\w.+@=-]+/)*(?P<last>[\w.+@=-]+)")  # absolute; of each its last part is kept
+THEIR_OWN = ("output", "trace", "message", "location")  # where a submission may say what it likes
+SHORTEST, FEWEST_DIGITS = 3, 5  # letters of a name, and digits of a number, that is looked for
+SOMEBODY = "[a student]"
+
+
+def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded: GradedClass) -> dict[str, Any]:
+    """The results as this student gets them.
+
+    Args:
+        shown_as: the name, or an id in its place
+    """
+    hidden = {*graded.hosts, platform.node()}
+    everywhere = partial(_without_places, own=graded.folder(student), output=graded.output, hidden=hidden)
+    page: dict[str, Any] = _each_text(results, everywhere)
+    page["submission"]["path"] = shown_as
+    others = _names(graded, student, shown_as)
+    for check in page["checks"]:
+        check |= {key: others.sub(SOMEBODY, check[key]) for key in THEIR_OWN}
+    page["information"] = _each_text(page["information"], partial(others.sub, SOMEBODY))
+    return page
+
+
+def _each_text(value: Any, change: Any) -> Any:
+    """A copy in which every text has been changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _each_text(each, change) for key, each in value.items()}
+    return [_each_text(each, change) for each in value] if isinstance(value, list) else value
+
+
+def _without_places(text: str, *, own: Path, output: Path, hidden: Iterable[str]) -> str:
+    for place in (own / "submission", own, output, output.resolve(), ROOT, Path.home()):
+        text = text.replace(f"{place}{os.sep}", "").replace(str(place), place.name)
+    text = PATH.sub(lambda path: path["last"], text)
+    for host in hidden:
+        text = re.sub(rf"(?<!\w){re.escape(host)}(?!\w)", "the machine", text) if host else text
+    return text
+
+
+def _ways(graded: GradedClass, student: Student) -> set[str]:
+    """How somebody may be called: `Lee, Ann` is `Ann Lee`, too, and has a user name. Few digits tell nobody apart."""
+    known = {*graded.known_as(student), *(() if student.same_as else (student.folder,))}
+    for name in list(known):
+        last, comma, first = name.partition(", ")
+        known |= {f"{first} {last}"} if comma else set()
+    return {name for name in known if len(name) >= (FEWEST_DIGITS if name.isdigit() else SHORTEST)}
+
+
+def _names(graded: GradedClass, student: Student, shown_as: str) -> re.Pattern[str]:
+    """Everybody else's names, as whole words; also the student's own, where an id stands for the name."""
+    names = {name for each in graded.students if each is not student for name in _ways(graded, each)}
+    names = names - _ways(graded, student) if shown_as == student.name else names | _ways(graded, student)
+    found = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found)) or '(?!)'})(?!\w)")

@@ -1,0 +1,74 @@
+"""A graded class, read from its folder."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from assignment.ddpm.errors import UserError
+from grader.classroom.hand_ins import STUDENTS
+from grader.classroom.jobs import HISTORY, RESULTS
+from grader.classroom.roster import Row, Sheet, match, read_sheet
+from grader.classroom.stored import ROSTER, Student, read_students
+from grader.reports.reading import load
+
+
+@dataclass(frozen=True)
+class GradedClass:
+    output: Path
+
+    @cached_property
+    def students(self) -> list[Student]:
+        """Raises UserError if there is no class."""
+        return read_students(self.output)
+
+    def folder(self, student: Student) -> Path:
+        return self.output / STUDENTS / student.folder
+
+    def results(self, student: Student) -> dict[str, Any] | None:
+        """None if there are none. Raises UserError if they can't be read."""
+        return None if student.points is None else load(self.folder(student) / RESULTS)
+
+    @cached_property
+    def hosts(self) -> set[str]:
+        """Names of the machines that have graded it."""
+        found = set()
+        for file in self.output.glob(f"{STUDENTS}/*/{HISTORY}"):
+            for line in file.read_text(errors="replace").splitlines():
+                with suppress(ValueError, KeyError, TypeError):  # killed while it was written
+                    found.add(str(json.loads(line)["host"]))
+        return found
+
+    def sheet(self, given: Path | None) -> tuple[Path, Sheet, dict[int, Student]]:
+        """The file to fill in, what it says, and whose each of its lines is.
+
+        Args:
+            given: a grade book as the platform writes it; None for the roster of the class
+        Raises:
+            UserError: there is neither, or it can't be read
+        """
+        file = given or self.output / ROSTER
+        if not (given or file.is_file()):
+            raise UserError(f"{self.output} was graded without a roster; expected --roster, the platform's grade book")
+        sheet = read_sheet(file)
+        lines = [k for k, row in enumerate(sheet.whose) if row]
+        if given is None:
+            of_row = {student.row: student for student in self.students if student.row is not None}
+            return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}
+        rows = [row for row in sheet.whose if row]
+        known = {"_".join(self.known_as(student)): student for student in self.students}  # as platforms name folders
+        found = match(rows, known).found
+        return file, sheet, {lines[k]: known[name] for k, name in found.items()}
+
+    def known_as(self, student: Student) -> list[str]:
+        """A student's name and numbers, and the names of what they have handed in."""
+        rows = self._rows
+        numbers = rows[student.row].numbers if student.row is not None and student.row < len(rows) else ()
+        return list(dict.fromkeys([student.name, *numbers, *student.handed_in]))
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        own = self.output / ROSTER
+        return [row for row in read_sheet(own).whose if row] if own.is_file() else []

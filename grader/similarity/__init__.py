@@ -1,0 +1,1 @@
+"""Which students' code is similar, whatever its names, order and layout."""
