@@ -64,5 +64,7 @@ def merged(first: Results, then: Results) -> Results:
         },
         checks=[of[check] for check in check_ids() if check in of],
         information=first.information | then.information,
+        sha256=first.sha256 | then.sha256,
+        weights=then.weights,
         figures=[*first.figures, *then.figures],
     )  # fmt: skip

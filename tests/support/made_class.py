@@ -24,7 +24,9 @@ def results(folder: Path, passed: int, said: str = "") -> dict[str, Any]:
     checks.append(Check("level4.samples.sound", "Claim 4.", 2.0, "not_judged", said, output=said, trace=said))
     figures = [{"file": "steps.png", "title": "Steps", "alt": "a picture"}]
     about = {"seed": 7, "config_file": "/srv/course/digits.yaml", "overrides": [f"output_dir={folder}/trainings"]}
-    return Results(folder / "submission", about, checks, {"weights": f"{folder}/x"}, {}, figures).to_json()
+    weights = {"digits": {"from": "trained by the course", "path": f"{folder}/x"}}
+    told = {"weights": f"{folder}/x"}
+    return Results(folder / "submission", about, checks, told, weights=weights, figures=figures).to_json()
 
 
 def grade(layout: dict[str, Any], folder: Path, roster: str = "", said: str = "") -> Path:
