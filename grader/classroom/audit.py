@@ -12,14 +12,14 @@ from grader.classroom.jobs import RESULTS
 from grader.replay import RECORD, is_about
 
 
-def share_of(text: str) -> float:
-    """10% → 0.1. Raises UserError."""
+def share_of(option: str, text: str) -> float:
+    """10% → 0.1. Raises UserError, which names the option."""
     try:
         share = float(text.removesuffix("%")) / 100
     except ValueError:
         share = -1.0
     if not text.endswith("%") or not 0 < share <= 1:
-        raise UserError(f"--audit {text}: expected a share such as 10%")
+        raise UserError(f"{option} {text}: expected a share such as 10%")
     return share
 
 

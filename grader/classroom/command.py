@@ -23,6 +23,7 @@ from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Grading
 from grader.classroom.page import warning
 from grader.classroom.resources import Resources, choose_resources
+from grader.classroom.retrain import Finding, Retraining, chosen, handed_in_on
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
@@ -74,6 +75,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     )
     add("--partition", default="", metavar="NAME", help="Slurm's partition")
     add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
+    add("--retrain", metavar="SHARE", help="train this share of the weights handed in from their code, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
     options = GradingOptions.of(args)
@@ -88,7 +90,13 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     if args.secret_seed and not Path(args.secret_seed).is_file():
         raise UserError(f"--secret-seed={args.secret_seed}: no such file")
     if args.audit:
-        args.audit = audit.share_of(args.audit)
+        args.audit = audit.share_of("--audit", args.audit)
+    if args.retrain:
+        args.retrain = audit.share_of("--retrain", args.retrain)
+        if not args.secret_seed:
+            raise UserError("--retrain: expected --secret-seed FILE as well, which says who is chosen")
+        if 2 not in options.levels:
+            raise UserError("--retrain: expected level 2 among the levels, whose loss is compared")
     return args, options
 
 
@@ -172,6 +180,7 @@ def grade_class(
     if args.audit:
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
         found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
+    retrained = trained_again(args, options, sitting, graded, folders) if args.retrain else {}
     differ = sum(bool(lines) for lines in found.values())
     taken, graded, problems = for_all(handed_in, taken), for_all(handed_in, graded), for_all(handed_in, problems)
     for file in write_class(args.output, handed_in, taken, graded, problems, found, args.roster):
@@ -184,6 +193,21 @@ def grade_class(
     if says := warning(graded):
         print(f"NOT A FULL GRADE: {says}")
     return 1 if failed or differ else 0
+
+
+def trained_again(
+    args: argparse.Namespace, options: GradingOptions, sitting: Sitting, graded: dict[str, dict[str, Any]],
+    folders: dict[str, Path],
+) -> dict[str, Finding]:  # fmt: skip
+    """Student → what came of training their code, for the share that the secret chooses."""
+    config = config_file(2, options.config)
+    handed_in = [student for student, results in graded.items() if handed_in_on(results, config.stem)]
+    again = replace(options, levels=(2,), train=True, minutes=TRAINING * args.minutes)
+    checks = frozenset(check for check in load_grading().points if level_of(check) == 2)
+    students = chosen(handed_in, args.retrain, Path(args.secret_seed).read_bytes())
+    return sitting.retrain(
+        {student: folders[student] for student in students}, Retraining(tuple(again.words()), config, checks)
+    )
 
 
 def main(argv: list[str]) -> int:

@@ -12,6 +12,7 @@ from grader.classroom import audit, training_costs
 from grader.classroom.jobs import RESULTS, Executor, Grading, Jobs, Outcome, Task
 from grader.classroom.local_executor import LocalExecutor
 from grader.classroom.resources import Resources
+from grader.classroom.retrain import Finding, Retraining, finding
 from grader.classroom.training_costs import Estimating
 from grader.grading_options import GradingOptions
 from grader.reports.wording import duration
@@ -38,6 +39,14 @@ class Sitting:
             student: [f"not audited: {outcome.problem}"] if outcome.problem else audit.read(outcome.folder)
             for student, outcome in outcomes.items()
         }
+
+    def retrain(self, folders: dict[str, Path], task: Retraining) -> dict[str, Finding]:
+        """Student → what training their code again says of what they have handed in."""
+        outcomes = self._work(task, folders, "training again", lambda folder: finding(folder).says)
+        return {
+            student: Finding("unclear", f"not trained again: {outcome.problem}") if outcome.problem
+            else finding(outcome.folder) for student, outcome in outcomes.items()
+        }  # fmt: skip
 
     def estimate(self, folders: dict[str, Path], wanted: dict[str, list[str]], options: GradingOptions) -> str:
         """What training them will cost, in words, from student → folder, and → the configurations to train on."""
