@@ -1,4 +1,4 @@
-"""configs/grading.yaml: points of each check, the overfit run, requirements on samples, limits of a process."""
+"""configs/grading.yaml: points of each check and bands of them, the overfit run, requirements on samples, limits."""
 
 import difflib
 import math
@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from assignment.ddpm.config import UNREADABLE
 from assignment.ddpm.errors import UserError
 from grader import ROOT
+from grader.bands import Listed, parse
 from grader.check_ids import check_ids
 from grader.worker.limits import Limits
 
@@ -80,6 +81,7 @@ class Training:
 @dataclass(frozen=True)
 class Grading:
     points: dict[str, float]
+    bands: dict[str, Listed]  # data set → check without its level → value → share of the points
     overfit: dict[str, Budget]
     samples: dict[str, Samples]
     limits: Limits
@@ -129,4 +131,8 @@ def load_grading(path: Path = GRADING) -> Grading:
     for section, of in (("limits", limits), ("time", time), ("training", training)):
         if wrong := [k for k, v in vars(of).items() if not 0 < v < math.inf]:
             raise UserError(f"{path}: {section}.{wrong[0]}: expected more than 0")
-    return Grading(points, overfit, samples, limits, time, training)
+    try:
+        bands = parse(values.get("bands") or {}, samples)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return Grading(points, bands, overfit, samples, limits, time, training)
