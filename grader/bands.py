@@ -1,6 +1,6 @@
 """Partial credit: how much of a check's points a measured value earns, as `bands:` in configs/grading.yaml says.
 
-The verdict stays what it is. Only values that a check has measured count: whatever fails for another reason earns nothing.
+The verdict stays what it is. Only a value that the check has measured counts: who fails for another reason gets nothing.
 """
 
 import difflib
@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from assignment.ddpm.errors import UserError
@@ -50,7 +51,7 @@ MEASURES = {
     "samples.fid": Measure(
         "FID, at most, above that of as many real images",
         lambda m: m["fid"] - m["of_real_images"], lambda of: of.above_real,
-        lambda v: f"FID {v:.1f} above real images", "{:g}".format,
+        lambda v: f"FID {v:.2f} above real images", "{:g}".format,
     ),
     "samples.classes": Measure(
         "classes, at least, that are found among the samples",
@@ -70,7 +71,7 @@ MEASURES = {
     "loss.beats_reference": Measure(
         "loss, at most, above the reference's, as a part of it, or `epoch N` for the reference's own after N epochs",
         lambda m: m["interval"][1], lambda of: 0.0,
-        lambda v: f"a loss at most {_loss(v)}", _loss, of_samples=False, milestones=True,
+        lambda v: f"a loss at {'most' if v > 0 else 'least'} {_loss(v)}", _loss, of_samples=False, milestones=True,
     ),
 }  # fmt: skip
 
@@ -182,7 +183,7 @@ def resolve(check: str, listed: dict[float | str, float], wanted: Any, config: s
                 f"{f' (provisional: {why})' if why else ''}; expected one of these, or a number: 0.05 for 5 % above"
             )
     bands.sort(key=lambda band: band.at if measure.at_most else -band.at)
-    for strict, easy in zip(bands, bands[1:], strict=False):
+    for strict, easy in pairwise(bands):
         if easy.share >= strict.share:
             raise UserError(
                 f"{where}: {easy.epoch or f'{easy.at:g}'} is easier to reach than {strict.epoch or f'{strict.at:g}'}, "
@@ -206,7 +207,7 @@ def _mapping(values: Any, where: str) -> dict[Any, Any]:
 def _known(name: Any, names: Mapping[str, Any], where: str, otherwise: str) -> None:
     if name in names:
         return
-    near = difflib.get_close_matches(re.sub(r"^level\d\.", "", str(name)), names, n=1)
+    near = difflib.get_close_matches(re.sub(r"^level\d\.", "", str(name)), [*names], n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
     raise UserError(f"{where}.{name}: {otherwise}; expected one of {', '.join(names)}{meant}")
 

@@ -2,17 +2,18 @@
 
 import difflib
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from assignment.ddpm.config import UNREADABLE
+from assignment.ddpm.config import UNREADABLE, load_config
 from assignment.ddpm.errors import UserError
 from grader import ROOT
-from grader.bands import Listed, parse
-from grader.check_ids import check_ids
+from grader.bands import Bands, Listed, parse, resolve
+from grader.check_ids import check_ids, without_level
 from grader.worker.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
@@ -87,6 +88,22 @@ class Grading:
     limits: Limits
     time: Time
     training: Training
+
+    def bands_of(self, checks: Iterable[str], config: Path, overrides: Sequence[str] = ()) -> dict[str, Bands]:
+        """Those of the checks that have some, where they are graded on this configuration.
+
+        Raises:
+            UserError: a milestone of the reference is not recorded, or bands contradict each other
+        """
+        data = load_config(config, overrides).data.name
+        found = {}
+        for check in checks:
+            name = without_level(check)
+            if listed := self.bands.get(data, {}).get(name):
+                where = f"{GRADING}: bands.{data}.{name}"
+                if (bands := resolve(name, listed, self.samples[data], config.stem, where)) is not None:
+                    found[check] = bands
+        return found
 
 
 def _samples(values: Any) -> Samples:

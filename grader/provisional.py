@@ -21,7 +21,7 @@ def provisional(config: str) -> str:
 
 
 def milestones(config: str) -> dict[int, float] | None:
-    """Epoch → the reference's loss after it, as a part of its final loss that is in excess; None if there is no record."""
+    """Epoch → how far the reference's loss was above its final one, as a part of that; None if there is no record."""
     try:
         record = _record(config)
         chosen = next(seed for seed in record["seeds"] if seed["seed"] == record["chosen_seed"])

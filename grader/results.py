@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
+from grader.bands import Bands
 
 SCHEMA = "no-confusion-diffusion/results/v1"
 DID_NOT_RUN = "did not run"
@@ -38,6 +39,8 @@ class Check:
     measurements: dict[str, Any] = field(default_factory=dict)
     trace: str = ""  # traceback through the student's own lines
     output: str = ""  # what the student's code printed
+    share: float | None = None  # of the points, where bands say so; else all of them for who passes
+    band: dict[str, Any] | None = None  # what was measured, which band that reaches, and which one is next
 
     @property
     def level(self) -> int:
@@ -45,11 +48,20 @@ class Check:
 
     @property
     def points(self) -> float:
-        return self.max_points if self.verdict == "passed" else 0.0
+        share = float(self.verdict == "passed") if self.share is None else self.share
+        return round(share * self.max_points, 6)
 
     def to_json(self) -> dict[str, Any]:
         values = asdict(self) | {"level": self.level, "points": self.points, "seconds": round(self.seconds, 3)}
-        return values | {"measurements": {k: _plain(v) for k, v in self.measurements.items()}}
+        values["share"] = float(self.verdict == "passed") if self.share is None else self.share
+        return values | {"measurements": {k: exact(v) for k, v in self.measurements.items()}}
+
+
+def award(check: Check, bands: Bands | None) -> None:
+    """Fill in the share of the points that a judged check earns. Only its own value earns a part of them."""
+    check.share = check.band = None
+    if bands and check.verdict in ("passed", "failed"):
+        check.share, check.band = bands.award(check.verdict == "passed", check.measurements)
 
 
 # characters that are kept of each text in a result: most of them may come from a submission
@@ -86,7 +98,7 @@ class Results:
             "score": round(self.score, 6),
             "max_score": round(self.max_score, 6),
             "checks": [check.to_json() for check in self.checks],
-            "information": {k: _plain(v) for k, v in self.information.items()},
+            "information": {k: exact(v) for k, v in self.information.items()},
             "figures": self.figures,
         }
 
@@ -96,15 +108,14 @@ class Results:
             temporary.write_bytes(text.encode("utf-8", "replace"))
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: no NaN, rounded to four digits."""
+def exact(value: Any) -> Any:
+    """A value as JSON can hold it: no NaN. Not rounded, so that a limit can be decided again from what was measured."""
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value[:MANY]]
+        return [exact(v) for v in value[:MANY]]
     if isinstance(value, str):
         return cut(value)
     if isinstance(value, float):
-        short = float(f"{value:.4g}")  # the largest ones round to infinity
-        return short if math.isfinite(short) else str(value)
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, int) and value.bit_length() > 64:  # too long for readers of JSON
         return f"a number of {value.bit_length()} bits"
     return value if isinstance(value, (int, bool)) or value is None else cut(str(value))

@@ -88,10 +88,10 @@ def _points(checks: list[dict[str, Any]]) -> tuple[float, float, float]:
 
 
 def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:
-    yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination"]
+    yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination", "share"]
     for row in by_check(graded):
         r = "" if row.discrimination is None else round(row.discrimination, 3)
-        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, round(row.difficulty, 3), r]
+        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, round(row.difficulty, 3), r, round(row.share, 3)]
 
 
 def table(rows: Iterable[list[Any]]) -> str:

@@ -6,7 +6,7 @@ A check that was not judged is a failure, as `skipped` would look like success. 
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from grader.reports.wording import clean, one_line
+from grader.reports.wording import clean, one_line, partial
 
 FAILURES = ("failed", "not_judged")  # the rest are errors: the student's code raised, hung or took too much memory
 HEADLINE = 300  # characters
@@ -43,6 +43,8 @@ def _case(suite: ET.Element, check: dict[str, Any]) -> None:
     room, _, name = check["id"].rpartition(".")
     case = ET.SubElement(suite, "testcase", classname=room, name=name, time=f"{check['seconds']:.3f}")
     _properties(case, [check])
+    if earns := partial(check):
+        ET.SubElement(case.find("properties"), "property", name="partial credit", value=one_line(earns))
     if check["verdict"] != "passed":
         kind = "failure" if check["verdict"] in FAILURES else "error"
         about = {"type": check["verdict"], "message": one_line(check["message"], HEADLINE)}

@@ -37,7 +37,13 @@ def load(path: Path) -> dict[str, Any]:
     if wrong:
         more = [f"and {len(wrong) - LINES} things more"] if len(wrong) > LINES else []
         raise UserError("\n".join(f"{path}: {line}" for line in wrong[:LINES] + more))
-    return results
+    return complete(results)
+
+
+def complete(results: dict[str, Any]) -> dict[str, Any]:
+    """Valid results with what the first ones of this version do not have."""
+    checks = [{"share": float(check["verdict"] == "passed"), "band": None} | check for check in results["checks"]]
+    return {"figures": []} | results | {"checks": checks}
 
 
 def from_json(results: dict[str, Any]) -> Results:
@@ -71,12 +77,11 @@ def problems(results: Any) -> Iterator[str]:
         found = results.get("schema") if isinstance(results, dict) else results
         yield f"schema: expected {SCHEMA!r}, got {reprlib.repr(found)}"
         return
-    results = {"figures": []} | results  # the first of this version have none
-    wrong = list(_kinds(results, "", TOP))
+    wrong = list(_kinds({"figures": []} | results, "", TOP))  # the first of this version have none
     if not wrong:
         wrong += _kinds(results["submission"], "submission.", {"path": str, "sha256": dict})
         wrong += _all_kinds(results["checks"], "checks", CHECK)
-        wrong += _all_kinds(results["figures"], "figures", FIGURE)
+        wrong += _all_kinds(results.get("figures", []), "figures", FIGURE)
     yield from wrong or _contradictions(results)
 
 
@@ -117,6 +122,9 @@ def _contradictions(results: dict[str, Any]) -> Iterator[str]:
         seen.add(check["id"])
         if check["verdict"] not in VERDICTS:
             yield f"{where}verdict: expected one of {', '.join(VERDICTS)}, got {reprlib.repr(check['verdict'])}"
+        band = check.get("band")
+        if band is not None and not (isinstance(band, dict) and isinstance(band.get("says"), str)):
+            yield f"{where}band: expected null, or an object with a text `says`, got {reprlib.repr(band)}"
         if check["points"] > check["max_points"]:
             yield f"{where}points: expected at most {check['max_points']}, got {check['points']}"
     for total, part in (("score", "points"), ("max_score", "max_points")):

@@ -38,10 +38,18 @@ def word(verdict: str) -> str:
     return WORDS.get(verdict, verdict)
 
 
+def partial(check: dict[str, Any]) -> str:
+    """How much of the points a measured value earns, and what the next band takes; empty where there is none to reach."""
+    band = check.get("band")
+    return clean(band["says"]) if band and check["points"] < check["max_points"] else ""
+
+
 def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
+    if earns := partial(check):
+        parts.append(f"points: {earns}")
     if check["hint"]:
         parts.append(f"hint: {clean(check['hint'], longest)}")
     if check["trace"]:

@@ -13,13 +13,14 @@ from _pytest.runner import runtestprotocol
 
 from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.errors import UserError
+from grader.bands import Bands
 from grader.check_ids import config_file, id_of
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS
 from grader.provisional import notes
 from grader.reports.terminal import details, render
-from grader.results import Check, Results, cut
+from grader.results import Check, Results, award, cut, level_of
 from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
 from grader.submission.mounts import aliases
@@ -51,6 +52,7 @@ class Judge:
         self.results = Results(config.option.submission, {}, [])
         self.seed = Seed(PUBLIC, "", b"")
         self.checks: dict[str, Check] = {}
+        self.bands: dict[str, Bands] = {}  # of the checks that have some
         self.faults: list[str] = []
         self.submission: AnySubmission | None = None
         self.budget = TimeBudget(load_grading().time)
@@ -122,16 +124,18 @@ class Judge:
         self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        option = self.config.option
+        option, grading = self.config.option, load_grading()
+        ids = [id_of(item) for item in session.items]
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
+            for level in {level_of(check_id) for check_id in ids}:
+                of_level = [check_id for check_id in ids if level_of(check_id) == level]
+                self.bands |= grading.bands_of(of_level, config_file(level, option.config), option.set)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 
-        points = load_grading().points
-        ids = [id_of(item) for item in session.items]
         for item, check_id in zip(session.items, ids, strict=True):
-            self.checks[item.nodeid] = Check(check_id, claim_of(item), points[check_id])
+            self.checks[item.nodeid] = Check(check_id, claim_of(item), grading.points[check_id])
         self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
         self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
 
@@ -178,6 +182,7 @@ class Judge:
             assert call.excinfo is not None, "raised for want of a verdict on it"
             self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
             return report  # pytest shows it as it is
+        award(check, self.bands.get(check.id))
         if check.verdict != "passed":
             report.outcome = "failed"  # never skipped: a check that was not judged has not passed
             report.longrepr = details(check)
