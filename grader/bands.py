@@ -1,6 +1,6 @@
 """Partial credit: how much of a check's points a measured value earns, as `bands:` in configs/grading.yaml says.
 
-The verdict stays what it is. Only a value that the check has measured counts: who fails for another reason gets nothing.
+The verdict stays what it is. Only a value that the check has measured counts: to fail for another reason earns nothing.
 """
 
 import difflib

@@ -32,11 +32,6 @@ def needs_training(check_id: str) -> bool:
     return check_id.split(".")[1] in ("trained", "samples", "loss")
 
 
-def without_level(check_id: str) -> str:
-    """level1.samples.fid → samples.fid"""
-    return check_id.partition(".")[2]
-
-
 def config_file(level: int, given: Path | None) -> Path:
     """The configuration that a level is graded on: the one given, or the level's own."""
     return given or ROOT / "configs" / f"{LEVEL_CONFIGS[level]}.yaml"

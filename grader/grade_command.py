@@ -65,7 +65,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     from grader.submission.seed import DRAW, choose_seed
 
     sandbox = find_sandbox(options.sandbox)
-    load_grading()
+    load_grading().bands_of(options.levels, options.config, options.overrides)
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: load_config(file, options.overrides) for file in sorted(set(files.values()))}
     submission = submitted(submission, output)
@@ -92,6 +92,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
         overrides.append(f"output_dir={runs}")
     results = grade(
         submission, levels=options.levels, config=options.config, overrides=overrides, seed=options.seed,
+        only=options.checks.__contains__ if options.checks else None,
         options=[*words, f"--figures={output}"],
     )  # fmt: skip
     results.save(output / "results.json")

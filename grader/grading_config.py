@@ -1,6 +1,7 @@
 """configs/grading.yaml: points of each check and bands of them, the overfit run, requirements on samples, limits."""
 
 import difflib
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from assignment.ddpm.config import UNREADABLE, load_config
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.bands import Bands, Listed, parse, resolve
-from grader.check_ids import check_ids, without_level
+from grader.check_ids import check_ids, config_file
 from grader.worker.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
@@ -89,21 +90,27 @@ class Grading:
     time: Time
     training: Training
 
-    def bands_of(self, checks: Iterable[str], config: Path, overrides: Sequence[str] = ()) -> dict[str, Bands]:
-        """Those of the checks that have some, where they are graded on this configuration.
+    def bands_of(self, levels: Iterable[int], given: Path | None, overrides: Sequence[str] = ()) -> dict[str, Bands]:
+        """Check → its bands, for those that have some; `given`: the configuration to grade on, else each level's own.
 
         Raises:
             UserError: a milestone of the reference is not recorded, or bands contradict each other
         """
-        data = load_config(config, overrides).data.name
         found = {}
-        for check in checks:
-            name = without_level(check)
-            if listed := self.bands.get(data, {}).get(name):
-                where = f"{GRADING}: bands.{data}.{name}"
-                if (bands := resolve(name, listed, self.samples[data], config.stem, where)) is not None:
+        for level in levels:
+            config = config_file(level, given)
+            data = load_config(config, overrides).data.name
+            for name, listed in self.bands.get(data, {}).items():
+                where, check = f"{GRADING}: bands.{data}.{name}", f"level{level}.{name}"
+                bands = resolve(name, listed, self.samples[data], config.stem, where) if check in self.points else None
+                if bands is not None:
                     found[check] = bands
         return found
+
+
+def grading_digest(path: Path = GRADING) -> str:
+    """The SHA-256 of the file, by which results name the one that they were judged by."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _samples(values: Any) -> Samples:

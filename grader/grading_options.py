@@ -1,12 +1,15 @@
 """How a submission is graded: the options that `python -m grader`, `class` and pytest share, each declared once."""
 
 import argparse
+import difflib
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
+from grader.check_ids import check_ids
+from grader.results import level_of
 
 LEVELS = (1, 2, 3, 4)
 SANDBOXES = ("auto", "required", "landlock", "none")
@@ -15,6 +18,9 @@ SANDBOXES = ("auto", "required", "landlock", "none")
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
         "type": int, "action": "append", "metavar": "N", "help": "1 to 4; may be repeated; default: all of them",
+    },
+    "--check": {
+        "action": "append", "metavar": "ID", "help": "only this check; may be repeated",
     },
     "--config": {
         "type": Path, "metavar": "FILE",
@@ -56,6 +62,7 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
 @dataclass(frozen=True)
 class GradingOptions:
     levels: tuple[int, ...] = LEVELS
+    checks: tuple[str, ...] = ()  # none: all of the levels
     config: Path | None = None
     weights: Path | None = None
     train: bool = False
@@ -74,7 +81,15 @@ class GradingOptions:
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
         given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
-        options = cls(**given | {"levels": levels, "overrides": tuple(args.overrides)})
+        checks = tuple(getattr(args, "check", None) or ())
+        for name in checks:
+            if name not in check_ids():
+                near = difflib.get_close_matches(name, check_ids(), n=1, cutoff=0.0)[0]
+                raise UserError(f"--check {name}: there is no such check; did you mean {near}?")
+        levels = tuple(level for level in levels if not checks or level in {level_of(name) for name in checks})
+        if not levels:
+            raise UserError(f"--check {checks[0]}: not of the --level that is graded")
+        options = cls(**given | {"levels": levels, "checks": checks, "overrides": tuple(args.overrides)})
         if options.weights and options.train:
             raise UserError("--weights and --train: expected one of them, as --train makes weights of its own")
         if options.minutes is not None and not 0 < options.minutes < math.inf:
@@ -84,6 +99,7 @@ class GradingOptions:
     def words(self) -> list[str]:
         """The same as arguments of `python -m grader`; absolute paths, as a job runs elsewhere."""
         words = [word for level in self.levels for word in ("--level", str(level))]
+        words += [word for name in self.checks for word in ("--check", name)]
         for name, value in (("--config", self.config), ("--secret-seed", self.secret_seed)):
             if value:
                 words += [name, str(Path(value).resolve())]

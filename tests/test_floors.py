@@ -18,16 +18,19 @@ FLOORS = [
     {"grader.suite"},
     {"grader: the rubric"},
     {"grader: commands"},
+    {"grader.rescoring"},
     {"grader.bundles", "grader.classroom", "grader.recording"},
     {"grader.platforms"},
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {
-    "grader: what a grading is": {"errors", "check_ids", "grading_config", "grading_options", "provisional", "results"},
+    "grader: what a grading is": {
+        "bands", "check_ids", "errors", "grading_config", "grading_options", "provisional", "results",
+    },
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
     "grader: commands": {"grade", "grade_command", "train_submission", "replay"},
     "grader: the command line": {"__main__"},
-}
+}  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # code that receives networks and samplers as arguments, or judges them, must not import them
 STRANGERS = {"assignment.model", "assignment.sampler", "reference.model", "reference.sampler"}

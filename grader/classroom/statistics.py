@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.check_ids import needs_training
+from grader.results import WAITS
 
-WAITS = "waits for "  # so begins the message of a check that builds on another
 CONSEQUENCE = "other checks, which these build on, have failed"
 
 
@@ -47,12 +47,10 @@ def by_check(graded: dict[str, dict[str, Any]]) -> list[CheckStatistics]:
         judged = [(check["verdict"] == "passed", rest) for check, rest in were]
         passed = sum(ok for ok, _ in judged)
         shares = [check.get("share", float(check["verdict"] == "passed")) for check, _ in were]
-        found.append(
-            CheckStatistics(
-                name, checks[0][0]["claim"], len(judged), passed, statistics.fmean(shares) if shares else 0.0,
-                len(checks) - len(judged), _r(judged),
-            )  # fmt: skip
-        )
+        found.append(CheckStatistics(
+            name, checks[0][0]["claim"], len(judged), passed, statistics.fmean(shares) if shares else 0.0,
+            len(checks) - len(judged), _r(judged),
+        ))  # fmt: skip
     return found
 
 

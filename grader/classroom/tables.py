@@ -91,7 +91,8 @@ def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:
     yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination", "share"]
     for row in by_check(graded):
         r = "" if row.discrimination is None else round(row.discrimination, 3)
-        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, round(row.difficulty, 3), r, round(row.share, 3)]
+        figures = [round(row.difficulty, 3), r, round(row.share, 3)]
+        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, *figures]
 
 
 def table(rows: Iterable[list[Any]]) -> str:

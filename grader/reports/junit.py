@@ -43,12 +43,11 @@ def _case(suite: ET.Element, check: dict[str, Any]) -> None:
     room, _, name = check["id"].rpartition(".")
     case = ET.SubElement(suite, "testcase", classname=room, name=name, time=f"{check['seconds']:.3f}")
     _properties(case, [check])
-    if earns := partial(check):
-        ET.SubElement(case.find("properties"), "property", name="partial credit", value=one_line(earns))
     if check["verdict"] != "passed":
         kind = "failure" if check["verdict"] in FAILURES else "error"
         about = {"type": check["verdict"], "message": one_line(check["message"], HEADLINE)}
         text = [clean(check[key]) for key in ("claim", "message", "hint", "trace") if check[key]]
         ET.SubElement(case, kind, about).text = "\n".join(text)
-    if check["output"]:
-        ET.SubElement(case, "system-out").text = clean(check["output"])
+    earns = partial(check)
+    if also := "\n".join(filter(None, (earns and f"points: {earns}", clean(check["output"])))):
+        ET.SubElement(case, "system-out").text = also

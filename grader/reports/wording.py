@@ -39,7 +39,7 @@ def word(verdict: str) -> str:
 
 
 def partial(check: dict[str, Any]) -> str:
-    """How much of the points a measured value earns, and what the next band takes; empty where there is none to reach."""
+    """How much of the points a measured value earns, and what would earn more; empty where nothing would."""
     band = check.get("band")
     return clean(band["says"]) if band and check["points"] < check["max_points"] else ""
 

@@ -19,7 +19,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import NotJudged
 from grader.grading_config import Samples, load_grading
 from grader.metrics.randomness import randomness
-from grader.metrics.record import Record, load_record
+from grader.metrics.record import Record, has_learnt, load_record
 from grader.student.deadlines import Deadlines
 from grader.student.network import Network
 from grader.student.once import done_once
@@ -124,9 +124,7 @@ class TrainedNetwork:
 
     @property
     def reference_has_learnt(self) -> bool:
-        """Whether the reference's own samples pass the FID limit; if not, there is nothing to compare with."""
-        recorded = self.record.figures["samples"].values()
-        return any(row["fid"] <= self.fid_limit(of["floor"]) for of in recorded for row in of["reference"])
+        return has_learnt(self.record.figures, self.wanted.above_real)
 
     def fid_limit(self, of_real_images: dict[str, Any]) -> float:
         return of_real_images["fid"]["mean"] + self.wanted.above_real

@@ -128,9 +128,7 @@ class Judge:
         ids = [id_of(item) for item in session.items]
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
-            for level in {level_of(check_id) for check_id in ids}:
-                of_level = [check_id for check_id in ids if level_of(check_id) == level]
-                self.bands |= grading.bands_of(of_level, config_file(level, option.config), option.set)
+            self.bands = grading.bands_of({level_of(check_id) for check_id in ids}, option.config, option.set)
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -12,7 +12,7 @@ from assignment.ddpm.errors import CommandError
 from grader import train_submission
 from grader.errors import GraderFault, TimedOut
 from grader.grade import grade
-from grader.results import Check, Results, exact, cut
+from grader.results import Check, Results, cut, exact
 from grader.student.network import Network
 from grader.submission.sandbox import find_sandbox
 from tests.conftest import ROOT
