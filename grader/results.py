@@ -65,6 +65,11 @@ def award(check: Check, bands: Bands | None) -> None:
         check.share, check.band = bands.award(check.verdict == "passed", check.measurements)
 
 
+def final_points(results: dict[str, Any]) -> float:
+    """The score with a person's adjustments, at least 0; the checks' points are the score, and stay what they are."""
+    return max(0.0, round(results["score"] + sum(each["points"] for each in results.get("adjustments", [])), 6))
+
+
 # characters that are kept of each text in a result: most of them may come from a submission
 MAX_LENGTH = {"message": 1000, "hint": 2000, "location": 200, "trace": 20_000, "output": 64 << 10}
 LONG, MANY = 500, 100  # characters of a text, and entries of a list, among measurements and information
@@ -82,6 +87,7 @@ class Results:
     information: dict[str, Any] = field(default_factory=dict)  # earns no points: parameters, step time, BatchNorm
     sha256: dict[str, str] = field(default_factory=dict)  # of the files judged
     figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt text
+    adjustments: list[dict[str, Any]] = field(default_factory=list)  # by a person: points, to be added, and the reason
 
     @property
     def score(self) -> float:
@@ -101,6 +107,7 @@ class Results:
             "checks": [check.to_json() for check in self.checks],
             "information": {k: exact(v) for k, v in self.information.items()},
             "figures": self.figures,
+            "adjustments": self.adjustments,
         }
 
     def save(self, path: Path) -> None:

@@ -4,7 +4,6 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--e
 """
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -16,14 +15,16 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
-from grader.classroom import audit, preview
+from grader.classroom import audit, history, preview
+from grader.classroom.adjustments import adjusted, find_student, write
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
-from grader.classroom.jobs import RESULTS, Resources
+from grader.classroom.jobs import RESULTS, Resources, files_of, is_complete
 from grader.classroom.page import warning
+from grader.classroom.rescoring import keep_grading, refuse_another_grading, rescore
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
-from grader.grading_config import GRADING, load_grading
+from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions, add_options
 from grader.provisional import notes
 from grader.results import level_of
@@ -59,6 +60,19 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
         help="time limit of a job, two thirds of it for training; default: 60",
     )
     add("--partition", default="", metavar="NAME", help="Slurm's partition")
+    add(
+        "--rescore",
+        action="store_true",
+        help="after a change of configs/grading.yaml: compute points anew, and grade "
+        "again only what no stored number decides",
+    )
+    add("--again", action="append", default=[], metavar="STUDENT", help="grade this student again; may be repeated")
+    add(
+        "--adjustments",
+        type=Path,
+        metavar="FILE",
+        help="CSV with columns student, points, reason: points to be added; kept for later calls",
+    )
     add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
@@ -78,26 +92,29 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     return args, options
 
 
-def keep_settings(output: Path, arguments: list[str]) -> None:
-    """Store the settings of a class. Raises UserError if the folder holds a class graded with others."""
-    settings = {
-        "grader": __version__, "arguments": arguments, "grading": hashlib.sha256(GRADING.read_bytes()).hexdigest(),
-    }  # fmt: skip
+def keep_settings(output: Path, arguments: list[str], rescore: bool = False) -> None:
+    """Store the settings of a class. Raises UserError if the folder holds a class graded with others.
+
+    Args:
+        rescore: whether results of another grader are to be replaced
+    """
+    settings = {"grader": __version__, "arguments": arguments}
     file = output / SETTINGS
     if file.exists():
         try:
             before = json.loads(file.read_text())
         except ValueError as error:
             raise UserError(f"{file}: can't be read: {error}") from error
-        if before != settings:
-            key = next((k for k in settings if before.get(k) != settings[k]), "")
+        if key := next((k for k in settings if before.get(k) != settings[k] and not (k == "grader" and rescore)), ""):
             raise UserError(f"{output} holds a class that was graded with another {key}; expected a new --output")
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
-    check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
+    grading = load_grading()
+    grading.bands_of(options.levels, options.config, options.overrides)  # says in time what is wrong with them
+    check_ids = {check for check in grading.points if level_of(check) in options.levels}
     handed_in, strays = find(args.submissions, args.roster, args.output)
     if strays:
         print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
@@ -106,9 +123,13 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         args.executor, args.jobs or default_slots(args), args.minutes, args.cpus, args.gpus, args.memory_gb,
         args.partition,
     )  # fmt: skip
+    args.again = [find_student(name, handed_in) for name in args.again]
+    if args.output:
+        args.output = args.output.resolve()
+        if not args.rescore:
+            refuse_another_grading(args.output, [args.output / STUDENTS / work.folder for work in handed_in])
     if args.dry_run:
-        return preview.show(handed_in, args.output, options, check_ids, resources)
-    args.output = args.output.resolve()
+        return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore)
     args.output.mkdir(parents=True, exist_ok=True)
     with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)
@@ -135,7 +156,9 @@ def grade_class(
     resources: Resources,
 ) -> int:  # fmt: skip
     arguments = options.words()
-    keep_settings(args.output, arguments)
+    keep_settings(args.output, arguments, args.rescore)
+    keep_grading(args.output)
+    adjustments = adjusted(args.output, args.adjustments, handed_in)
     for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
@@ -143,17 +166,25 @@ def grade_class(
     taken = take_all(handed_in, folders)
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
+    for work in args.again:
+        history.set_aside(folders[work.student])
+    if args.rescore:
+        problems |= rescore(args.output, waiting, options, check_ids, sitting.grade_some)
+        waiting = {student: folder for student, folder in waiting.items() if student not in problems}
+    for folder in waiting.values():
+        if not is_complete(folder / RESULTS, files_of(folder), frozenset(check_ids)):
+            history.set_aside(folder)  # of other files than are handed in now
     outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {
-        student: json.loads((folder / RESULTS).read_text())
+        student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
         for student, folder in folders.items() if student not in problems
     }  # fmt: skip
     found = {}
     if args.audit:
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
         found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
-    for file in write_class(args.output, handed_in, taken, graded, problems, found):
+    for file in write_class(args.output, handed_in, taken, graded, problems, found, adjustments):
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]
     failed, differ = len(problems) - len(missing), sum(bool(lines) for lines in found.values())

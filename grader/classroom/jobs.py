@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Protocol
 import submitit
 
 from grader import ROOT, __version__
+from grader.grading_config import grading_digest
 from grader.submission.sources import read_sources, sha256
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
@@ -107,16 +108,26 @@ class Grading:
         return ["grade", str(folder / "submission"), "--output", str(folder), *self.arguments]
 
     def done(self, folder: Path) -> bool:
-        """Whether a complete results.json exists, of these checks, these files, and this version of the grader."""
-        try:
-            results = json.loads((folder / RESULTS).read_text())
-            return (
-                results["submission"]["sha256"] == sha256(read_sources(folder / "submission"))
-                and {check["id"] for check in results["checks"]} == self.check_ids
-                and results["environment"]["grader"] == __version__
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        return is_complete(folder / RESULTS, files_of(folder), self.check_ids)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Name → SHA-256 of the files that are judged."""
+    return sha256(read_sources(folder / "submission"))
+
+
+def is_complete(file: Path, files: dict[str, str], check_ids: frozenset[str]) -> bool:
+    """Whether it is a results.json of these files and checks, by this grader and by the grading.yaml of now."""
+    try:
+        results = json.loads(file.read_text())
+        return (
+            results["submission"]["sha256"] == files
+            and {check["id"] for check in results["checks"]} == check_ids
+            and results["environment"]["grader"] == __version__
+            and results["environment"].get("grading") == grading_digest()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def executor_for(resources: Resources, folder: Path) -> submitit.AutoExecutor:

@@ -7,6 +7,7 @@ import os
 from typing import Any
 from urllib.parse import quote
 
+from grader.classroom.adjustments import Adjustment, Adjustments
 from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.statistics import (
     CONSEQUENCE,
@@ -20,7 +21,7 @@ from grader.classroom.statistics import (
     unjudged,
 )
 from grader.reports.html import points, render_page
-from grader.results import to_look_at
+from grader.results import final_points, to_look_at
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
@@ -31,7 +32,7 @@ EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which d
 
 def render(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]],
+    audited: dict[str, list[str]], adjustments: Adjustments,
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
@@ -47,6 +48,7 @@ def render(
         audited=audited, differ={who: lines for who, lines in audited.items() if lines},
         levels=levels,
         students=[student(work, graded.get(work.student), problems, levels) for work in handed_in],
+        adjusted={who: [final(graded.get(who), made), *made] for who, made in adjustments.items()},
         checks=[(row, remark(row)) for row in by_check(graded)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
         identical=identical(graded),
@@ -97,6 +99,12 @@ def student(
         "by_level": [points([c for c in checks if c["level"] == level]) for level in levels],
         "first": [check["id"] for check in first if check["verdict"] != "not_judged"],
     }  # fmt: skip
+
+
+def final(results: dict[str, Any] | None, adjustments: list[Adjustment]) -> float:
+    """Points with the adjustments, also of somebody who has no score."""
+    made = [each.to_json() for each in adjustments]
+    return final_points({"score": results["score"] if results else 0.0, "adjustments": made})
 
 
 def report(folder: str) -> str:

@@ -13,6 +13,7 @@ from grader import ROOT
 from grader.check_ids import config_file, needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
 from grader.classroom.jobs import HISTORY, RESULTS, Grading, Resources
+from grader.classroom.rescoring import Stored, find_stale, foresee
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
 from grader.results import level_of
@@ -48,24 +49,41 @@ class Plan:
 
 
 def show(
-    handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources
-) -> int:
-    """Print a line for each student, then the sums; exit code 1 if somebody could not be graded."""
+    handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources,
+    rescore: bool = False,
+) -> int:  # fmt: skip
+    """Print a line for each student, then the sums; exit code 1 if somebody could not be graded.
+
+    Args:
+        rescore: whether results by another grading.yaml would be rescored
+    """
     plans = [plan(work, output, options, check_ids) for work in handed_in]
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)
     failed = sum(bool(each.taken.problem) for each in plans) - missing
-    to_grade = [each for each in plans if not each.taken.problem and not each.done]
+    stale = stale_results(plans, output, check_ids) if output and rescore else {}
+    to_grade = [
+        each for each in plans if not each.taken.problem and not each.done and each.work.student not in stale
+    ]  # fmt: skip
     before = sum(each.done for each in plans)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
     )
+    if output and rescore:
+        foresee(output, stale, options, check_ids)
     print(cost(len(to_grade), output, options, check_ids, resources))
     if says := untrained(plans, check_ids):
         print(says)
     print("nothing was graded or written")
     return 1 if failed else 0
+
+
+def stale_results(plans: list[Plan], output: Path, check_ids: set[str]) -> Stored:
+    """Student → results of what they have handed in, by another grading.yaml."""
+    there = {each.work.student: each for each in plans if not each.taken.problem}
+    folders = {who: output / STUDENTS / each.work.folder for who, each in there.items()}
+    return find_stale(folders, {who: sha256(each.taken.sources) for who, each in there.items()}, check_ids)
 
 
 def plan(work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str]) -> Plan:

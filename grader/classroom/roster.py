@@ -50,7 +50,7 @@ def read_roster(file: Path) -> list[Row]:
         raise UserError(f"{file} is an Excel workbook; save it as CSV UTF-8")
     table = _table(file, content)
     header = _unique(table[0]) if table else []
-    if not {_plain(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
+    if not {plain_title(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
         found = ", ".join(filter(None, header)) or "an empty file"
         raise UserError(f"{file}: expected a column `student`, `name` or `ID`, named in the first line; found {found}")
     rows = [row for cells in table[1:] if (row := _row(dict(zip(header, cells, strict=False))))]
@@ -78,7 +78,7 @@ def _table(file: Path, content: bytes) -> list[list[str]]:
 
 def _row(cells: dict[str, str]) -> Row | None:
     """None if it is nobody's, such as a line of Canvas's grade book with the points of each task."""
-    by_title = {_plain(title): " ".join(value.split()) for title, value in cells.items()}
+    by_title = {plain_title(title): " ".join(value.split()) for title, value in cells.items()}
     last, first = (next((by_title[t] for t in titles if by_title.get(t)), "") for titles in (LAST, FIRST))
     names = [*(by_title.get(title, "") for title in NAMES), ", ".join(filter(None, (last, first)))]
     keys = [*names, *(value for title, value in by_title.items() if title in NUMBERS)]
@@ -87,10 +87,11 @@ def _row(cells: dict[str, str]) -> Row | None:
         return None
     if participant := PARTICIPANT.fullmatch(by_title.get("identifier", "")):
         numbers.append(participant[1])
-    return Row(student, tuple(numbers), {title: cells[title] for title in cells if title and _plain(title) != STUDENT})
+    about = {title: value for title, value in cells.items() if title and plain_title(title) != STUDENT}
+    return Row(student, tuple(numbers), about)
 
 
-def _plain(title: str) -> str:
+def plain_title(title: str) -> str:
     """GitHub_Username → github username"""
     return " ".join(re.split(r"[\s_-]+", title.casefold())).strip()
 

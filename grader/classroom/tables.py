@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
-from grader.classroom.hand_ins import HandedIn
-from grader.classroom.page import render
+from grader.classroom import changes
+from grader.classroom.adjustments import Adjustment, Adjustments
+from grader.classroom.hand_ins import STUDENTS, HandedIn
+from grader.classroom.page import final, render
 from grader.classroom.statistics import by_check, points_not_judged
 from grader.reports.table import cell
 from grader.submission.handed_in import Taken
@@ -16,21 +18,25 @@ from grader.submission.handed_in import Taken
 
 def write_class(
     output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
-    problems: dict[str, str], audited: dict[str, list[str]],
+    problems: dict[str, str], audited: dict[str, list[str]], adjustments: Adjustments,
 ) -> list[Path]:  # fmt: skip
-    """Writes all three; returns their paths.
+    """Writes class.csv, checks.csv, class.html, and changes.csv if results were replaced; returns their paths.
 
     Args:
         taken: student → the files, and where they were
         graded: student → results
         problems: student → why there are none; they have no score, rather than one of 0
         audited: student → what differed in a second grading
+        adjustments: student → points that a person adds, and why
     """
     files = {
-        "class.csv": table(students(handed_in, taken, graded, problems, audited)),
+        "class.csv": table(students(handed_in, taken, graded, problems, audited, adjustments)),
         "checks.csv": table(checks(graded)),
-        "class.html": render(handed_in, graded, problems, audited),
+        "class.html": render(handed_in, graded, problems, audited, adjustments),
     }
+    changed = list(changes.rows({work.student: output / STUDENTS / work.folder for work in handed_in}))
+    if changed[1:]:
+        files[changes.FILE] = table(changed)
     for name, text in files.items():
         with replacing(output / name) as temporary:
             temporary.write_bytes(text.encode("utf-8", "replace"))
@@ -39,16 +45,17 @@ def write_class(
 
 def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]],
+    audited: dict[str, list[str]], adjustments: Adjustments,
 ) -> Iterable[list[Any]]:  # fmt: skip
     """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit.
 
-    Points are those got, those that were judged, and those that could not be: together all that there are.
+    Points are those got, those that were judged, and those that could not be: together all that there are. The final
+    ones are with a person's adjustments, also where there is no score.
     """
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
     own = ["score", "max_score", "judged", "not_judged"]
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
-    own += ["files", "remark", "problem", *(["audit"] if audited else [])]
+    own += ["adjustment", "reason", "final", "files", "remark", "problem", *(["audit"] if audited else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
@@ -61,7 +68,16 @@ def students(
         files = ", ".join(of.origins.values())
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
         remark = "; ".join(filter(None, (work.remark, of.remark)))
+        points += adjusted(results, adjustments.get(work.student, []))
         yield [work.student, *about, *points, files, remark, problems.get(work.student, ""), *again]
+
+
+def adjusted(results: dict[str, Any] | None, adjustments: list[Adjustment]) -> list[Any]:
+    """The points of all adjustments, their reasons, and the final points; empty where there are none."""
+    if not adjustments:
+        return ["", "", results["score"] if results else ""]
+    more = round(sum(each.points for each in adjustments), 6)
+    return [more, "; ".join(each.reason for each in adjustments), final(results, adjustments)]
 
 
 def _apart_from(columns: list[str], own: list[str]) -> list[str]:

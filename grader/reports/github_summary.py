@@ -6,7 +6,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from typing import Any
 
 from grader.reports.github import entities, inline
-from grader.reports.wording import checks_to_look_at, clean, partial, score_line, verdict, within
+from grader.reports.wording import adjustments, checks_to_look_at, clean, partial, score_line, verdict, within
 
 SIZE = 1_000_000  # bytes
 MARKS = {"passed": "✅", "not_judged": "➖"}
@@ -20,6 +20,7 @@ def render(results: dict[str, Any]) -> str:
 
 def _page(results: dict[str, Any], longest: int) -> str:
     blocks = [f"## {score_line(results)}"]
+    blocks += [f"Adjusted by the course: {inline(line)}" for line in adjustments(results)]
     if advisory := results["environment"].get("advisory"):
         blocks.append(f"Advisory only: {inline(str(advisory))}")
     for first in checks_to_look_at(results["checks"])[:1]:

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from grader.reports.wording import MARKS, checks_to_look_at, partial, printable, word
+from grader.reports.wording import MARKS, adjustments, checks_to_look_at, partial, printable, score_line, word
 
 HERE = Path(__file__).parent
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
@@ -30,7 +30,7 @@ def render(results: dict[str, Any], folder: Path | None = None) -> str:
     return render_page(
         "page.html", ["page.css"],
         results=results,
-        score=f"{results['score']:g} of {results['max_score']:g} points",
+        score=score_line(results), adjustments=adjustments(results),
         levels={level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})},
         to_look_at=checks_to_look_at(checks),
         figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],

@@ -2,7 +2,7 @@
 
 from textwrap import indent, wrap
 
-from grader.reports.wording import MARKS, one_line, partial, printable, word
+from grader.reports.wording import MARKS, adjustments, one_line, partial, printable, score_line, word
 from grader.results import Check, Results, to_look_at
 
 WIDTH = 110
@@ -19,6 +19,9 @@ def render(results: Results) -> str:
         lines += ["", f"Level {level}{f'{got:g} of {most:g} points':>{WIDTH - 7}}", "─" * WIDTH]
         lines += [row(check) for check in checks]
     lines += ["─" * WIDTH, f"{'Score':<20}{f'{results.score:g} of {results.max_score:g} points':>{WIDTH - 20}}"]
+    if results.adjustments:
+        about = {"score": results.score, "max_score": results.max_score, "adjustments": results.adjustments}
+        lines += ["", score_line(about), *(f"  {line}" for line in adjustments(about))]
     if results.information:
         lines += ["", *(f"  {one_line(f'{name}: {value}')}" for name, value in results.information.items())]
     if results.environment.get("advisory"):

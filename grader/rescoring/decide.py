@@ -1,4 +1,4 @@
-"""Verdicts anew from stored numbers, by the code of a grading, where limits on samples or the overfit run have moved."""
+"""Verdicts anew from stored numbers, by the code of a grading, where limits on samples or overfitting have moved."""
 
 import math
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import Any
 
 from assignment.ddpm.config import load_config
 from grader import __version__
-from grader.check_ids import config_file
+from grader.check_ids import check_ids, config_file
 from grader.grading_config import Grading, grading_digest, load_grading
 from grader.metrics.record import has_learnt, load_record
 from grader.rescoring.changes import OVERFIT, About, changed, is_decided, to_grade_again
@@ -39,6 +39,7 @@ class Rescorer:
         self.check_ids = check_ids
         self.changes = cache(self._changes)
         self.before = cache(load_grading)
+        self.record = cache(load_record)
 
     def _file(self, digest: str) -> Path:
         return self.gradings / f"{digest}.yaml"
@@ -67,6 +68,7 @@ class Rescorer:
             Results(
                 Path(results["submission"]["path"]), environment | {"grading": self.digest}, checks,
                 results["information"], results["submission"]["sha256"], results.get("figures", []),
+                results.get("adjustments", []),
             ),
             again,
         )  # fmt: skip
@@ -90,7 +92,7 @@ class Rescorer:
 
     def _can_be_compared(self, level: int, grading: Grading) -> bool:
         """Whether the reference passes the limit on its own samples, and so is one to compare losses with."""
-        record = load_record(self.configs[level].stem)
+        record = self.record(self.configs[level].stem)
         return record is not None and has_learnt(record.figures, grading.samples[self.data[level]].above_real)
 
 
@@ -101,11 +103,11 @@ def _check(values: dict[str, Any]) -> Check:
     return found
 
 
-def merge(rescored: Results, graded: dict[str, Any], check_ids: Sequence[str]) -> Results:
-    """With the checks that were graded again in their places; `check_ids`: all, in order."""
+def merge(rescored: Results, graded: dict[str, Any]) -> Results:
+    """With the checks that were graded again in their places."""
     of = {check.id: check for check in rescored.checks} | {c["id"]: _check(c) for c in graded["checks"]}
     figures = {figure["file"]: figure for figure in (*rescored.figures, *graded["figures"])}
     return Results(
-        rescored.submission, rescored.environment, [of[name] for name in check_ids if name in of],
-        rescored.information | graded["information"], rescored.sha256, list(figures.values()),
+        rescored.submission, rescored.environment, [of[name] for name in check_ids() if name in of],
+        rescored.information | graded["information"], rescored.sha256, list(figures.values()), rescored.adjustments,
     )  # fmt: skip
