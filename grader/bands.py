@@ -129,7 +129,7 @@ class Bands:
             value = self.measure.value(measurements)
         except (KeyError, TypeError, ZeroDivisionError):
             return None
-        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+        return float(value) if _is_number(value) and math.isfinite(value) else None
 
     def _reaches(self, value: float, band: Band) -> bool:
         return value <= band.at if self.measure.at_most else value >= band.at
@@ -213,7 +213,7 @@ def _known(name: Any, names: Mapping[str, Any], where: str, otherwise: str) -> N
 
 
 def _key(key: Any, where: str, measure: Measure) -> float | str:
-    if isinstance(key, (int, float)) and not isinstance(key, bool) and math.isfinite(key):
+    if _is_number(key) and math.isfinite(key):
         return float(key)
     if measure.milestones and isinstance(key, str) and EPOCH.fullmatch(key):
         return key
@@ -221,6 +221,10 @@ def _key(key: Any, where: str, measure: Measure) -> float | str:
 
 
 def _share(share: Any, where: str) -> float:
-    if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
+    if _is_number(share) and 0 <= share <= 1:
         return float(share)
     raise UserError(f"{where}: expected a share of the points from 0 to 1, got {share!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

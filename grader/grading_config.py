@@ -108,9 +108,9 @@ class Grading:
         return found
 
 
-def grading_digest(path: Path = GRADING) -> str:
+def grading_digest() -> str:
     """The SHA-256 of the file, by which results name the one that they were judged by."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(GRADING.read_bytes()).hexdigest()
 
 
 def _samples(values: Any) -> Samples:
@@ -121,8 +121,9 @@ def _samples(values: Any) -> Samples:
     return Samples(cpu, gpu, denoises=denoises, **{name: n + 0 for name, n in values.items()})
 
 
-def load_grading(path: Path = GRADING) -> Grading:
-    """Read and check the file. Raises UserError for an invalid value."""
+def load_grading(path: Path | None = None) -> Grading:
+    """Read and check the file, by default configs/grading.yaml. Raises UserError for an invalid value."""
+    path = path or GRADING
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}

@@ -44,14 +44,14 @@ def adjusted(output: Path, given: Path | None, handed_in: list[HandedIn]) -> Adj
     file = given or output / FILE
     if given is None and not file.exists():
         return {}
-    found = read(file, handed_in)
+    found = read_adjustments(file, handed_in)
     if given is not None and given.resolve() != (output / FILE).resolve():
         with replacing(output / FILE) as temporary:
             temporary.write_bytes(given.read_bytes())
     return found
 
 
-def read(file: Path, handed_in: list[HandedIn]) -> Adjustments:
+def read_adjustments(file: Path, handed_in: list[HandedIn]) -> Adjustments:
     """Raises UserError, with a line for each mistake."""
     rows = read_roster(file)
     titles = {plain_title(title) for row in rows for title in row.about}

@@ -16,7 +16,7 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.classroom import audit, history, preview
-from grader.classroom.adjustments import adjusted, find_student, write
+from grader.classroom.adjustments import adjusted, find_student, read_adjustments, write
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, Resources, files_of, is_complete
 from grader.classroom.page import warning
@@ -61,18 +61,10 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     )
     add("--partition", default="", metavar="NAME", help="Slurm's partition")
     add(
-        "--rescore",
-        action="store_true",
-        help="after a change of configs/grading.yaml: compute points anew, and grade "
-        "again only what no stored number decides",
+        "--rescore", action="store_true", help="after a change of configs/grading.yaml: points anew from what is stored"
     )
     add("--again", action="append", default=[], metavar="STUDENT", help="grade this student again; may be repeated")
-    add(
-        "--adjustments",
-        type=Path,
-        metavar="FILE",
-        help="CSV with columns student, points, reason: points to be added; kept for later calls",
-    )
+    add("--adjustments", type=Path, metavar="FILE", help="CSV with student, points (to be added), reason; remembered")
     add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
     args = parser.parse_intermixed_args(argv)
@@ -128,8 +120,11 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         args.output = args.output.resolve()
         if not args.rescore:
             refuse_another_grading(args.output, [args.output / STUDENTS / work.folder for work in handed_in])
+    if args.adjustments:
+        read_adjustments(args.adjustments, handed_in)  # what is wrong in it is said before any work is done
     if args.dry_run:
-        return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore)
+        again = {work.student for work in args.again}
+        return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore, again)
     args.output.mkdir(parents=True, exist_ok=True)
     with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import statistics
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from assignment.ddpm.config import load_config
 from grader import ROOT
 from grader.check_ids import config_file, needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
-from grader.classroom.jobs import HISTORY, RESULTS, Grading, Resources
+from grader.classroom.jobs import HISTORY, RESULTS, Grading, Resources, is_complete
 from grader.classroom.rescoring import Stored, find_stale, foresee
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
@@ -50,18 +51,19 @@ class Plan:
 
 def show(
     handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources,
-    rescore: bool = False,
+    rescore: bool = False, again: Collection[str] = (),
 ) -> int:  # fmt: skip
     """Print a line for each student, then the sums; exit code 1 if somebody could not be graded.
 
     Args:
         rescore: whether results by another grading.yaml would be rescored
+        again: students who would be graded again, whatever there is
     """
-    plans = [plan(work, output, options, check_ids) for work in handed_in]
+    plans = [plan(work, output, options, check_ids, work.student in again) for work in handed_in]
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)
     failed = sum(bool(each.taken.problem) for each in plans) - missing
-    stale = stale_results(plans, output, check_ids) if output and rescore else {}
+    stale = stale_results(plans, output, check_ids, again) if output and rescore else {}
     to_grade = [
         each for each in plans if not each.taken.problem and not each.done and each.work.student not in stale
     ]  # fmt: skip
@@ -79,25 +81,25 @@ def show(
     return 1 if failed else 0
 
 
-def stale_results(plans: list[Plan], output: Path, check_ids: set[str]) -> Stored:
+def stale_results(plans: list[Plan], output: Path, check_ids: set[str], again: Collection[str]) -> Stored:
     """Student → results of what they have handed in, by another grading.yaml."""
-    there = {each.work.student: each for each in plans if not each.taken.problem}
+    there = {each.work.student: each for each in plans if not each.taken.problem and each.work.student not in again}
     folders = {who: output / STUDENTS / each.work.folder for who, each in there.items()}
     return find_stale(folders, {who: sha256(each.taken.sources) for who, each in there.items()}, check_ids)
 
 
-def plan(work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str]) -> Plan:
+def plan(
+    work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str], again: bool = False
+) -> Plan:  # fmt: skip
     taken = Taken(problem=work.problem) if work.problem else read(*work.places)
     folder = output.resolve() / STUDENTS / work.folder if output else None
-    done = folder is not None and not taken.problem and was_graded(folder, taken, check_ids)
+    done = folder is not None and not taken.problem and not again and was_graded(folder, taken, check_ids)
     return Plan(work, taken, done, weights(taken, folder, options, check_ids))
 
 
 def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
     """Whether the class would leave it as it is: complete results of these files."""
-    if not Grading((), frozenset(check_ids)).done(folder):
-        return False
-    return bool(json.loads((folder / RESULTS).read_text())["submission"]["sha256"] == sha256(taken.sources))
+    return is_complete(folder / RESULTS, sha256(taken.sources), frozenset(check_ids))
 
 
 def configs(options: GradingOptions, check_ids: set[str]) -> list[Path]:

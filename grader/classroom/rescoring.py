@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from assignment.ddpm.progress import progress_bar
+from grader import grading_config
 from grader.classroom import changes, history
 from grader.classroom.jobs import RESULTS, Outcome, Task, files_of, is_complete
-from grader.grading_config import GRADING, grading_digest
+from grader.grading_config import grading_digest
 from grader.grading_options import GradingOptions
 from grader.rescoring.rescore import Rescored, Rescorer, merge
 from grader.results import level_of
@@ -31,7 +32,7 @@ def keep_grading(output: Path) -> None:
     file = output / GRADINGS / f"{grading_digest()}.yaml"
     if not file.exists():
         with replacing(file) as temporary:
-            temporary.write_bytes(GRADING.read_bytes())
+            temporary.write_bytes(grading_config.GRADING.read_bytes())
 
 
 def refuse_another_grading(output: Path, folders: Iterable[Path]) -> None:

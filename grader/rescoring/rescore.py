@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.config import load_config
-from grader import __version__
+from grader import __version__, grading_config
 from grader.check_ids import check_ids, config_file
 from grader.grading_config import Grading, grading_digest, load_grading
 from grader.metrics.record import has_learnt, load_record
@@ -46,7 +46,7 @@ class Rescorer:
 
     def _changes(self, digest: str) -> dict[str, tuple[Any, Any]] | None:
         """None where the earlier file is not there."""
-        return changed(self._file(digest), self._file(self.digest)) if self._file(digest).is_file() else None
+        return changed(self._file(digest), grading_config.GRADING) if self._file(digest).is_file() else None
 
     def rescore(self, results: dict[str, Any]) -> Rescored:
         """From a stored results.json, which stays as it is."""
