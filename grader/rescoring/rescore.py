@@ -46,6 +46,8 @@ class Rescorer:
 
     def _changes(self, digest: str) -> dict[str, tuple[Any, Any]] | None:
         """None where the earlier file is not there."""
+        if digest == self.digest:
+            return {}
         return changed(self._file(digest), grading_config.GRADING) if self._file(digest).is_file() else None
 
     def rescore(self, results: dict[str, Any]) -> Rescored:
@@ -60,7 +62,8 @@ class Rescorer:
             kind = "cpu" if environment["device"] == "cpu" else "gpu"
             kept = [values for values in results["checks"] if values["id"] in self.check_ids]
             again |= to_grade_again(changes, kept, About(self.data, kind))
-            again |= self._decide(checks, changes, kind, self.before(self._file(environment["grading"])))
+            if any(map(is_decided, changes)):
+                again |= self._decide(checks, changes, kind, self.before(self._file(environment["grading"])))
         for check in checks:
             check.max_points = self.now.points[check.id]
             award(check, self.bands.get(check.id))
