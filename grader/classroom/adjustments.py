@@ -7,8 +7,10 @@ import difflib
 import math
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from assignment.ddpm.errors import UserError
@@ -32,7 +34,8 @@ class Adjustment:
         return {"points": self.points, "reason": self.reason}
 
 
-Adjustments = dict[str, list[Adjustment]]  # student, as tables show them → theirs
+Adjustments = Mapping[str, list[Adjustment]]  # student, as tables show them → theirs
+NO_ADJUSTMENTS: Adjustments = MappingProxyType({})
 
 
 def adjusted(output: Path, given: Path | None, handed_in: list[HandedIn]) -> Adjustments:
@@ -57,7 +60,7 @@ def read_adjustments(file: Path, handed_in: list[HandedIn]) -> Adjustments:
     titles = {plain_title(title) for row in rows for title in row.about}
     if missing := [name for name in (POINTS, REASON) if name not in titles]:
         raise UserError(f"{file}: expected columns student, points and reason; there is no {' and no '.join(missing)}")
-    found: Adjustments = defaultdict(list)
+    found: dict[str, list[Adjustment]] = defaultdict(list)
     wrong = []
     for row, student in zip(rows, find_students(rows, handed_in), strict=True):
         cells = {plain_title(title): value for title, value in row.about.items()}
@@ -94,9 +97,9 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
     for k, work in enumerate(handed_in):
         numbers = [value for title, value in work.about.items() if plain_title(title) in NUMBERS]
         for name in (work.student, work.folder, *numbers):
-            keys[fold(name)].add(k)
+            keys[_key(name)].add(k)
     works = {work.student: work for work in handed_in}
-    exact = [set.union(set(), *(keys[fold(name)] for name in (row.student, *row.numbers))) for row in rows]
+    exact = [set.union(set(), *(keys[_key(name)] for name in (row.student, *row.numbers))) for row in rows]
     others = [k for k, fits in enumerate(exact) if not fits]
     by_name = match([rows[k] for k in others], works).found if others else {}
     found: list[HandedIn | str] = [_one_of([handed_in[k] for k in sorted(fits)]) for fits in exact]
@@ -105,6 +108,12 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
         nobody = "there is no such student" + (f"; did you mean {near[0]}?" if near else "")
         found[k] = works[by_name[place]] if place in by_name else nobody
     return found
+
+
+def _key(name: str) -> str:
+    """A number without the zeros in front, which Excel does not write."""
+    folded = fold(name)
+    return folded.lstrip("0") or folded if folded.isdigit() else folded
 
 
 def _one_of(works: list[HandedIn]) -> HandedIn | str:

@@ -14,6 +14,7 @@ from grader.results import Results
 
 FOLDER = "history"
 REPORT = "report.html"
+PARTS = {"submission": dict, "environment": dict, "checks": list}  # of results
 
 
 def keep(folder: Path) -> None:
@@ -55,8 +56,8 @@ def read(file: Path) -> dict[str, Any] | None:
     """The results in a file; None where there are none that can be read."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) and isinstance(found["checks"], list) else None
-    except (OSError, ValueError, KeyError):
+        return found if all(isinstance(found[key], kind) for key, kind in PARTS.items()) else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

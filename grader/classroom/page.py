@@ -7,7 +7,7 @@ import os
 from typing import Any
 from urllib.parse import quote
 
-from grader.classroom.adjustments import Adjustment, Adjustments
+from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustment, Adjustments
 from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.statistics import (
     CONSEQUENCE,
@@ -32,7 +32,7 @@ EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which d
 
 def render(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]], adjustments: Adjustments,
+    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})

@@ -8,7 +8,7 @@ from typing import Any
 
 from assignment.ddpm.files import replacing
 from grader.classroom import changes
-from grader.classroom.adjustments import Adjustment, Adjustments
+from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustment, Adjustments
 from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.page import final, render
 from grader.classroom.statistics import by_check, points_not_judged
@@ -18,7 +18,7 @@ from grader.submission.handed_in import Taken
 
 def write_class(
     output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
-    problems: dict[str, str], audited: dict[str, list[str]], adjustments: Adjustments,
+    problems: dict[str, str], audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
 ) -> list[Path]:  # fmt: skip
     """Writes class.csv, checks.csv, class.html, and changes.csv if results were replaced; returns their paths.
 
@@ -45,7 +45,7 @@ def write_class(
 
 def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]], adjustments: Adjustments,
+    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
 ) -> Iterable[list[Any]]:  # fmt: skip
     """The header, then a row each: name, the roster's columns, points, points by level, files, problems, the audit.
 

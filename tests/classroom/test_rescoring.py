@@ -1,4 +1,4 @@
-"""`class --rescore` and `--again`: points anew from what is stored, nothing lost whenever it is killed, old results kept."""
+"""`class --rescore` and `--again`: points anew from what is stored, and whenever it is killed nothing is lost."""
 
 import csv
 import json
@@ -115,7 +115,8 @@ def test_points_follow_grading_yaml_and_the_old_results_are_kept(graders, edit, 
     assert (kept / "results.json").read_bytes() == before and (kept / "report.html").exists()
     assert "7.75 of 10.75 points" in (tmp_path / "out" / "students" / "ann" / "report.html").read_text()
     changed = rows(tmp_path, changes.FILE)
-    assert [(row["check"], row["points before"], row["points after"]) for row in changed if row["student"] == "bob"] == [
+    of_bob = [row for row in changed if row["student"] == "bob"]
+    assert [(row["check"], row["points before"], row["points after"]) for row in of_bob] == [
         ("score", "8.75", "7.75"), ("level4.end_to_end", "1.5", "0.5"),
     ]  # fmt: skip
     assert grade(tmp_path, "--rescore") == 0 and grade(tmp_path) == 0
