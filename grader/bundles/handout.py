@@ -26,6 +26,7 @@ LEFT_OUT = (
     "grader/classroom/",
     "grader/platforms/",
     "grader/recording/",
+    "grader/rescoring/",
     "reference/weights/",
 )
 # from these the parts for instructors are removed
