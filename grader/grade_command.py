@@ -70,7 +70,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     from grader.submission.seed import DRAW, choose_seed
 
     sandbox = find_sandbox(options.sandbox)
-    load_grading()
+    load_grading().bands_of(options.levels, options.config, options.overrides)
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
     options.given_weights()  # a wrong --weights is the caller's error, too
@@ -95,6 +95,7 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     else:
         results = grade(
             submission, levels=options.levels, config=options.config, overrides=options.overrides, seed=options.seed,
+            only=options.checks.__contains__ if options.checks else None,
             options=[*options.for_pytest(), f"--figures={output}"],
         )  # fmt: skip
     results.save(output / "results.json")

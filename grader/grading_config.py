@@ -1,17 +1,20 @@
-"""configs/grading.yaml: points of each check, the overfit run, requirements on samples, limits of a process."""
+"""configs/grading.yaml: points of each check and bands of them, the overfit run, requirements on samples, limits."""
 
 import difflib
+import hashlib
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from assignment.ddpm.config import UNREADABLE
+from assignment.ddpm.config import UNREADABLE, load_config
 from assignment.ddpm.errors import UserError
 from grader import ROOT
-from grader.check_ids import check_ids
+from grader.bands import Bands, Listed, parse, resolve
+from grader.check_ids import check_ids, config_file
 from grader.worker.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
@@ -93,12 +96,35 @@ class WeightsRules:
 @dataclass(frozen=True)
 class Grading:
     points: dict[str, float]
+    bands: dict[str, Listed]  # data set → check without its level → value → share of the points
     overfit: dict[str, Budget]
     samples: dict[str, Samples]
     limits: Limits
     time: Time
     training: Training
     weights: WeightsRules
+
+    def bands_of(self, levels: Iterable[int], given: Path | None, overrides: Sequence[str] = ()) -> dict[str, Bands]:
+        """Check → its bands, for those that have some; `given`: the configuration to grade on, else each level's own.
+
+        Raises:
+            UserError: a milestone of the reference is not recorded, or bands contradict each other
+        """
+        found = {}
+        for level in levels:
+            config = config_file(level, given)
+            data = load_config(config, overrides).data.name
+            for name, listed in self.bands.get(data, {}).items():
+                where, check = f"{GRADING}: bands.{data}.{name}", f"level{level}.{name}"
+                bands = resolve(name, listed, self.samples[data], config.stem, where) if check in self.points else None
+                if bands is not None:
+                    found[check] = bands
+        return found
+
+
+def grading_digest() -> str:
+    """The SHA-256 of the file, by which results name the one that they were judged by."""
+    return hashlib.sha256(GRADING.read_bytes()).hexdigest()
 
 
 def _samples(values: Any) -> Samples:
@@ -109,8 +135,9 @@ def _samples(values: Any) -> Samples:
     return Samples(cpu, gpu, denoises=denoises, **{name: n + 0 for name, n in values.items()})
 
 
-def load_grading(path: Path = GRADING) -> Grading:
-    """Read and check the file. Raises UserError for an invalid value."""
+def load_grading(path: Path | None = None) -> Grading:
+    """Read and check the file, by default configs/grading.yaml. Raises UserError for an invalid value."""
+    path = path or GRADING
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(path))
         points = {str(k): float(v) for k, v in values["points"].items()}
@@ -148,4 +175,8 @@ def load_grading(path: Path = GRADING) -> Grading:
         raise UserError(f"{path}: weights.mib: expected more than 0, got {weights.mib}")
     if weights.changed_code not in CHANGED:
         raise UserError(f"{path}: weights.changed_code: expected {' or '.join(CHANGED)}, got {weights.changed_code}")
-    return Grading(points, overfit, samples, limits, time, training, weights)
+    try:
+        bands = parse(values.get("bands") or {}, samples)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return Grading(points, bands, overfit, samples, limits, time, training, weights)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import config_file
+from grader.check_ids import check_ids, config_file
+from grader.results import level_of
 
 LEVELS = (1, 2, 3, 4)
 SANDBOXES = ("auto", "required", "landlock", "none")
@@ -18,6 +19,9 @@ SANDBOXES = ("auto", "required", "landlock", "none")
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
         "type": int, "action": "append", "metavar": "N", "help": "1 to 4; may be repeated; default: all of them",
+    },
+    "--check": {
+        "action": "append", "metavar": "ID", "help": "only this check; may be repeated",
     },
     "--config": {
         "type": Path, "metavar": "FILE",
@@ -92,6 +96,7 @@ def _either(configs: Sequence[str], file: str) -> str:
 @dataclass(frozen=True)
 class GradingOptions:
     levels: tuple[int, ...] = LEVELS
+    checks: tuple[str, ...] = ()  # none: all of the levels
     config: Path | None = None
     weights: tuple[str, ...] = ()
     train: bool = False
@@ -110,8 +115,16 @@ class GradingOptions:
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
         given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
-        given |= {"levels": levels, "overrides": tuple(args.overrides), "weights": tuple(given.get("weights", ()))}
-        options = cls(**given)
+        checks = tuple(getattr(args, "check", None) or ())
+        for name in checks:
+            if name not in check_ids():
+                near = difflib.get_close_matches(name, check_ids(), n=1, cutoff=0.0)[0]
+                raise UserError(f"--check {name}: there is no such check; did you mean {near}?")
+        levels = tuple(level for level in levels if not checks or level in {level_of(name) for name in checks})
+        if not levels:
+            raise UserError(f"--check {checks[0]}: not of the --level that is graded")
+        given |= {"levels": levels, "checks": checks, "overrides": tuple(args.overrides)}
+        options = cls(**given | {"weights": tuple(given.get("weights", ()))})
         if options.train and len(options.given_weights()) == len(options.trained_configs()) > 0:
             raise UserError("--weights and --train: expected one of them, as there is nothing left to train")
         if options.minutes is not None and not 0 < options.minutes < math.inf:
@@ -130,6 +143,7 @@ class GradingOptions:
     def words(self) -> list[str]:
         """The same as arguments of `python -m grader`; absolute paths, as a job runs elsewhere."""
         words = [word for level in self.levels for word in ("--level", str(level))]
+        words += [word for name in self.checks for word in ("--check", name)]
         for name, value in (("--config", self.config), ("--secret-seed", self.secret_seed)):
             if value:
                 words += [name, str(Path(value).resolve())]

@@ -114,7 +114,11 @@ def is_about(record: Path, results: Path) -> bool:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    """Of what a replay compares: the files, how they were graded, and the verdicts; not of points."""
+    results = json.loads(file.read_text(encoding="utf-8"))
+    verdicts = [(check["id"], check["verdict"]) for check in results["checks"]]
+    about = {name: value for name, value in results["environment"].items() if name != "grading"}
+    return hashlib.sha256(json.dumps([results["submission"], about, verdicts]).encode()).hexdigest()
 
 
 def run(args: argparse.Namespace) -> int:

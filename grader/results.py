@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.files import replacing
+from grader.bands import Bands
 
 SCHEMA = "no-confusion-diffusion/results/v1"
 DID_NOT_RUN = "did not run"
+WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 
 
@@ -38,6 +40,8 @@ class Check:
     measurements: dict[str, Any] = field(default_factory=dict)
     trace: str = ""  # traceback through the student's own lines
     output: str = ""  # what the student's code printed
+    share: float | None = None  # of the points, where bands say so; else all of them for who passes
+    band: dict[str, Any] | None = None  # what was measured, which band that reaches, and which one is next
 
     @property
     def level(self) -> int:
@@ -45,11 +49,25 @@ class Check:
 
     @property
     def points(self) -> float:
-        return self.max_points if self.verdict == "passed" else 0.0
+        share = float(self.verdict == "passed") if self.share is None else self.share
+        return round(share * self.max_points, 6)
 
     def to_json(self) -> dict[str, Any]:
         values = asdict(self) | {"level": self.level, "points": self.points, "seconds": round(self.seconds, 3)}
-        return values | {"measurements": {k: _plain(v) for k, v in self.measurements.items()}}
+        values["share"] = float(self.verdict == "passed") if self.share is None else self.share
+        return values | {"measurements": {k: exact(v) for k, v in self.measurements.items()}}
+
+
+def award(check: Check, bands: Bands | None) -> None:
+    """Fill in the share of the points that a judged check earns. Only its own value earns a part of them."""
+    check.share = check.band = None
+    if bands and check.verdict in ("passed", "failed"):
+        check.share, check.band = bands.award(check.verdict == "passed", check.measurements)
+
+
+def final_points(results: dict[str, Any]) -> float:
+    """The score with a person's adjustments, at least 0; the checks' points are the score, and stay what they are."""
+    return max(0.0, round(results["score"] + sum(each["points"] for each in results.get("adjustments", [])), 6))
 
 
 # characters that are kept of each text in a result: most of them may come from a submission
@@ -71,6 +89,7 @@ class Results:
     weights: dict[str, dict[str, Any]] = field(default_factory=dict)  # configuration → where its weights came from
     figures: list[dict[str, str]] = field(default_factory=list)  # file beside results.json, title, alt text
     trainings: list[dict[str, Any]] = field(default_factory=list)  # by the course: state, minutes, epochs
+    adjustments: list[dict[str, Any]] = field(default_factory=list)  # by a person: points, to be added, and the reason
 
     @property
     def score(self) -> float:
@@ -85,13 +104,14 @@ class Results:
             "schema": SCHEMA,
             "submission": {"path": str(self.submission), "sha256": self.sha256},
             "environment": self.environment,
-            "weights": {name: {k: _plain(v) for k, v in of.items()} for name, of in self.weights.items()},
+            "weights": {name: {k: exact(v) for k, v in of.items()} for name, of in self.weights.items()},
             "score": round(self.score, 6),
             "max_score": round(self.max_score, 6),
             "checks": [check.to_json() for check in self.checks],
-            "information": {k: _plain(v) for k, v in self.information.items()},
+            "information": {k: exact(v) for k, v in self.information.items()},
             "figures": self.figures,
-            "trainings": [{k: _plain(v) for k, v in each.items()} for each in self.trainings],
+            "trainings": [{k: exact(v) for k, v in each.items()} for each in self.trainings],
+            "adjustments": self.adjustments,
         }
 
     def save(self, path: Path) -> None:
@@ -100,15 +120,14 @@ class Results:
             temporary.write_bytes(text.encode("utf-8", "replace"))
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: no NaN, rounded to four digits."""
+def exact(value: Any) -> Any:
+    """A value as JSON can hold it: no NaN. Not rounded, so that a limit can be decided again from what was measured."""
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value[:MANY]]
+        return [exact(v) for v in value[:MANY]]
     if isinstance(value, str):
         return cut(value)
     if isinstance(value, float):
-        short = float(f"{value:.4g}")  # the largest ones round to infinity
-        return short if math.isfinite(short) else str(value)
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, int) and value.bit_length() > 64:  # too long for readers of JSON
         return f"a number of {value.bit_length()} bits"
     return value if isinstance(value, (int, bool)) or value is None else cut(str(value))

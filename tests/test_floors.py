@@ -18,19 +18,14 @@ FLOORS = [
     {"grader.suite"},
     {"grader: the rubric", "grader.extra"},
     {"grader: commands"},
+    {"grader.rescoring"},
     {"grader.bundles", "grader.classroom", "grader.recording"},
     {"grader.exports", "grader.platforms"},
     {"grader: the command line", "main"},
 ]
 ROOT_FILES = {
     "grader: what a grading is": {
-        "errors",
-        "check_ids",
-        "grading_config",
-        "grading_options",
-        "provisional",
-        "results",
-        "runs",
+        "bands", "check_ids", "errors", "grading_config", "grading_options", "provisional", "results", "runs",
     },
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
     "grader: commands": {

@@ -28,6 +28,7 @@ LEFT_OUT = (
     "grader/platforms/",
     "grader/recording/",
     "grader/similarity/",
+    "grader/rescoring/",
     "reference/weights/",
 )
 # from these the parts for instructors are removed

@@ -36,8 +36,15 @@ def check_denoises(
     bins = bins_of(t, num_timesteps)
     inside = [bins == b for b in range(len(limits))]
     ratios = [(loss[rows].double().sum() / linear[rows].double().sum()).item() for rows in inside]
+    return decide_denoises(ratios, int((bins >= 0).sum()), num_timesteps, limits)
+
+
+def decide_denoises(ratios: list[float], rows: int, num_timesteps: int, limits: list[float]) -> dict[str, object]:
+    """The same from the ratios in each bin, measured on so many rows."""
     worst = max(range(len(limits)), key=lambda b: math.inf if math.isnan(ratios[b]) else ratios[b] / limits[b])
-    measured: dict[str, object] = {"loss_of_linear": ratios[worst], "by_t": ratios, "rows": int((bins >= 0).sum())}
+    measured: dict[str, object] = {
+        "loss_of_linear": ratios[worst], "by_t": ratios, "rows": rows, "num_timesteps": num_timesteps,
+    }  # fmt: skip
     measured |= at_most(ratios[worst], limits[worst])
     if not ratios[worst] <= limits[worst]:
         low, high = (round(EDGES[worst + k] * num_timesteps) for k in (0, 1))

@@ -74,4 +74,8 @@ def refuse_not_finite(what: str, *found: object) -> None:
 
 
 class NotJudged(Exception):
-    """The claim could not be checked, and why; it earns no points."""
+    """The claim could not be checked, and why; it earns no points. `measurements` as of CheckFailed."""
+
+    def __init__(self, message: str, **measurements: object) -> None:
+        super().__init__(message)
+        self.measurements = measurements

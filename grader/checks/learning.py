@@ -113,13 +113,10 @@ def check_overfits(
     """
     limit = share * baseline
     measured = {
-        "loss": loss,
-        **at_most(loss, limit),
-        "loss_of_limit": loss / limit,
-        "scaling_x_t": baseline,
+        "loss": loss, **at_most(loss, limit), "loss_of_limit": loss / limit, "scaling_x_t": baseline,
         "predicting_zero": 1.0,
-        "steps": steps,
-    }
+        "steps": steps, "falling": falling, "gentler": gentler, "times": times,
+    }  # fmt: skip
     if 0 <= loss < limit < math.inf:
         return measured
     if loss_with_all < limit:

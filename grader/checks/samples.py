@@ -41,7 +41,7 @@ def check_classes(classes: list[float], least: float, most: float, missing: int)
     enough, bounded = at_least(sorted(classes)[missing], least), at_most(classes[common], most)
     measured = {
         "classes": classes, "least": min(classes), "most": classes[common], "limit": least, "limit_of_most": most,
-        **least_margin(enough, bounded),
+        "found": len(classes) - len(rare), **least_margin(enough, bounded),
     }  # fmt: skip
     if len(rare) > missing or not all_finite(classes, least, most):
         raise CheckFailed(
@@ -96,17 +96,19 @@ def check_clean(damaged: float, kind: str, of_real: float, limit: float) -> dict
     return measured
 
 
-def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> dict[str, float]:
+def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> dict[str, object]:
     """The Fréchet distance to real images exceeds that of as many other real images by at most `above`.
 
     Args:
         of_reference: the reference's FID in words; empty if unknown
     """
     limit = of_real + above
-    measured = {"fid": fid, "of_real_images": of_real, "above_real": above} | at_most(fid, limit)
+    measured = {"fid": fid, "of_real_images": of_real, "above_real": above, "of_reference": of_reference}
+    measured |= at_most(fid, limit)
     if not -math.inf < fid <= limit < math.inf:
+        also = f", the reference's {of_reference}" if of_reference else ""
         raise CheckFailed(
-            f"expected an FID of at most {limit:.1f}, got {fid:.1f} (as many real images {of_real:.1f}{of_reference})",
+            f"expected an FID of at most {limit:.1f}, got {fid:.1f} (as many real images {of_real:.1f}{also})",
             "As a crowd the samples don't look like the data. " + MORE_TRAINING, **measured,
         )  # fmt: skip
     return measured

@@ -4,9 +4,9 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--e
 """
 
 import argparse
-import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +17,19 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.check_ids import config_file
-from grader.classroom import audit, preview
+from grader.classroom import audit, history, preview
+from grader.classroom.adjustments import adjusted, find_student, read_adjustments, write
 from grader.classroom.groups import for_all, graded_alone, share
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
-from grader.classroom.jobs import RESULTS, Grading
+from grader.classroom.jobs import RESULTS, files_of, is_complete
 from grader.classroom.page import warning
+from grader.classroom.rescoring import keep_grading, refuse_another_grading, rescore
 from grader.classroom.resources import Resources, choose_resources
 from grader.classroom.retrain import Finding, Retraining, chosen, handed_in_on
 from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
-from grader.grading_config import GRADING, load_grading
+from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions, add_options
 from grader.provisional import notes
 from grader.results import level_of
@@ -74,6 +76,11 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
         help="time limit of a job, two thirds of it for training; default: 60",
     )
     add("--partition", default="", metavar="NAME", help="Slurm's partition")
+    add(
+        "--rescore", action="store_true", help="after a change of configs/grading.yaml: points anew from what is stored"
+    )
+    add("--again", action="append", default=[], metavar="STUDENT", help="grade this student again; may be repeated")
+    add("--adjustments", type=Path, metavar="FILE", help="CSV with student, points (to be added), reason; remembered")
     add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
     add("--retrain", metavar="SHARE", help="train this share of the weights handed in from their code, and compare")
     add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
@@ -100,26 +107,29 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     return args, options
 
 
-def keep_settings(output: Path, arguments: list[str]) -> None:
-    """Store the settings of a class. Raises UserError if the folder holds a class graded with others."""
-    settings = {
-        "grader": __version__, "arguments": arguments, "grading": hashlib.sha256(GRADING.read_bytes()).hexdigest(),
-    }  # fmt: skip
+def keep_settings(output: Path, arguments: list[str], rescore: bool = False) -> None:
+    """Store the settings of a class. Raises UserError if the folder holds a class graded with others.
+
+    Args:
+        rescore: whether results of another grader are to be replaced
+    """
+    settings = {"grader": __version__, "arguments": arguments}
     file = output / SETTINGS
     if file.exists():
         try:
             before = json.loads(file.read_text())
         except ValueError as error:
             raise UserError(f"{file}: can't be read: {error}") from error
-        if before != settings:
-            key = next((k for k in settings if before.get(k) != settings[k]), "")
+        if key := next((k for k in settings if before.get(k) != settings[k] and not (k == "grader" and rescore)), ""):
             raise UserError(f"{output} holds a class that was graded with another {key}; expected a new --output")
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
-    check_ids = {check for check in load_grading().points if level_of(check) in options.levels}
+    grading = load_grading()
+    grading.bands_of(options.levels, options.config, options.overrides)  # says in time what is wrong with them
+    check_ids = {check for check in grading.points if level_of(check) in options.levels}
     found, strays = find(args.submissions, args.roster, args.output)
     handed_in = share(found)
     if strays:
@@ -128,9 +138,16 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     files = {config_file(level, options.config) for level in options.levels}
     devices = {load_config(file, options.overrides).runtime.device for file in files}
     resources = choose_resources(args, "cpu" if devices == {"cpu"} else "auto")
+    args.again = [find_student(name, handed_in) for name in args.again]
+    if args.output:
+        args.output = args.output.resolve()
+        if not args.rescore:
+            refuse_another_grading(args.output, [args.output / STUDENTS / work.folder for work in handed_in])
+    if args.adjustments:
+        read_adjustments(args.adjustments, handed_in)  # what is wrong in it is said before any work is done
     if args.dry_run:
-        return preview.show(handed_in, args.output, options, check_ids, resources)
-    args.output = args.output.resolve()
+        again = {work.student for work in args.again}
+        return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore, again)
     args.output.mkdir(parents=True, exist_ok=True)
     with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)
@@ -153,7 +170,9 @@ def grade_class(
     resources: Resources,
 ) -> int:  # fmt: skip
     arguments = options.words()
-    keep_settings(args.output, arguments)
+    keep_settings(args.output, arguments, args.rescore)
+    keep_grading(args.output)
+    adjustments = adjusted(args.output, args.adjustments, handed_in)
     for reference, note in notes(options.levels, options.config).items():
         print(f"{reference}: {note}", file=sys.stderr)
     sitting = Sitting(args.output, resources)
@@ -162,18 +181,26 @@ def grade_class(
     taken = take_all(alone, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
+    complete = frozenset(check_ids)
+    for work in args.again:
+        history.set_aside(folders[work.student])
+    if args.rescore:
+        problems |= rescore(args.output, waiting, options, check_ids, sitting.grade_some)
+        waiting = {student: folder for student, folder in waiting.items() if student not in problems}
+    for folder in waiting.values():
+        if not is_complete(folder / RESULTS, files_of(folder), complete):
+            history.set_aside(folder)  # of other files than are handed in now
     if options.train:
-        grading = Grading(tuple(arguments), frozenset(check_ids))
         wanted = {
             student: [of for of in options.trained_configs() if not place(folder / "submission", of).is_file()]
-            for student, folder in waiting.items() if not grading.done(folder)
+            for student, folder in waiting.items() if not is_complete(folder / RESULTS, files_of(folder), complete)
         }  # fmt: skip
         if to_train := {student: waiting[student] for student, configs in wanted.items() if configs}:
             print(sitting.estimate(to_train, wanted, options), file=sys.stderr)
     outcomes = sitting.grade(waiting, arguments, check_ids)
     problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
     graded: dict[str, dict[str, Any]] = {
-        student: json.loads((folder / RESULTS).read_text())
+        student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
         for student, folder in folders.items() if student not in problems
     }  # fmt: skip
     found = {}
@@ -183,12 +210,17 @@ def grade_class(
     retrained = trained_again(args, options, sitting, graded, folders) if args.retrain else {}
     differ = sum(bool(lines) for lines in found.values())
     taken, graded, problems = for_all(handed_in, taken), for_all(handed_in, graded), for_all(handed_in, problems)
-    for file in write_class(args.output, handed_in, taken, graded, problems, found, args.roster):
+    for file in write_class(
+        args.output, handed_in, taken, graded, problems, found, adjustments, args.roster, retrained
+    ):  # fmt: skip
         print(file)
     missing = [work.student for work in handed_in if work.problem == NOTHING]
     failed = len(problems) - len(missing)
     if found:
         print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
+    if retrained:
+        counts = Counter(of.verdict for of in retrained.values())
+        print(f"{len(retrained)} trained again: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
     print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
     if says := warning(graded):
         print(f"NOT A FULL GRADE: {says}")

@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol
 
 from grader import ROOT, __version__
 from grader.classroom.resources import Resources
+from grader.grading_config import grading_digest
 from grader.submission.weights_files import digests
 
 RESULTS, LOCK, HISTORY = "results.json", ".lock", "jobs.jsonl"
@@ -126,16 +127,26 @@ class Grading:
         return ["grade", str(folder / "submission"), "--output", str(folder), *self.arguments]
 
     def done(self, folder: Path) -> bool:
-        """Whether a complete results.json exists, of these checks, these files, and this version of the grader."""
-        try:
-            results = json.loads((folder / RESULTS).read_text())
-            return (
-                results["submission"]["sha256"] == digests(folder / "submission")
-                and {check["id"] for check in results["checks"]} == self.check_ids
-                and results["environment"]["grader"] == __version__
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        return is_complete(folder / RESULTS, files_of(folder), self.check_ids)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Name → SHA-256 of the files that are judged."""
+    return digests(folder / "submission")
+
+
+def is_complete(file: Path, files: dict[str, str], check_ids: frozenset[str]) -> bool:
+    """Whether it is a results.json of these files and checks, by this grader and by the grading.yaml of now."""
+    try:
+        results = json.loads(file.read_text())
+        return (
+            results["submission"]["sha256"] == files
+            and {check["id"] for check in results["checks"]} == check_ids
+            and results["environment"]["grader"] == __version__
+            and results["environment"].get("grading") == grading_digest()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 class Job(Protocol):

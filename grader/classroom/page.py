@@ -4,12 +4,15 @@ It lies beside students/, and links to the report in each folder there.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustments, final
 from grader.classroom.groups import graded_alone
 from grader.classroom.hand_ins import STUDENTS, HandedIn
+from grader.classroom.retrain import MARGIN, Finding
 from grader.classroom.statistics import (
     CONSEQUENCE,
     CheckStatistics,
@@ -25,6 +28,7 @@ from grader.classroom.weights import NO_WEIGHTS, weights_of
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
 from grader.similarity.pairs import LIMIT, Pair
+from grader.similarity.weights import NearPair
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
@@ -36,7 +40,8 @@ EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which d
 
 def render(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]], similar: Sequence[Pair] = (),
+    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS, similar: Sequence[Pair] = (),
+    retrained: Mapping[str, Finding] = MappingProxyType({}), near: Sequence[NearPair] = (),
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
@@ -54,10 +59,12 @@ def render(
         levels=levels,
         students=[student(work, graded.get(work.student), problems, levels) for work in handed_in],
         any_weights=any(results.get("weights") for results in graded.values()),
+        adjusted={who: [final(graded.get(who), made), *made] for who, made in adjustments.items()},
         checks=[(row, remark(row)) for row in by_check(alone)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
         identical=identical(alone),
         similar=similar[:PAIRS], more_similar=len(similar[PAIRS:]), longest=LINES, limit=LIMIT,
+        retrained=retrained, margin=MARGIN, near=near[:PAIRS], more_near=len(near[PAIRS:]),
         report=lambda name: report(folders[name]),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import statistics
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from assignment.ddpm.config import load_config
 from grader import ROOT
 from grader.check_ids import needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
-from grader.classroom.jobs import HISTORY, RESULTS, Grading
+from grader.classroom.jobs import HISTORY, RESULTS, Grading, is_complete
+from grader.classroom.rescoring import Stored, find_stale, foresee
 from grader.classroom.resources import Resources
 from grader.classroom.sitting import Sitting
 from grader.classroom.weights import NO_WEIGHTS
@@ -53,20 +55,31 @@ class Plan:
 
 
 def show(
-    handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources
-) -> int:
-    """Print a line for each student, then the sums; exit code 1 if somebody could not be graded."""
-    plans = [plan(work, output, options, check_ids) for work in handed_in]
+    handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources,
+    rescore: bool = False, again: Collection[str] = (),
+) -> int:  # fmt: skip
+    """Print a line for each student, then the sums; exit code 1 if somebody could not be graded.
+
+    Args:
+        rescore: whether results by another grading.yaml would be rescored
+        again: students who would be graded again, whatever there is
+    """
+    plans = [plan(work, output, options, check_ids, work.student in again) for work in handed_in]
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)
     failed = sum(bool(each.taken.problem) for each in plans) - missing
     alone = [each for each in plans if not each.work.same_as]
-    to_grade = [each for each in alone if not each.taken.problem and not each.done]
+    stale = stale_results(alone, output, check_ids, again) if output and rescore else {}
+    to_grade = [
+        each for each in alone if not each.taken.problem and not each.done and each.work.student not in stale
+    ]  # fmt: skip
     before = sum(each.done for each in alone)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
     )
+    if output and rescore:
+        foresee(output, stale, options, check_ids)
     print(cost(len(to_grade), output, options, check_ids, resources))
     if to_train := [each for each in to_grade if TO_BE_TRAINED in each.weights.values()]:
         print(training(to_train, options, resources))
@@ -76,19 +89,26 @@ def show(
     return 1 if failed else 0
 
 
-def plan(work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str]) -> Plan:
+def stale_results(plans: list[Plan], output: Path, check_ids: set[str], again: Collection[str]) -> Stored:
+    """Student → results of what they have handed in, by another grading.yaml."""
+    there = {each.work.student: each for each in plans if not each.taken.problem and each.work.student not in again}
+    folders = {who: output / STUDENTS / each.work.folder for who, each in there.items()}
+    return find_stale(folders, {who: each.taken.digests for who, each in there.items()}, check_ids)
+
+
+def plan(
+    work: HandedIn, output: Path | None, options: GradingOptions, check_ids: set[str], again: bool = False
+) -> Plan:  # fmt: skip
     configs = list(options.trained_configs())
     taken = Taken(problem=work.problem) if work.problem or work.same_as else read(*work.places, configs=configs)
     folder = output.resolve() / STUDENTS / work.folder if output else None
-    done = folder is not None and not taken.problem and was_graded(folder, taken, check_ids)
+    done = folder is not None and not taken.problem and not again and was_graded(folder, taken, check_ids)
     return Plan(work, taken, done, weights(taken, folder, options, check_ids))
 
 
 def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
     """Whether the class would leave it as it is: complete results of these files."""
-    if not Grading((), frozenset(check_ids)).done(folder):
-        return False
-    return bool(json.loads((folder / RESULTS).read_text())["submission"]["sha256"] == taken.digests)
+    return is_complete(folder / RESULTS, taken.digests, frozenset(check_ids))
 
 
 def weights(taken: Taken, folder: Path | None, options: GradingOptions, check_ids: set[str]) -> dict[str, str]:

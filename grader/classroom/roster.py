@@ -108,7 +108,7 @@ def _row(cells: dict[str, str]) -> Row | None:
     group = next((by_title[title] for title in GROUPS if by_title.get(title)), "")
     if group:
         numbers.append(f"{group}-{student}")  # as Moodle names what groups hand in
-    about = {title: cells[title] for title in cells if title and plain_title(title) != STUDENT}
+    about = {title: value for title, value in cells.items() if title and plain_title(title) != STUDENT}
     return Row(student, tuple(numbers), about, group)
 
 

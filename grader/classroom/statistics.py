@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.check_ids import needs_training
+from grader.results import WAITS
 
-WAITS = "waits for "  # so begins the message of a check that builds on another
 CONSEQUENCE = "other checks, which these build on, have failed"
 
 
 @dataclass(frozen=True)
 class CheckStatistics:
-    """`passed` of `judged` students; discrimination as the corrected item-total correlation, None where undefined.
+    """`passed` of `judged` students, who earned `share` of the points; and discrimination, None where undefined: the
+    corrected item-total correlation.
 
-    The correlation of passing the check with the points of all other checks (Nunnally & Bernstein 1994, chapter 8):
+    That is of passing the check with the points of all other checks (Nunnally & Bernstein 1994, chapter 8):
     near 0 or below, the check says nothing about who has understood, or it is broken.
     """
 
@@ -24,6 +25,7 @@ class CheckStatistics:
     claim: str
     judged: int
     passed: int
+    share: float  # of the points, on average; more or less than the share that passed where bands give a part of them
     not_judged: int
     discrimination: float | None
 
@@ -41,11 +43,14 @@ def by_check(graded: dict[str, dict[str, Any]]) -> list[CheckStatistics]:
             rows[check["id"]].append((check, results["score"] - check["points"]))
     found = []
     for name, checks in rows.items():
-        judged = [(check["verdict"] == "passed", rest) for check, rest in checks if check["verdict"] != "not_judged"]
+        were = [(check, rest) for check, rest in checks if check["verdict"] != "not_judged"]
+        judged = [(check["verdict"] == "passed", rest) for check, rest in were]
         passed = sum(ok for ok, _ in judged)
-        found.append(
-            CheckStatistics(name, checks[0][0]["claim"], len(judged), passed, len(checks) - len(judged), _r(judged))
-        )
+        shares = [check.get("share", float(check["verdict"] == "passed")) for check, _ in were]
+        found.append(CheckStatistics(
+            name, checks[0][0]["claim"], len(judged), passed, statistics.fmean(shares) if shares else 0.0,
+            len(checks) - len(judged), _r(judged),
+        ))  # fmt: skip
     return found
 
 

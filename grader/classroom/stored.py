@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
+from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustments, final
 from grader.classroom.hand_ins import HandedIn
 
 FILE = "students.json"
@@ -29,18 +30,17 @@ class Student:
     row: int | None = None  # of the roster
 
 
-def final_points(results: Mapping[str, Any]) -> float:
-    """What a student gets: the one place that says which of the points a grade book is told."""
-    return float(results["score"])
-
-
 def students_json(
-    handed_in: Sequence[HandedIn], graded: Mapping[str, Mapping[str, Any]], problems: Mapping[str, str]
-) -> str:
+    handed_in: Sequence[HandedIn], graded: Mapping[str, dict[str, Any]], problems: Mapping[str, str],
+    adjustments: Adjustments = NO_ADJUSTMENTS,
+) -> str:  # fmt: skip
+    """Its content; points are the final ones, with adjustments."""
     students = []
     for work in handed_in:
         results = graded.get(work.student)
-        points, most = (final_points(results), float(results["max_score"])) if results else (None, None)
+        theirs = adjustments.get(work.student, [])
+        points = final(results, theirs) if results or theirs else None
+        most = float(results["max_score"]) if results else None
         names = tuple(place.name for place in work.places)
         problem = problems.get(work.student, "")
         students.append(

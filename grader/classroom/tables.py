@@ -2,55 +2,77 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from assignment.ddpm.files import replacing
+from grader.classroom import changes
+from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustment, Adjustments, final
 from grader.classroom.groups import graded_alone
 from grader.classroom.hand_ins import STUDENTS, HandedIn
 from grader.classroom.page import render
+from grader.classroom.retrain import Finding
 from grader.classroom.statistics import by_check, points_not_judged
 from grader.classroom.stored import FILE, ROSTER, students_json
 from grader.classroom.weights import weights_of
 from grader.reports.table import cell
 from grader.similarity.given import given
 from grader.similarity.pairs import Pair, similar
+from grader.similarity.weights import near_weights
 from grader.submission.handed_in import Taken
 from grader.submission.sources import read_sources
+from grader.submission.weights_files import FOLDER, WEIGHTS
 
 MOST_PAIRS = 1000
 
 
 def write_class(
     output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
-    problems: dict[str, str], audited: dict[str, list[str]], roster: Path | None = None,
+    problems: dict[str, str], audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
+    roster: Path | None = None, retrained: Mapping[str, Finding] = MappingProxyType({}),
 ) -> list[Path]:  # fmt: skip
-    """Writes all of them, and students.json; returns the paths of those that are for people.
+    """Writes all tables, the page and students.json; returns the paths of those that are for people.
 
     Args:
         taken: student → the files, and where they were
         graded: student → results
         problems: student → why there are none; they have no score, rather than one of 0
         audited: student → what differed in a second grading
+        adjustments: student → points that a person adds, and why
         roster: a copy of it is kept
+        retrained: student → what came of training their code again
     """
     alone = graded_alone(handed_in)
     taken_from = [work for work in alone if work.student in taken and not taken[work.student].problem]
     folders = {work.student: output / STUDENTS / work.folder / "submission" for work in taken_from}
     pairs = similar({student: read_sources(folder) for student, folder in folders.items()}, given())
+    near = near_weights(handed_in_weights(folders))
     files = {
-        "class.csv": table(students(handed_in, taken, graded, problems, audited)),
+        "class.csv": table(students(handed_in, taken, graded, problems, audited, adjustments, retrained)),
         "checks.csv": table(checks({work.student: graded[work.student] for work in alone if work.student in graded})),
         "similar.csv": table(similar_files(pairs)),
-        "class.html": render(handed_in, graded, problems, audited, pairs),
+        "class.html": render(handed_in, graded, problems, audited, adjustments, pairs, retrained, near),
     }
-    kept = {FILE: students_json(handed_in, graded, problems).encode("utf-8", "replace")}
+    changed = list(changes.rows({work.student: output / STUDENTS / work.folder for work in alone}))
+    if changed[1:]:
+        files[changes.FILE] = table(changed)
+    kept = {FILE: students_json(handed_in, graded, problems, adjustments).encode("utf-8", "replace")}
     kept |= {ROSTER: roster.read_bytes()} if roster else {}
     for name, content in ({name: text.encode("utf-8", "replace") for name, text in files.items()} | kept).items():
         with replacing(output / name) as temporary:
             temporary.write_bytes(content)
     return [output / name for name in files]
+
+
+def handed_in_weights(folders: Mapping[str, Path]) -> dict[str, dict[str, Path]]:
+    """Configuration → student → weights, from student → the folder with what was handed in."""
+    found: dict[str, dict[str, Path]] = {}
+    for student, folder in folders.items():
+        for file in sorted((folder / FOLDER).glob(f"*{WEIGHTS}")):
+            found.setdefault(file.stem, {})[student] = file
+    return found
 
 
 def similar_files(pairs: list[Pair]) -> Iterable[list[Any]]:
@@ -77,18 +99,21 @@ def _ranges(lines: set[int]) -> str:
 
 def students(
     handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]],
+    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
+    retrained: Mapping[str, Finding] = MappingProxyType({}),
 ) -> Iterable[list[Any]]:  # fmt: skip
     """The header, then a row each: name, the roster's columns, points, points by level, weights, files, problems.
 
-    Points are those got, those that were judged, and those that could not be: together all that there are.
+    Points are those got, those that were judged, and those that could not be: together all that there are. The final
+    ones are with a person's adjustments, also where there is no score.
     """
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
     own = ["score", "max_score", "judged", "not_judged"]
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
     trained = any("trainings" in results and results["trainings"] for results in graded.values())
     own += ["training", "training_minutes"] if trained else []
-    own += ["weights", "files", "remark", "problem", *(["audit"] if audited else [])]
+    own += ["adjustment", "reason", "final", "weights", "files", "remark", "problem"]
+    own += [*(["audit"] if audited else []), *(["retrained"] if retrained else [])]
     columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
     for work in handed_in:
@@ -101,7 +126,11 @@ def students(
         of = taken.get(work.student, Taken())
         files, weights = ", ".join(of.listed()), "; ".join(weights_of(graded.get(work.student, {})))
         again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
+        if retrained:
+            looked = retrained.get(work.student)
+            again.append(f"{looked.verdict}: {looked.says}" if looked else "")
         remark = "; ".join(filter(None, (work.remark, of.remark)))
+        points += adjusted(results, adjustments.get(work.student, []))
         yield [work.student, *about, *points, weights, files, remark, problems.get(work.student, ""), *again]
 
 
@@ -117,6 +146,14 @@ def _training(results: dict[str, Any] | None) -> list[Any]:
 def _epochs(training: dict[str, Any]) -> str:
     """digits: cut off after 12 of 60 epochs"""
     return f"{training['state']} after {training['epochs']:g} of {training['of']} epochs"
+
+
+def adjusted(results: dict[str, Any] | None, adjustments: list[Adjustment]) -> list[Any]:
+    """The points of all adjustments, their reasons, and the final points; empty where there are none."""
+    if not adjustments:
+        return ["", "", results["score"] if results else ""]
+    more = round(sum(each.points for each in adjustments), 6)
+    return [more, "; ".join(each.reason for each in adjustments), final(results, adjustments)]
 
 
 def _apart_from(columns: list[str], own: list[str]) -> list[str]:
@@ -143,10 +180,11 @@ def _points(checks: list[dict[str, Any]]) -> tuple[float, float, float]:
 
 
 def checks(graded: dict[str, dict[str, Any]]) -> Iterable[list[Any]]:
-    yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination"]
+    yield ["check", "claim", "judged", "passed", "not_judged", "difficulty", "discrimination", "share"]
     for row in by_check(graded):
         r = "" if row.discrimination is None else round(row.discrimination, 3)
-        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, round(row.difficulty, 3), r]
+        figures = [round(row.difficulty, 3), r, round(row.share, 3)]
+        yield [row.id, row.claim, row.judged, row.passed, row.not_judged, *figures]
 
 
 def table(rows: Iterable[list[Any]]) -> str:

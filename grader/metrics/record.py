@@ -54,6 +54,14 @@ class Record:
         return self.losses[name].double()
 
 
+def has_learnt(figures: dict[str, Any], above_real: float) -> bool:
+    """Whether the reference's own samples pass the limit on FID; if not, it is nothing to compare with."""
+    return any(
+        row["fid"] <= of["floor"]["fid"]["mean"] + above_real
+        for of in figures["samples"].values() for row in of["reference"]
+    )  # fmt: skip
+
+
 def load_record(config: str) -> Record | None:
     """The record for a configuration, by its name; None if there is none. Raises UserError if unreadable."""
     file = RESULTS / f"{config}.json"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from grader.reports.wording import clean, score_line
+from grader.reports.wording import clean, partial, score_line
 
 SHOWN = 10
 MAX_MESSAGE = 1000  # characters of a message
@@ -18,17 +18,19 @@ def render(results: dict[str, Any], path_of: Callable[[str], str] = str) -> str:
     """`path_of` says where a file is in the student's repository: model.py → assignment/model.py; by default on top."""
     failed = [check for check in results["checks"] if check["verdict"] not in ("passed", "not_judged")]
     missing = [check for check in results["checks"] if check["verdict"] == "not_judged"]
+    partly = [check for check in results["checks"] if check["verdict"] == "passed" and partial(check)]
     says = f"{score_line(results)}; {len(failed)} checks failed, {len(missing)} were not judged"
     commands = [_command("notice", says, title="Score")]
     commands += [_of_check("error", check, path_of) for check in failed[:SHOWN]]
-    commands += [_of_check("notice", check, path_of) for check in missing[: SHOWN - 1]]
+    commands += [_of_check("notice", check, path_of) for check in [*partly, *missing][: SHOWN - 1]]
     return "\n".join(commands) + "\n"
 
 
 def _of_check(kind: str, check: dict[str, Any], path_of: Callable[[str], str]) -> str:
     place = re.fullmatch(r"([\w./-]+):([0-9]+)", check["location"])
     where = {"file": path_of(place[1]), "line": place[2]} if place else {}
-    says = "\n".join(clean(check[key], MAX_MESSAGE) for key in ("claim", "message", "hint") if check[key])
+    texts = [check["claim"], check["message"], partial(check), check["hint"]]
+    says = "\n".join(clean(text, MAX_MESSAGE) for text in texts if text)
     return _command(kind, says, **where, title=check["id"])
 
 

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from grader.reports.github import without_commands
-from grader.reports.wording import explanation, within
+from grader.reports.wording import explanation, partial, within
 
 SIZE = 120_000  # bytes
 STATUS = {"passed": "pass", "failed": "fail", "not_judged": "fail"}
@@ -36,7 +36,7 @@ def _test(check: dict[str, Any], longest: int) -> dict[str, Any]:
         "name": check["id"],
         "status": STATUS.get(check["verdict"], "error"),
         "score": check["points"],
-        "message": "" if passed else without_commands(explanation(check, longest)),
+        "message": "" if passed and not partial(check) else without_commands(explanation(check, longest)),
         "test_code": "",
         "filename": place[1] if place else "",
         "line_no": int(place[2]) if place else 0,

@@ -6,7 +6,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from typing import Any
 
 from grader.reports.github import entities, inline
-from grader.reports.wording import checks_to_look_at, clean, score_line, verdict, within
+from grader.reports.wording import adjustments, checks_to_look_at, clean, partial, score_line, verdict, within
 
 SIZE = 1_000_000  # bytes
 MARKS = {"passed": "✅", "not_judged": "➖"}
@@ -20,6 +20,7 @@ def render(results: dict[str, Any]) -> str:
 
 def _page(results: dict[str, Any], longest: int) -> str:
     blocks = [f"## {score_line(results)}"]
+    blocks += [f"Adjusted by the course: {inline(line)}" for line in adjustments(results)]
     if advisory := results["environment"].get("advisory"):
         blocks.append(f"Advisory only: {inline(str(advisory))}")
     for first in checks_to_look_at(results["checks"])[:1]:
@@ -36,6 +37,8 @@ def _details(check: dict[str, Any], longest: int) -> list[str]:
     where = f" in {inline(check['location'])}" if check["location"] else ""
     blocks = [f"### First to look at: {inline(check['id'])}", inline(check["claim"], longest)]
     blocks.append(f"**{verdict(check)}**{where}: {inline(check['message'], longest)}")
+    if earns := partial(check):
+        blocks.append(f"Points: {inline(earns, longest)}")
     for name, text in (("In your code", check["trace"]), ("Printed", check["output"])):
         if text:
             blocks.append(f"{name}:\n\n<pre>{entities(clean(text, longest))}</pre>")
@@ -53,7 +56,7 @@ def _table(level: int, checks: list[dict[str, Any]], longest: int) -> str:
         "|---|---|---|---:|---|",
     ]
     for check in checks:
-        says = check["claim"] if check["verdict"] == "passed" else check["message"]
+        says = partial(check) or (check["claim"] if check["verdict"] == "passed" else check["message"])
         name, mark = check["id"].split(".", 1)[1], MARKS.get(check["verdict"], "❌")
         points = f"{check['points']:g}/{check['max_points']:g}"
         lines.append(f"| {mark} | {inline(name)} | {verdict(check)} | {points} | {inline(says, min(CELL, longest))} |")

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from grader.reports.wording import checks_to_look_at, clean, explanation, score_line, within
+from grader.reports.wording import adjustments, checks_to_look_at, clean, explanation, score_line, within
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 LEADERBOARD = (  # check, measurement, name of the column; lower is better
@@ -42,6 +42,7 @@ def _json(results: dict[str, Any], visibility: str, longest: int) -> str:
 
 def _summary(results: dict[str, Any], longest: int) -> str:
     lines = [score_line(results), *(f"{name}: {value}" for name, value in results["information"].items())]
+    lines += [f"Adjusted by the course: {line}" for line in adjustments(results)]
     for first in checks_to_look_at(results["checks"])[:1]:
         lines.append(f"First to look at: {first['id']}")
     if advisory := results["environment"].get("advisory"):

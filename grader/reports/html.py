@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from grader.reports.wording import MARKS, checks_to_look_at, printable, word
+from grader.reports.wording import MARKS, adjustments, checks_to_look_at, partial, printable, score_line, word
 
 HERE = Path(__file__).parent
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
@@ -30,12 +30,12 @@ def render(results: dict[str, Any], folder: Path | None = None) -> str:
     return render_page(
         "page.html", ["page.css"],
         results=results,
-        score=f"{results['score']:g} of {results['max_score']:g} points",
+        score=score_line(results), adjustments=adjustments(results),
         levels={level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})},
         to_look_at=checks_to_look_at(checks),
         figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],
         environment={name: value for name, value in results["environment"].items() if name != "advisory"},
-        points=points, title=title, counts=counts, dedent=dedent, marks=MARKS,
+        points=points, title=title, counts=counts, partial=partial, dedent=dedent, marks=MARKS,
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def pages() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, finalize=shown, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"word": word, "label": lambda key: key.replace("_", " ")}
+    environment.filters |= {"word": word, "label": lambda key: key.replace("_", " "), "rounded": rounded}
     return environment
 
 
@@ -69,6 +69,13 @@ def shown(value: Any) -> Any:
     cut = "\n".join(everything[:MAX_TEXT].split("\n")[:LINES])
     left = len(everything) - len(cut)
     return printable(cut) + (f"\n… and {left:,} characters more, in results.json" if left else "")
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to four digits, also those in lists: all of them are in results.json."""
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def points(checks: list[dict[str, Any]]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ A check that was not judged is a failure, as `skipped` would look like success. 
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from grader.reports.wording import clean, one_line
+from grader.reports.wording import clean, one_line, partial
 
 FAILURES = ("failed", "not_judged")  # the rest are errors: the student's code raised, hung or took too much memory
 HEADLINE = 300  # characters
@@ -48,5 +48,6 @@ def _case(suite: ET.Element, check: dict[str, Any]) -> None:
         about = {"type": check["verdict"], "message": one_line(check["message"], HEADLINE)}
         text = [clean(check[key]) for key in ("claim", "message", "hint", "trace") if check[key]]
         ET.SubElement(case, kind, about).text = "\n".join(text)
-    if check["output"]:
-        ET.SubElement(case, "system-out").text = clean(check["output"])
+    earns = partial(check)
+    if also := "\n".join(filter(None, (earns and f"points: {earns}", clean(check["output"])))):
+        ET.SubElement(case, "system-out").text = also

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from grader.reports.wording import clean, explanation, score_line, within
+from grader.reports.wording import clean, explanation, partial, score_line, within
 
 SIZE = 1_000_000  # bytes; more than 1 MB is rejected
 
@@ -26,7 +26,7 @@ def _json(results: dict[str, Any], longest: int) -> str:
                 "description": clean(check["claim"], longest),
                 "points": check["points"],
                 "max_points": check["max_points"],
-                "message": clean(check["message"], longest),
+                "message": clean("; ".join(filter(None, (check["message"], partial(check)))), longest),
                 "output": explanation(check, longest),
             }
             for check in results["checks"]

@@ -14,7 +14,7 @@ from grader.results import SCHEMA, VERDICTS, Check, Results
 KINDS = {str: "a text", int: "a whole number", float: "a number from 0 to 10⁹", dict: "an object", list: "a list"}
 TOP = {
     "submission": dict, "environment": dict, "score": float, "max_score": float, "checks": list, "information": dict,
-    "figures": list,
+    "figures": list, "adjustments": list, "weights": dict, "trainings": list,
 }  # fmt: skip
 CHECK = {
     "id": str, "level": int, "claim": str, "verdict": str, "points": float, "max_points": float, "message": str,
@@ -37,7 +37,13 @@ def load(path: Path) -> dict[str, Any]:
     if wrong:
         more = [f"and {len(wrong) - LINES} things more"] if len(wrong) > LINES else []
         raise UserError("\n".join(f"{path}: {line}" for line in wrong[:LINES] + more))
-    return results
+    return complete(results)
+
+
+def complete(results: dict[str, Any]) -> dict[str, Any]:
+    """Valid results with what the first ones of this version do not have."""
+    checks = [{"share": float(check["verdict"] == "passed"), "band": None} | check for check in results["checks"]]
+    return {"figures": [], "adjustments": [], "weights": {}, "trainings": []} | results | {"checks": checks}
 
 
 def from_json(results: dict[str, Any]) -> Results:
@@ -50,6 +56,8 @@ def from_json(results: dict[str, Any]) -> Results:
     return Results(
         submission=Path(submission["path"]), environment=results["environment"], checks=checks,
         information=results["information"], sha256=submission["sha256"], figures=results.get("figures", []),
+        adjustments=results.get("adjustments", []), weights=results.get("weights", {}),
+        trainings=results.get("trainings", []),
     )  # fmt: skip
 
 
@@ -71,12 +79,14 @@ def problems(results: Any) -> Iterator[str]:
         found = results.get("schema") if isinstance(results, dict) else results
         yield f"schema: expected {SCHEMA!r}, got {reprlib.repr(found)}"
         return
-    results = {"figures": []} | results  # the first of this version have none
-    wrong = list(_kinds(results, "", TOP))
+    wrong = list(_kinds({"figures": [], "adjustments": []} | results, "", TOP))  # the first of this version have none
     if not wrong:
         wrong += _kinds(results["submission"], "submission.", {"path": str, "sha256": dict})
         wrong += _all_kinds(results["checks"], "checks", CHECK)
-        wrong += _all_kinds(results["figures"], "figures", FIGURE)
+        wrong += _all_kinds(results.get("figures", []), "figures", FIGURE)
+    for place, each in enumerate(results.get("adjustments", [])):
+        if not (isinstance(each, dict) and _is_number(each.get("points")) and isinstance(each.get("reason"), str)):
+            wrong.append(f"adjustments[{place}]: expected points and a reason, got {reprlib.repr(each)}")
     yield from wrong or _contradictions(results)
 
 
@@ -99,7 +109,11 @@ def _kinds(value: dict[str, Any], where: str, wanted: Mapping[str, type]) -> Ite
 def _is(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, (int, float)) and 0 <= value <= 1e9 if kind is float else isinstance(value, kind)
+    return _is_number(value) and value >= 0 if kind is float else isinstance(value, kind)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e9
 
 
 def _contradictions(results: dict[str, Any]) -> Iterator[str]:
@@ -117,6 +131,9 @@ def _contradictions(results: dict[str, Any]) -> Iterator[str]:
         seen.add(check["id"])
         if check["verdict"] not in VERDICTS:
             yield f"{where}verdict: expected one of {', '.join(VERDICTS)}, got {reprlib.repr(check['verdict'])}"
+        band = check.get("band")
+        if band is not None and not (isinstance(band, dict) and isinstance(band.get("says"), str)):
+            yield f"{where}band: expected null, or an object with a text `says`, got {reprlib.repr(band)}"
         if check["points"] > check["max_points"]:
             yield f"{where}points: expected at most {check['max_points']}, got {check['points']}"
     for total, part in (("score", "points"), ("max_score", "max_points")):

@@ -4,17 +4,19 @@ import csv
 import io
 from typing import Any
 
-from grader.reports.wording import one_line
+from grader.reports.wording import one_line, partial
 
 COLUMNS = ("id", "level", "verdict", "points", "max_points", "seconds", "location", "claim", "message", "hint")
+ALSO = ("share", "partial_credit")
 FORMULA = tuple("=+-@＝＋－＠")
 
 
 def render(results: dict[str, Any]) -> str:
     page = io.StringIO()
     rows = csv.writer(page)
-    rows.writerow(COLUMNS)
-    rows.writerows([cell(check[column]) for column in COLUMNS] for check in results["checks"])
+    rows.writerow([*COLUMNS, *ALSO])
+    for check in results["checks"]:
+        rows.writerow(cell(value) for value in (*(check[name] for name in COLUMNS), check["share"], partial(check)))
     return page.getvalue()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from grader.results import to_look_at
+from grader.results import final_points, to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
@@ -38,10 +38,18 @@ def word(verdict: str) -> str:
     return WORDS.get(verdict, verdict)
 
 
+def partial(check: dict[str, Any]) -> str:
+    """How much of the points a measured value earns, and what would earn more; empty where nothing would."""
+    band = check.get("band")
+    return clean(band["says"]) if band and check["points"] < check["max_points"] else ""
+
+
 def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
+    if earns := partial(check):
+        parts.append(f"points: {earns}")
     if check["hint"]:
         parts.append(f"hint: {clean(check['hint'], longest)}")
     if check["trace"]:
@@ -52,7 +60,17 @@ def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
 
 
 def score_line(results: dict[str, Any]) -> str:
-    return f"{results['score']:g} of {results['max_score']:g} points"
+    """12.5 of 40 points; with 2 more by adjustment: 14.5"""
+    says = f"{results['score']:g} of {results['max_score']:g} points"
+    if not (made := results.get("adjustments", [])):
+        return says
+    more = sum(each["points"] for each in made)
+    return f"{says}; with {abs(more):g} {'more' if more >= 0 else 'less'} by adjustment: {final_points(results):g}"
+
+
+def adjustments(results: dict[str, Any]) -> list[str]:
+    """A line for each: +2 points: handed in by mail"""
+    return [f"{each['points']:+g} points: {one_line(each['reason'])}" for each in results.get("adjustments", [])]
 
 
 def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
 """Is what drew the samples a denoiser? Its answers to the held-out images among them, and to rows asked again."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from assignment.ddpm.data import to_float
 from grader.checks.denoises import STORE, bins_of, check_denoises, check_none_by_heart, check_same_alone
+from grader.checks.finding import CheckFailed
 from grader.metrics.companions import Asked, Companions, Predict
 from grader.metrics.linear_denoiser import LinearDenoiser
 from grader.metrics.randomness import randomness
@@ -39,7 +42,12 @@ class TrainedDenoiser:
         trained = self.trained
         found = check_denoises(*self.losses, trained.diffusion.num_timesteps, trained.wanted.denoises)
         among, again, other, _, _ = self.asked_again
-        return found | {f"alone_{key}": value for key, value in check_same_alone(among, again, other).items()}
+        try:
+            alone = check_same_alone(among, again, other)
+        except CheckFailed as failed:
+            failed.measurements = found | _alone(failed.measurements)
+            raise
+        return found | _alone(alone)
 
     def check_none_by_heart(self) -> dict[str, float]:
         """Judge whether training images are denoised far better than the held-out ones."""
@@ -90,6 +98,10 @@ class TrainedDenoiser:
         y = torch.empty_like(x)
         y[order] = torch.cat([predict(x[part], t[part]) for part in order.split(BATCH[self.trained.kind])])
         return y
+
+
+def _alone(measured: dict[str, Any]) -> dict[str, Any]:
+    return {f"alone_{key}": value for key, value in measured.items()}
 
 
 def _loss(y: Tensor, noise: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import Raised
 from grader.grading_config import Samples, load_grading
 from grader.metrics.randomness import randomness
-from grader.metrics.record import Record, load_record
+from grader.metrics.record import Record, has_learnt, load_record
 from grader.results import cut
 from grader.student.deadlines import Deadlines
 from grader.student.network import Network
@@ -189,9 +189,7 @@ class TrainedNetwork:
 
     @property
     def reference_has_learnt(self) -> bool:
-        """Whether the reference's own samples pass the FID limit; if not, there is nothing to compare with."""
-        recorded = self.record.figures["samples"].values()
-        return any(row["fid"] <= self.fid_limit(of["floor"]) for of in recorded for row in of["reference"])
+        return has_learnt(self.record.figures, self.wanted.above_real)
 
     def fid_limit(self, of_real_images: dict[str, Any]) -> float:
         return of_real_images["fid"]["mean"] + self.wanted.above_real

@@ -1,7 +1,7 @@
 """Samples of a finished training: drawn with the reference sampler, looked at, and compared with real images."""
 
 from statistics import mean
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ from assignment.ddpm.device import half_precision
 from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.samples import check_classes, check_clean, check_confidence, check_fid, check_new
-from grader.grading_config import Drawing
+from grader.checks.sample_claims import SampleClaims
+from grader.grading_config import Drawing, Samples
 from grader.metrics.companions import Companions
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
@@ -20,10 +20,8 @@ from grader.student.once import done_once
 from grader.student.trained_denoiser import TrainedDenoiser
 from grader.student.trained_network import BATCH, TrainedNetwork
 
-Measured = TypeVar("Measured", dict[str, object], dict[str, float])
 
-
-class TrainedSamples:
+class TrainedSamples(SampleClaims):
     """What checks ask for of one training's samples, computed once."""
 
     def __init__(self, trained: TrainedNetwork) -> None:
@@ -100,6 +98,14 @@ class TrainedSamples:
         """What was measured of as many real images never seen in training: mean and spread over many draws."""
         return self.recorded["floor"]
 
+    def of_real(self, name: str) -> float:
+        found = self.of_real_images[name]
+        return found["mean"] if isinstance(found, dict) else found
+
+    @property
+    def wanted(self) -> Samples:
+        return self.trained.wanted
+
     @property
     def fid_limit(self) -> float:
         return self.trained.fid_limit(self.of_real_images)
@@ -111,56 +117,14 @@ class TrainedSamples:
 
     @property
     def reference_in_words(self) -> str:
-        """The reference's FID, to follow that of real images in a sentence."""
         fids = self.reference_fids
-        return f", the reference's {mean(fids):.1f}{self.trained.record.caveat}" if fids else ""
+        return f"{mean(fids):.1f}{self.trained.record.caveat}" if fids else ""
 
     @property
     @done_once
     def denoising(self) -> dict[str, object]:
-        """What `samples.denoises` measured. Raises CheckFailed if it does not hold."""
         return self.denoiser.check_denoises()
 
-    def counted(self, found: Measured) -> Measured:
-        """What was measured of the samples. Raises NotJudged if no denoiser drew them: they don't count."""
-        try:
-            self.denoising  # noqa: B018  judged when first looked at
-        except CheckFailed as error:
-            raise NotJudged("waits for samples.denoises: samples count only if a denoiser drew them") from error
-        return found
-
-    def check_classes(self) -> dict[str, object]:
-        """Check how often each class turns up. Raises NotJudged where there are none, or no limits that fit them."""
-        of, classes, data = self.trained.wanted, self.quality.classes, self.trained.settings.data.name
-        if not classes:
-            raise NotJudged(f"the images of {data} have no labels, so there are no classes to look for")
-        if of.missing_classes >= len(classes) or of.commonest_class * len(classes) < 1:
-            raise NotJudged(
-                f"configs/grading.yaml, samples.{data}: missing_classes and commonest_class are for more classes than "
-                f"the {len(classes)} that there are"
-            )
-        return self.counted(check_classes(classes, of.rarest_class, of.commonest_class, of.missing_classes))
-
-    def check_confidence(self) -> dict[str, float]:
-        """Check the classifier's confidence. Raises NotJudged if classes are missing."""
-        try:
-            self.check_classes()
-        except CheckFailed as error:
-            raise NotJudged(f"waits for samples.classes: {error.message}") from error
-        return self.counted(check_confidence(
-            self.quality.confidence, self.of_real_images["confidence"]["mean"], self.trained.wanted.confidence
-        ))  # fmt: skip
-
-    def check_clean(self) -> dict[str, object]:
-        found, of_real = self.quality, self.of_real_images["damaged"]["mean"]
-        return self.counted(check_clean(found.damaged, found.damage, of_real, self.trained.wanted.damaged))
-
-    def check_fid(self) -> dict[str, float]:
-        of_real = self.of_real_images["fid"]["mean"]
-        return self.counted(
-            check_fid(self.quality.fid, of_real, self.trained.wanted.above_real, self.reference_in_words)
-        )
-
-    def check_new(self) -> dict[str, float]:
-        found = check_new(self.quality.copies, self.of_real_images["copies"], self.trained.wanted.copies)
-        return self.counted(found | self.denoiser.check_none_by_heart())
+    @property
+    def by_heart(self) -> dict[str, float]:
+        return self.denoiser.check_none_by_heart()

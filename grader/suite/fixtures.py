@@ -16,6 +16,7 @@ from grader import __version__
 from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed
 from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.grading_config import grading_digest
 from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
 from grader.student.once import Once
@@ -61,7 +62,8 @@ def submission(
         judge.submission = Submission(path, fork_server, device=device)
     judge.results.sha256 = digests(path, judge.trained_configs)
     judge.results.environment = {
-        "grader": __version__, "torch": torch.__version__, "python": platform.python_version(),
+        "grader": __version__, "grading": grading_digest(), "torch": torch.__version__,
+        "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed.origin,
         "config": ", ".join(
             sorted({config_file(check.level, request.config.option.config).stem for check in judge.results.checks})

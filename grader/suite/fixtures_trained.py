@@ -154,7 +154,8 @@ def say_fid(
             picture, f"FID of level {level}",
             f"A line with the FID of the samples, {quality.fid:.1f}, that of {beside}, and the limit, {limit:.1f}",
         )  # fmt: skip
-        told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{samples.reference_in_words}"
+        of_reference = f", the reference's {samples.reference_in_words}" if reference else ""
+        told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{of_reference}"
         judge.inform(f"FID of level {level}", f"{told}; KID {quality.kid:.3f}, see {picture}")
         if weights := request.config.option.inception:
             with with_progress():

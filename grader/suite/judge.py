@@ -13,13 +13,14 @@ from _pytest.runner import runtestprotocol
 
 from assignment.ddpm.config import Config
 from assignment.ddpm.errors import UserError
+from grader.bands import Bands
 from grader.check_ids import config_file, id_of
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
 from grader.reports.terminal import details, render
-from grader.results import Check, Results, cut, level_of
+from grader.results import Check, Results, award, cut, level_of
 from grader.runs import settings_for
 from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
@@ -52,6 +53,7 @@ class Judge:
         self.results = Results(config.option.submission, {}, [])
         self.seed = Seed(PUBLIC, "", b"")
         self.checks: dict[str, Check] = {}
+        self.bands: dict[str, Bands] = {}  # of the checks that have some
         self.faults: list[str] = []
         self.submission: AnySubmission | None = None
         self.budget = TimeBudget(load_grading().time)
@@ -126,9 +128,11 @@ class Judge:
         self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        option = self.config.option
+        option, grading = self.config.option, load_grading()
+        ids = [id_of(item) for item in session.items]
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
+            self.bands = grading.bands_of({level_of(check_id) for check_id in ids}, option.config, option.set)
             levels = sorted({level_of(id_of(item)) for item in session.items})
             files = [config_file(level, option.config) for level in levels if level != 4]
             self.trained_configs = list(dict.fromkeys(file.stem for file in files))
@@ -137,10 +141,8 @@ class Judge:
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 
-        points = load_grading().points
-        ids = [id_of(item) for item in session.items]
         for item, check_id in zip(session.items, ids, strict=True):
-            self.checks[item.nodeid] = Check(check_id, claim_of(item), points[check_id])
+            self.checks[item.nodeid] = Check(check_id, claim_of(item), grading.points[check_id])
         self.results = Results(self.config.option.submission, {}, list(self.checks.values()))
         self.results.information |= notes({check.level for check in self.checks.values()}, option.config)
 
@@ -187,6 +189,7 @@ class Judge:
             assert call.excinfo is not None, "raised for want of a verdict on it"
             self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
             return report  # pytest shows it as it is
+        award(check, self.bands.get(check.id))
         if check.verdict != "passed":
             report.outcome = "failed"  # never skipped: a check that was not judged has not passed
             report.longrepr = details(check)

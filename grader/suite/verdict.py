@@ -71,6 +71,7 @@ def apply(check: Check, error: BaseException | None, *, in_process: bool) -> Non
         check.measurements |= error.measurements
     elif isinstance(error, NotJudged):
         check.verdict, check.message = "not_judged", str(error)
+        check.measurements |= error.measurements
     elif isinstance(error, SubmissionFailed):
         check.verdict, check.message, check.location = error.verdict, error.message, error.location
         check.trace, check.output = error.trace, error.output or check.output

@@ -210,7 +210,7 @@ def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
     assert rows["leeann_115"]["files"] == "leeann_115_5015_model.py, leeann_115_5016_sampler.py"
     assert "hand in the two files" in rows["broken"]["problem"] and not rows["broken"]["score"]
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        ".lock", "class.json", "class.csv", "checks.csv", "similar.csv", "class.html", "students",
+        ".lock", "class.json", "class.csv", "checks.csv", "similar.csv", "class.html", "gradings", "students",
         "students.json",
     }  # fmt: skip
     assert "could not be graded" in capsys.readouterr().out

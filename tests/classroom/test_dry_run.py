@@ -8,8 +8,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from grader import __version__
 from grader.classroom import preview
 from grader.classroom.command import main
+from grader.grading_config import grading_digest
 from grader.submission.weights_files import about_file
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
@@ -87,7 +89,7 @@ def test_it_knows_what_is_graded_already(handed_in, tmp_path, capsys):
     ids = [check for check in preview.load_grading().points if check.startswith("level4")]
     page = {
         "submission": {"sha256": digests}, "checks": [{"id": check} for check in ids],
-        "environment": {"grader": __import__("grader").__version__},
+        "environment": {"grader": __version__, "grading": grading_digest()},
     }  # fmt: skip
     (folder / "results.json").write_text(json.dumps(page))
     (folder / "jobs.jsonl").write_text(json.dumps({"task": "grader", "seconds": 12.0, "exit_code": 0}) + "\n")

@@ -80,8 +80,9 @@ def grade(name: str, way: str, folder: Path, *seed: str) -> dict[str, dict[str, 
 
 
 def gained(checks: dict[str, dict[str, Any]]) -> list[str]:
-    """The checks of what has been learnt that it passed."""
-    return [name for name, check in checks.items() if check["verdict"] == "passed" and name not in FREE]
+    """The checks of what has been learnt that it passed, or has a part of the points of."""
+    won = {name for name, check in checks.items() if check["verdict"] == "passed" or check["points"]}
+    return sorted(won - FREE)
 
 
 def main() -> None:

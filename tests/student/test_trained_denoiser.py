@@ -74,7 +74,7 @@ def test_a_store_beside_a_denoiser_is_none(way, tmp_path):
     with pytest.raises(CheckFailed, match="times the loss"):
         samples.denoising  # noqa: B018  judged when first looked at
     with pytest.raises(NotJudged, match=r"waits for samples\.denoises"):
-        samples.counted({})
+        samples.counted(dict)
 
 
 def test_stored_images_are_known_by_heart(tmp_path):

@@ -47,7 +47,9 @@ def test_what_was_found_is_written_where_it_is_wanted(graded, tmp_path):
     record = tmp_path / "audit.json"
     assert main(["replay", str(graded / "results.json"), str(graded), "--output", str(record)]) == 0
     assert json.loads(record.read_text())["differs"] == [] and is_about(record, graded / "results.json")
-    assert not is_about(record, changed(graded, tmp_path / "results.json", lambda results: results.update(score=0)))
+    others = tmp_path / "results.json"
+    assert is_about(record, changed(graded, others, lambda results: results.update(score=0))), "points are not replayed"
+    assert not is_about(record, changed(graded, others, lambda results: results["checks"][0].update(verdict="error")))
     assert not is_about(tmp_path / "nothing", graded / "results.json")
 
 

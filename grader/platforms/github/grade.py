@@ -40,7 +40,9 @@ def arguments(inputs: Mapping[str, str]) -> list[str]:
 def trained_configs(inputs: Mapping[str, str]) -> list[str]:
     """The configurations of which a repository may hold trained weights."""
     given = Path(inputs["CONFIG"]) if inputs["CONFIG"] else None
-    return list(GradingOptions(tuple(int(word) for word in inputs["LEVELS"].split()), given).trained_configs())
+    return list(
+        GradingOptions(levels=tuple(int(word) for word in inputs["LEVELS"].split()), config=given).trained_configs()
+    )
 
 
 def run_grader(submission: Path, output: Path, words: list[str]) -> int:
