@@ -50,6 +50,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if args.output is None:
         name = f"{args.format}-anonymous" if args.anonymous else args.format
         args.output = args.graded / (name if args.format == "feedback" else f"{name}.csv")
+    if args.output.exists() and args.output.is_dir() != (args.format == "feedback"):
+        expected = "a folder" if args.format == "feedback" else "a file"
+        raise UserError(f"--output {args.output}: expected {expected} for --format {args.format}")
     return args
 
 

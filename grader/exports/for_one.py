@@ -25,13 +25,14 @@ def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded:
         shown_as: the name, or an id in its place
     """
     hidden = {*graded.hosts, platform.node()}
-    everywhere = partial(_without_places, own=graded.folder(student), output=graded.output, hidden=hidden)
+    places = graded.folder(student).resolve(), graded.output.resolve()
+    everywhere = partial(_without_places, own=places[0], output=places[1], hidden=hidden)
     page: dict[str, Any] = _each_text(results, everywhere)
     page["submission"]["path"] = shown_as
-    others = _names(graded, student, shown_as)
+    nameless = partial(_without_names, names=_names(graded, student, shown_as))
     for check in page["checks"]:
-        check |= {key: others.sub(SOMEBODY, check[key]) for key in THEIR_OWN}
-    page["information"] = _each_text(page["information"], partial(others.sub, SOMEBODY))
+        check |= {key: nameless(check[key]) for key in THEIR_OWN}
+    page["information"] = _each_text(page["information"], nameless)
     return page
 
 
@@ -45,7 +46,7 @@ def _each_text(value: Any, change: Any) -> Any:
 
 
 def _without_places(text: str, *, own: Path, output: Path, hidden: Iterable[str]) -> str:
-    for place in (own / "submission", own, output, output.resolve(), ROOT, Path.home()):
+    for place in (own / "submission", own, output, ROOT, Path.home()):
         text = text.replace(f"{place}{os.sep}", "").replace(str(place), place.name)
     text = PATH.sub(lambda path: path["last"], text)
     for host in hidden:
@@ -62,9 +63,13 @@ def _ways(graded: GradedClass, student: Student) -> set[str]:
     return {name for name in known if len(name) >= (FEWEST_DIGITS if name.isdigit() else SHORTEST)}
 
 
-def _names(graded: GradedClass, student: Student, shown_as: str) -> re.Pattern[str]:
-    """Everybody else's names, as whole words; also the student's own, where an id stands for the name."""
+def _names(graded: GradedClass, student: Student, shown_as: str) -> set[str]:
+    """Everybody else's, and the student's own where an id stands for the name."""
     names = {name for each in graded.students if each is not student for name in _ways(graded, each)}
-    names = names - _ways(graded, student) if shown_as == student.name else names | _ways(graded, student)
-    found = sorted(names, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found)) or '(?!)'})(?!\w)")
+    return names - _ways(graded, student) if shown_as == student.name else names | _ways(graded, student)
+
+
+def _without_names(text: str, names: set[str]) -> str:
+    """Without those that are whole words in it, the longest first."""
+    found = sorted((name for name in names if name in text), key=len, reverse=True)  # few, of hundreds
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, found))})(?!\w)", SOMEBODY, text) if found else text

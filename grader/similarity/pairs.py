@@ -9,10 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
-import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, triu
 
 from grader.similarity.fingerprints import Fingerprints, fingerprints, hashes
 from grader.submission.sources import FILES
@@ -79,16 +79,17 @@ def similar(sources: Mapping[str, Mapping[str, bytes]], given: Mapping[str, Iter
     for file in FILES:
         known = hashes(given[file])
         handed = [Handed(who, source, fingerprints(source, known)) for who, source in _by_content(sources, file)]
-        scores, shared = _scores(handed)
-        for a, b in zip(*np.nonzero(np.triu((scores >= LIMIT) & (shared >= LEAST), k=1)), strict=True):
-            found.append(Pair(file, handed[a], handed[b], float(scores[a, b]), int(shared[a, b])))
+        for (a, b), (score, shared) in _scores(handed).items():
+            if score >= LIMIT and shared >= LEAST:
+                found.append(Pair(file, handed[a], handed[b], score, shared))
     return sorted(found, key=lambda of: (-of.score, -of.shared, of.file, of.left.students, of.right.students))
 
 
-def compare(sources: list[bytes], given: Iterable[bytes]) -> Any:
-    """The score of each two versions of a file, as a matrix."""
+def compare(sources: list[bytes], given: Iterable[bytes]) -> dict[tuple[int, int], float]:
+    """The score of each two versions of a file, by their places in the list."""
     known = hashes(given)
-    return _scores([Handed((), source, fingerprints(source, known)) for source in sources])[0]
+    scores = _scores([Handed((), source, fingerprints(source, known)) for source in sources])
+    return {pair: scores.get(pair, (0.0, 0))[0] for pair in combinations(range(len(sources)), 2)}
 
 
 def _by_content(sources: Mapping[str, Mapping[str, bytes]], file: str) -> Iterator[tuple[tuple[str, ...], bytes]]:
@@ -101,30 +102,27 @@ def _by_content(sources: Mapping[str, Mapping[str, bytes]], file: str) -> Iterat
         yield tuple(who), source
 
 
-def _scores(handed: list[Handed]) -> tuple[Any, Any]:
-    """For each two files their score, and how many fingerprints they share."""
-    score, shared = np.zeros((len(handed), len(handed))), np.zeros((len(handed), len(handed)), dtype=int)
+def _scores(handed: list[Handed]) -> dict[tuple[int, int], tuple[float, int]]:
+    """For each two files that share anything their score, and how many fingerprints they share."""
+    found: dict[tuple[int, int], tuple[float, int]] = {}
     for kind in ("passages", "statements"):
         sets: list[dict[bytes, Any]] = [getattr(each.prints, kind) for each in handed]
-        common = _in_common(sets)
-        sizes = np.array([max(1, len(each)) for each in sets])
-        score += common / np.minimum(sizes[:, None], sizes[None, :]) / 2
-        shared += common
-    return score, shared
+        for pair, common in _in_common(sets):
+            score, shared = found.get(pair, (0.0, 0))
+            found[pair] = score + common / min(len(sets[k]) for k in pair) / 2, shared + common
+    return found
 
 
-def _in_common(sets: list[dict[bytes, Any]]) -> Any:
+def _in_common(sets: list[dict[bytes, Any]]) -> Iterator[tuple[tuple[int, int], int]]:
     """How many each two have in common, by an index of what several have."""
     counts = Counter(digest for each in sets for digest in each)
     index = {digest: k for k, digest in enumerate(digest for digest, n in counts.items() if n > 1)}
-    rows, columns = [], []
-    for row, each in enumerate(sets):
-        mine = [index[digest] for digest in each if digest in index]
-        rows += [row] * len(mine)
-        columns += mine
-    shape = (len(sets), max(1, len(index)))
-    table = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=shape)
-    return (table @ table.T).toarray()
+    if index:
+        cells = [(row, index[digest]) for row, each in enumerate(sets) for digest in each if digest in index]
+        table = csr_array(([1] * len(cells), tuple(zip(*cells, strict=True))), shape=(len(sets), len(index)))
+        both = triu(table @ table.T, k=1).tocoo()
+        for a, b, common in zip(*(part.tolist() for part in (both.row, both.col, both.data)), strict=True):
+            yield (a, b), common
 
 
 def _texts(source: bytes) -> list[str]:

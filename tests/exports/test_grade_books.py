@@ -157,6 +157,8 @@ def test_of_another_roster_moodles_grade_book_gets_those_with_points_alone(tmp_p
         (["--format", "moodle", "--anonymous"], "--anonymous: a grade book for moodle has to say who is who"),
         (["--format", "points", "--assignment", "x"], "--assignment x: only --format canvas has it"),
         (["--format", "excel"], "invalid choice: 'excel'"),
+        (["--format", "points", "--output", "/"], "--output /: expected a file for --format points"),
+        (["--format", "feedback", "--output", __file__], "expected a folder for --format feedback"),
         (["--format", "points"], "holds no graded class: there is no students.json; grade it by `class` first"),
     ],
 )

@@ -8,7 +8,6 @@ Independent are all right submissions of the bank of one kind, but for RELATED, 
 import json
 import statistics
 import sys
-from itertools import combinations
 from pathlib import Path
 
 from assignment.ddpm.errors import run_command
@@ -35,8 +34,8 @@ def measure() -> dict:
 def _of_file(kind: str, file: str) -> dict:
     right = {e.file.stem: e.file.read_bytes() for e in entries() if e.right and e.target == file}
     known, names = given()[file], sorted(right)
-    scores = compare(list(right[name] for name in names), known)
-    pairs = [(float(scores[a, b]), names[a], names[b]) for a, b in combinations(range(len(names)), 2)]
+    scores = compare([right[name] for name in names], known)
+    pairs = [(score, names[a], names[b]) for (a, b), score in scores.items()]
     apart = sorted((pair for pair in pairs if frozenset(pair[1:]) not in RELATED), reverse=True)
     related = sorted((pair for pair in pairs if frozenset(pair[1:]) in RELATED), reverse=True)
     disguised = {}
@@ -45,7 +44,7 @@ def _of_file(kind: str, file: str) -> dict:
         for source in right.values():
             changed = disguise(source.decode())
             compile(changed, name, "exec")
-            found.append(float(compare([source, changed.encode()], known)[0, 1]))
+            found.append(compare([source, changed.encode()], known)[0, 1])
         disguised[name] = _spread(found) | {"found": sum(score >= LIMIT for score in found), "of": len(found)}
     return {
         "submissions": len(names), "limit": LIMIT,
