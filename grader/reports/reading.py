@@ -20,6 +20,7 @@ CHECK = {
     "id": str, "level": int, "claim": str, "verdict": str, "points": float, "max_points": float, "message": str,
     "hint": str, "location": str, "seconds": float, "measurements": dict, "trace": str, "output": str,
 }  # fmt: skip
+LATER: dict[str, Any] = {"figures": [], "adjustments": [], "weights": {}, "trainings": []}  # the first have none
 FIGURE = {"file": str, "title": str, "alt": str}
 ROUNDING = 1e-5  # score and max_score are written with six decimals
 LINES = 10
@@ -43,7 +44,7 @@ def load(path: Path) -> dict[str, Any]:
 def complete(results: dict[str, Any]) -> dict[str, Any]:
     """Valid results with what the first ones of this version do not have."""
     checks = [{"share": float(check["verdict"] == "passed"), "band": None} | check for check in results["checks"]]
-    return {"figures": [], "adjustments": [], "weights": {}, "trainings": []} | results | {"checks": checks}
+    return LATER | results | {"checks": checks}
 
 
 def from_json(results: dict[str, Any]) -> Results:
@@ -79,7 +80,7 @@ def problems(results: Any) -> Iterator[str]:
         found = results.get("schema") if isinstance(results, dict) else results
         yield f"schema: expected {SCHEMA!r}, got {reprlib.repr(found)}"
         return
-    wrong = list(_kinds({"figures": [], "adjustments": []} | results, "", TOP))  # the first of this version have none
+    wrong = list(_kinds(LATER | results, "", TOP))
     if not wrong:
         wrong += _kinds(results["submission"], "submission.", {"path": str, "sha256": dict})
         wrong += _all_kinds(results["checks"], "checks", CHECK)

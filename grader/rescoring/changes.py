@@ -12,13 +12,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from grader.check_ids import needs_training
 from grader.results import WAITS
 
 Check = dict[str, Any]  # as in results.json
 
 LIMITS = "above_real|confidence|rarest_class|commonest_class|missing_classes|damaged|copies|denoises"  # on samples
 DECIDED = (rf"samples\.\w+\.({LIMITS})", r"overfit\.(cpu|gpu)\.share")
-NOTHING = (r"points\..*", r"bands\..*", r"training\..*")  # the last one is about trainings to come
+# the last two are about trainings to come, and hand-ins, which are read again by every call
+NOTHING = (r"points\..*", r"bands\..*", r"training\..*", r"weights\.mib")
 ALLOWANCES = r"(limits|time)\..*"  # what a process may use: more of it can only help who ran into one
 RAN_INTO = ("timeout", "out_of_memory", "error")
 OVERFIT = r"level1\.training\.(overfits|needs_t|predicts_noise|not_squashed)"  # they look at one run
@@ -63,6 +65,8 @@ def to_grade_again(changes: Mapping[str, tuple[Any, Any]], checks: Iterable[Chec
 def _concerns(key: str, old: Any, new: Any, check: Check, about: About, checks: list[Check]) -> bool:
     if any(re.fullmatch(pattern, key) for pattern in NOTHING):
         return False
+    if key == "weights.changed_code":
+        return needs_training(check["id"])
     section, part, *rest = [*key.split("."), ""]
     if re.fullmatch(ALLOWANCES, key):
         return not (_is_number(old) and _is_number(new) and new > old) or _ran_into_one(check, checks)

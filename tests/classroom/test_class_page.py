@@ -40,7 +40,7 @@ def a_class(name: str, said: str) -> str:
     sources = {who: {"model.py": text.encode("utf-8", "replace")} for who, text in code.items()}
     pairs = similar(sources, {"model.py": [], "sampler.py": []})
     problems = {"eve": "nothing handed in", f"not {name}": said}
-    return render(handed_in, graded, problems, {"ann": [], name: [said]}, pairs)
+    return render(handed_in, graded, problems, {"ann": [], name: [said]}, similar=pairs)
 
 
 def test_the_page_is_sound():

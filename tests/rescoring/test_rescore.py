@@ -267,11 +267,18 @@ def test_every_key_of_the_file_has_its_effect():
     """A new section needs a rule in changes.py: until then its changes have everything graded again."""
     for key in flat(OmegaConf.to_container(OmegaConf.load(GRADING))):
         section, *rest = key.split(".")
-        assert section in ("points", "bands", "limits", "time", "training", "overfit", "samples"), key
+        assert section in ("points", "bands", "limits", "time", "training", "overfit", "samples", "weights"), key
         if section == "samples":
             assert is_decided(key) or rest[1] in ("cpu", "gpu"), key
     assert {each.name for each in fields(Samples)} - {"cpu", "gpu"} == set(changes.LIMITS.split("|"))
     assert {each.name for each in fields(Budget)} >= {"share"}
+
+
+def test_rules_for_weights_concern_what_was_trained():
+    checks = listed(("level1.trained.weights", "passed"), ("level1.contract.builds", "passed"))
+    about = About({1: "digits"}, "cpu")
+    assert to_grade_again({"weights.changed_code": ("judge", "refuse")}, checks, about) == {"level1.trained.weights"}
+    assert to_grade_again({"weights.mib": (96, 10)}, checks, about) == set()
 
 
 def test_the_level_of_losses_is_graded_again_where_the_reference_is_an_opponent_no_longer(edit, tmp_path):

@@ -50,5 +50,5 @@ def grade(layout: dict[str, Any], folder: Path, roster: str = "", said: str = ""
         (place / "steps.png").write_bytes(PICTURE)
         (place / "jobs.jsonl").write_text(json.dumps({"host": "gpu-node-17"}) + "\n")
     everybodys = [for_all(works, of) for of in (taken, graded, problems)]
-    write_class(output, works, *everybodys, {}, file)
+    write_class(output, works, *everybodys, {}, roster=file)
     return output
