@@ -27,7 +27,9 @@ FOLDER = "retrained"  # in a student's folder
 LOSS = "level2.loss.beats_reference"
 LARGEST = 64 << 10  # bytes of a configuration
 THEIRS = ("training.epochs", "training.learning_rate", "training.ema_decay", "training.seed", "data.batch_size")
-MARGIN = 0.05  # of the loss; see docs/evidence.md for how often honest trainings differ by more
+# Of the loss. Of 30 trainings (three networks, ten seeds each) none was lower than another of the same code by more
+# than 6.2 %; where they scatter most, by 2.1 %, a normal distribution puts 0.4 % of honest ones beyond 8 %.
+MARGIN = 0.08
 
 
 def chosen(students: list[str], share: float, secret: bytes) -> list[str]:
@@ -100,9 +102,9 @@ def finding(folder: Path) -> Finding:
     if ours is None:
         why = trained[0]["says"] if trained else "there was no training"
         return Finding("implausible", f"handed in with a loss of {theirs:.4f}, but trained again it has none: {why}")
-    gain = 1 - theirs / ours
-    says = f"loss {theirs:.4f} handed in, {ours:.4f} trained again ({-gain:+.1%})"
-    if gain <= MARGIN:
+    more = theirs / ours - 1
+    says = f"loss {theirs:.4f} handed in, {ours:.4f} trained again ({more:+.1%})"
+    if -more <= MARGIN:
         return Finding("plausible", says)
     if told := _cut_off(trained):
         return Finding("unclear", f"{says}; {told}, so it may have got further")

@@ -16,6 +16,7 @@ from tests.bench.tables.grading import (
     kills,
     margins,
     proof,
+    retrained,
     similarity,
 )
 from tests.bench.tables.quality import classifiers, kinds, quality, trained, wanted
@@ -27,7 +28,7 @@ PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 MAKERS = (
     runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
     kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
-    classes, container, similarity,
+    classes, container, similarity, retrained,
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ NETWORKS = ("convnext", "unet_add_attention", "residual_convnet")
 USUAL = ("training.epochs=15",)
 OTHERS = {  # ways in which honest students train: kind of change → overrides
     "half the learning rate": ("training.learning_rate=0.0005",),
-    "another batch size": ("data.batch_size=64",),
+    "another batch size": ("data.batch_size=32",),
     "a third longer": ("training.epochs=20",),
 }
 FOLDER = Path("outputs/trained-again")

@@ -200,3 +200,21 @@ def similarity() -> str:
         f"Left out of the independent ones, as most of their lines are the same: {', '.join(named)}. "
         f"Closest of the others: {', '.join(closest)}.",
     ])  # fmt: skip
+
+
+def retrained() -> str:
+    """How far apart trainings of the same code end, and copies of weights."""
+    result = load("trained-again.json")
+    if result is None:
+        return "Not yet measured."
+    lines = ["| network | trainings | losses | a training is lower than another by, at most |", "|---|---:|---:|---:|"]
+    for name, row in result["spread"].items():
+        losses = row["losses"]
+        lines.append(
+            f"| {name} | {row['trainings']} | {min(losses):.4f} … {max(losses):.4f} | {row['largest_gain']:.1%} |"
+        )
+    lines += ["", "| weights | pairs | distance |", "|---|---:|---:|"]
+    for title, rows in (("trained with {}", result["honest"]), ("a copy: {}", result["copies"])):
+        for name, values in rows.items():
+            lines.append(f"| {title.format(name)} | {len(values)} | {min(values):.2g} … {max(values):.2g} |")
+    return "\n".join([*lines, "", where(result)])
