@@ -148,6 +148,7 @@ def grade(course: Course, *more: str) -> tuple[str, float]:
 
 def measure(home: Path) -> dict:
     course = Course(home)
+    home.mkdir(parents=True, exist_ok=True)
     (home / "secret").write_bytes(bytes(range(32)))
     roles = {f"student{k:02}": role.__name__ for k, role in enumerate(ROLES)}
     for k, (student, role) in enumerate(zip(roles, ROLES, strict=True)):
