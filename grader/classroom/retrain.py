@@ -101,7 +101,7 @@ def finding(folder: Path) -> Finding:
         return Finding("unclear", "the weights handed in have no loss on level 2")
     if ours is None:
         why = trained[0]["says"] if trained else "there was no training"
-        return Finding("implausible", f"handed in with a loss of {theirs:.4f}, but trained again it has none: {why}")
+        return Finding("unclear", f"loss {theirs:.4f} handed in, and none trained again: {why}")
     more = theirs / ours - 1
     says = f"loss {theirs:.4f} handed in, {ours:.4f} trained again ({more:+.1%})"
     if -more <= MARGIN:

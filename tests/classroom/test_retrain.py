@@ -45,7 +45,7 @@ FAILED = {"state": "failed", "says": "the training failed (exit code 1)"}
         (0.098, 0.10, {}, "plausible", "(-2.0%)"),
         (0.08, 0.10, {}, "implausible", "lower by more than 8%"),
         (0.08, 0.10, CUT, "unclear", "cut off after 3 of 9 epochs"),
-        (0.08, None, FAILED, "implausible", "trained again it has none: the training failed"),
+        (0.08, None, FAILED, "unclear", "none trained again: the training failed"),
         (None, 0.10, {}, "unclear", "the weights handed in have no loss"),
     ],
 )
