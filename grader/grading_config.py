@@ -56,6 +56,7 @@ class Samples:
     damaged: float  # share of the samples, at most, that look damaged
     copies: float  # share of the samples, at most, that reproduce a training image
     denoises: list[float]  # loss on unseen images, at most, over the best linear denoiser's, in each bin of t
+    classes: int = 10  # that the data set has
 
     def setting(self, kind: str) -> Drawing:
         return getattr(self, kind)
@@ -155,8 +156,8 @@ def load_grading(path: Path | None = None) -> Grading:
             raise ValueError("images, steps and longest are whole numbers above 0")
         if not all(s.setting(k).steps >= FEWEST_STEPS for s in samples.values() for k in ("cpu", "gpu")):
             raise ValueError(f"samples are drawn in at least {FEWEST_STEPS} steps")
-        if not all(isinstance(s.missing_classes, int) and s.missing_classes >= 0 for s in samples.values()):
-            raise ValueError("missing_classes is a whole number, 0 or more")
+        if not all(isinstance(s.missing_classes, int) and 0 <= s.missing_classes < s.classes for s in samples.values()):
+            raise ValueError("missing_classes is a whole number, at least 0 and below classes (10 if not given)")
     except (KeyError, *UNREADABLE, OSError) as error:
         raise UserError(
             f"{path}: expected points:, overfit:, samples:, limits:, time:, training: and weights: as shipped; {error}"

@@ -112,7 +112,7 @@ def rescored(results: dict[str, Any], tmp_path: Path, ids: set[str] = IDS):
 LIMITS = {  # stricter, looser, and one that separates good from bad samples
     "above_real": (5.0, 200.0, 30.0), "confidence": (0.9, 0.1, 0.7), "rarest_class": (0.2, 0.0, 0.08),
     "commonest_class": (0.05, 0.9, 0.35), "missing_classes": (0, 9, 2), "damaged": (0.1, 0.9, 0.5),
-    "copies": (0.01, 0.9, 0.1), "denoises": ([0.5] * 4, [9.0] * 4, [0.5, 0.5, 9.0, 9.0]),
+    "classes": (9, 12, 26), "copies": (0.01, 0.9, 0.1), "denoises": ([0.5] * 4, [9.0] * 4, [0.5, 0.5, 9.0, 9.0]),
 }  # fmt: skip
 SETS = {
     "good": GOOD, "bad": BAD | {"by_t": [0.9] * 4}, "no denoiser": GOOD | {"by_t": [2.0, 0.9, 0.9, 0.9]},
