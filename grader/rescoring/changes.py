@@ -17,12 +17,10 @@ from grader.results import WAITS
 
 Check = dict[str, Any]  # as in results.json
 
-LIMITS = (
-    "above_real|confidence|rarest_class|commonest_class|missing_classes|damaged|copies|denoises|classes"  # on samples
-)
+LIMITS = "above_real|confidence|rarest_class|commonest_class|missing_classes|damaged|copies|denoises"  # on samples
 DECIDED = (rf"samples\.\w+\.({LIMITS})", r"overfit\.(cpu|gpu)\.share")
 # the last two are about trainings to come, and hand-ins, which are read again by every call
-NOTHING = (r"points\..*", r"bands\..*", r"training\..*", r"weights\.mib")
+NOTHING = (r"points\..*", r"bands\..*", r"samples\.\w+\.classes", r"training\..*", r"weights\.mib")
 ALLOWANCES = r"(limits|time)\..*"  # what a process may use: more of it can only help who ran into one
 RAN_INTO = ("timeout", "out_of_memory", "error")
 OVERFIT = r"level1\.training\.(overfits|needs_t|predicts_noise|not_squashed)"  # they look at one run

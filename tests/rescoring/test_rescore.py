@@ -122,7 +122,7 @@ SETS = {
 
 
 def test_every_limit_on_samples_is_tried():
-    assert LIMITS.keys() == {each.name for each in fields(Samples)} - {"cpu", "gpu"}
+    assert LIMITS.keys() == {each.name for each in fields(Samples)} - {"cpu", "gpu"}  # classes are for bands
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, of in LIMITS.items() for value in of], ids=str)
@@ -270,7 +270,7 @@ def test_every_key_of_the_file_has_its_effect():
         assert section in ("points", "bands", "limits", "time", "training", "overfit", "samples", "weights"), key
         if section == "samples":
             assert is_decided(key) or rest[1] in ("cpu", "gpu"), key
-    assert {each.name for each in fields(Samples)} - {"cpu", "gpu"} == set(changes.LIMITS.split("|"))
+    assert {each.name for each in fields(Samples)} - {"cpu", "gpu", "classes"} == set(changes.LIMITS.split("|"))
     assert {each.name for each in fields(Budget)} >= {"share"}
 
 
