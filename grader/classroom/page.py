@@ -28,7 +28,7 @@ from grader.classroom.weights import NO_WEIGHTS, weights_of
 from grader.reports.html import points, render_page
 from grader.results import to_look_at
 from grader.similarity.pairs import LIMIT, Pair
-from grader.similarity.weights import NearPair
+from grader.similarity.weights import NearWeights
 
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
@@ -41,7 +41,7 @@ EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which d
 def render(
     handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
     audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS, similar: Sequence[Pair] = (),
-    retrained: Mapping[str, Finding] = MappingProxyType({}), near: Sequence[NearPair] = (),
+    retrained: Mapping[str, Finding] = MappingProxyType({}), near: Sequence[NearWeights] = (),
 ) -> str:  # fmt: skip
     """The whole page; every word of a submission or of a roster is shown as text."""
     levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})

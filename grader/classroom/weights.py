@@ -12,7 +12,7 @@ def weights_of(results: dict[str, Any]) -> list[str]:
 
 def _facts(of: dict[str, Any]) -> list[str]:
     """What a person should know of them: whether they could be judged, and whether for other code."""
-    facts = [f"epoch {of['epoch']}"] if "epoch" in of else []
+    facts = [f"epoch {str(of['epoch']).removesuffix('.0')}"] if "epoch" in of else []
     if "problem" in of:
         return [*facts, of["problem"]]
     return [*facts, *([f"code changed since ({of['changed_code']})"] if "changed_code" in of else [])]

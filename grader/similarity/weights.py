@@ -1,4 +1,4 @@
-"""Pairs of students whose trained weights are nearer to one another than separate trainings end: for people to look at.
+"""Students whose trained weights are nearer to one another than separate trainings end: for people to look at.
 
 Names of layers and the file's precision make no difference: tensors are compared by shape and size. How near
 trainings of the same code come is measured by `python -m tests.proof.trained_again`; no points depend on it.
@@ -22,11 +22,12 @@ BUCKETS = 1024  # of a sketch: its distances are right within 1 / √(BUCKETS / 
 
 
 @dataclass(frozen=True)
-class NearPair:
+class NearWeights:
+    """Students each of whom has weights near to another's of them."""
+
     config: str
-    left: str  # student
-    right: str
-    distance: float  # 0 for the same weights, 1 for unrelated ones
+    students: tuple[str, ...]
+    distance: float  # of the pair that is furthest apart: 0 for the same weights, 1 for unrelated ones
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,33 @@ class Sketch:
     values: Tensor  # (BUCKETS,) float64
 
 
-def near_weights(files: Mapping[str, Mapping[str, Path]], limit: float = LIMIT) -> list[NearPair]:
-    """The nearest pairs first.
+def near_weights(files: Mapping[str, Mapping[str, Path]], limit: float = LIMIT) -> list[NearWeights]:
+    """The largest groups first.
 
     Args:
         files: configuration → student → file of weights
     """
     found = []
     for config, by_student in files.items():
-        same: dict[str, list[tuple[str, Tensor]]] = defaultdict(list)
+        same: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for student, file in by_student.items():
             if sketch := sketch_of(file):
-                same[sketch.form].append((student, sketch.values))
-        for alike in same.values():
-            for (left, a), (right, b) in combinations(alike, 2):
-                if (apart := distance(a, b)) <= limit:
-                    found.append(NearPair(config, left, right, apart))
-    return sorted(found, key=lambda pair: (pair.distance, pair.config, pair.left))
+                same[sketch.form][student] = sketch.values
+        for values in same.values():
+            for group in _groups(values, limit):
+                furthest = max(distance(values[a], values[b]) for a, b in combinations(group, 2))
+                found.append(NearWeights(config, tuple(group), furthest))
+    return sorted(found, key=lambda near: (-len(near.students), near.distance, near.students))
+
+
+def _groups(values: Mapping[str, Tensor], limit: float) -> list[list[str]]:
+    """Students with a neighbour within the limit, together with it."""
+    group_of = {student: [student] for student in values}
+    for a, b in combinations(values, 2):
+        if group_of[a] is not group_of[b] and distance(values[a], values[b]) <= limit:
+            group_of[a] += group_of[b]
+            group_of |= dict.fromkeys(group_of[a], group_of[a])
+    return [group for student, group in group_of.items() if group[0] == student and group[1:]]
 
 
 def distance(a: Tensor, b: Tensor) -> float:

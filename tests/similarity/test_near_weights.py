@@ -35,8 +35,15 @@ DISGUISES = {
 
 @pytest.mark.parametrize("how", DISGUISES)
 def test_copies_are_found(how, handed_in):
-    (pair,) = near_weights(handed_in(ann=state(1), bob=DISGUISES[how](state(1)), cid=state(2)))
-    assert (pair.config, pair.left, pair.right) == ("digits", "ann", "bob") and pair.distance < 0.01
+    (near,) = near_weights(handed_in(ann=state(1), bob=DISGUISES[how](state(1)), cid=state(2)))
+    assert (near.config, near.students) == ("digits", ("ann", "bob")) and near.distance < 0.01
+
+
+def test_many_copies_are_one_group(handed_in):
+    files = handed_in(ann=state(1), bob=state(2), cid=state(1), dan=state(1), eve=state(2), fay=state(3))
+    assert [(near.students, near.distance) for near in near_weights(files)] == [
+        (("ann", "cid", "dan"), 0.0), (("bob", "eve"), 0.0),
+    ]  # fmt: skip
 
 
 def test_separate_ones_are_not(handed_in):
@@ -52,6 +59,6 @@ def test_what_can_not_be_read_is_left_to_the_checks(content, tmp_path):
 
 def test_infinite_and_whole_numbers_are_left_out(handed_in):
     odd = state(1) | {"endless": torch.full((4, 4), torch.inf), "counts": torch.zeros(3, 3, dtype=torch.int64)}
-    (pair,) = near_weights(handed_in(ann=odd, bob=state(1)))
-    assert pair.distance == 0
+    (near,) = near_weights(handed_in(ann=odd, bob=state(1)))
+    assert near.distance == 0
     assert near_weights(handed_in(ann={"counts": torch.zeros(3)}, bob={"counts": torch.zeros(3)})) == []
