@@ -216,7 +216,7 @@ def test_changed_code_is_judged_and_noted_or_refused(submission, tmp_path, monke
 def test_changed_code_that_does_not_fit_says_what_differs_and_the_way_back(submission, tmp_path):
     check, results = judged(unpacked(submission, tmp_path / "taken", OTHER_NETWORK))
     assert results.weights["digits"]["problem"] == check.message and weights_of(results.to_json()) == [
-        f"digits: handed in, epoch 7.0, {check.message}"
+        f"digits: handed in, epoch 7, {check.message}"
     ]
     assert check.verdict == "failed" and "don't fit this model.py, which has changed: model.py, Diffu" in check.message
     assert "torch.zeros(3)" in check.message and "python -m grader code" in check.hint
@@ -328,10 +328,10 @@ def test_a_class_takes_weights_says_where_from_and_grades_again_when_they_change
     assert main(about) == 0
     with (output / "class.csv").open(newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
-    assert rows["ann"]["weights"] == "digits: handed in, epoch 7.0" and rows["bob"]["weights"] == "digits: none"
+    assert rows["ann"]["weights"] == "digits: handed in, epoch 7" and rows["bob"]["weights"] == "digits: none"
     assert rows["ann"]["files"] == "model.py, sampler.py, weights/digits.safetensors"
     assert float(rows["ann"]["level2"]) > 0 and float(rows["bob"]["level2_judged"]) == 0
-    assert "digits: handed in, epoch 7.0" in (output / "class.html").read_text()
+    assert "digits: handed in, epoch 7" in (output / "class.html").read_text()
 
     folder = output / "students" / "ann"
     task = Grading((), frozenset({CHECK}))
