@@ -10,7 +10,7 @@ from grader.metrics import copies, damage
 from tests.bench.results import load
 from tests.proof import sample_limits
 from tests.proof.controls import CONTROLS, Stock, looks
-from tests.proof.sample_limits import Judge, Set
+from tests.proof.sample_limits import Judge, Set, limits_of
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_what_was_measured_is_judged_by_todays_limits():
     result = load("sample-limits.json")
     for data, limits in result["limits"].items():
         wanted = load_grading().samples[data]
-        assert limits == {name: value for name, value in vars(wanted).items() if isinstance(value, float | int)}
+        assert limits == limits_of(wanted)
         recorded = [row for row in result["sets"] if (row["data"], row["kind"]) == (data, "control")]
         assert {row["name"]: row["looks"] for row in recorded} == {name: looks(name, data) for name in CONTROLS}
     assert "/work" not in json.dumps(result)

@@ -93,6 +93,12 @@ class Seen:
         return Seen(self.features[chosen], self.p[chosen], self.damaged[chosen], self.copied)
 
 
+def limits_of(wanted: Samples) -> dict[str, float]:
+    """What samples are held to, by name; how many classes there are is no limit."""
+    numbers = {name: value for name, value in vars(wanted).items() if isinstance(value, float | int)}
+    return {name: value for name, value in numbers.items() if name != "classes"}
+
+
 class Judge:
     """The limits of one data set, and the real images for comparison."""
 
@@ -274,7 +280,7 @@ def main() -> int:
             rows += [row for row in before if row["data"] == data and row["kind"] not in kinds]
             save_controls(judge)
             real[data] = [judge.false_fails(n.images) for n in (judge.wanted.cpu, judge.wanted.gpu)]
-            limits[data] = {name: value for name, value in vars(judge.wanted).items() if isinstance(value, float | int)}
+            limits[data] = limits_of(judge.wanted)
         print("written to", write(RESULT, torch.device("cpu"), {"limits": limits, "real_images": real, "sets": rows}))
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
