@@ -18,6 +18,7 @@ from tests.bench.tables.grading import (
     proof,
     retrained,
     similarity,
+    trained_class,
 )
 from tests.bench.tables.quality import classifiers, kinds, quality, trained, wanted
 from tests.bench.tables.sets import cifar_sets, exceptions, false_fails, fashion_sets, gaps, verdicts
@@ -28,7 +29,7 @@ PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 MAKERS = (
     runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
     kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
-    classes, container, similarity, retrained,
+    classes, container, similarity, retrained, trained_class,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
     python -m tests.proof.trained_class [--keep FOLDER]    ten minutes; writes tests/bench/results/trained-class.json
 
+With a folder that is kept, it resumes there.
 On the digits, level 2, with short trainings. Afterwards a point is changed, and the class rescored.
 """
 
@@ -151,10 +152,11 @@ def measure(home: Path) -> dict:
     home.mkdir(parents=True, exist_ok=True)
     (home / "secret").write_bytes(bytes(range(32)))
     roles = {f"student{k:02}": role.__name__ for k, role in enumerate(ROLES)}
-    for k, (student, role) in enumerate(zip(roles, ROLES, strict=True)):
-        role(course, student, k)
-    _, graded = grade(course)
-    _, retrained = grade(course, "--retrain", "100%")
+    if not course.handed_in.exists():
+        for k, (student, role) in enumerate(zip(roles, ROLES, strict=True)):
+            role(course, student, k)
+    grade(course, "--rescore")
+    grade(course, "--retrain", "100%")
     rows = {row["student"]: row for row in csv.DictReader((home / "graded" / "class.csv").open(newline=""))}
     wrong = [line for student, role in roles.items() for line in unexpected(home, student, role, rows[student])]
     page = (home / "graded" / "class.html").read_text()
@@ -169,7 +171,7 @@ def measure(home: Path) -> dict:
         GRADING.write_text(usual)
     return {
         "students": len(roles), "roles": {role: list(roles.values()).count(role) for role in EXPECTED},
-        "unexpected": wrong, "graded_seconds": graded, "retrained_seconds": retrained, "rescored_seconds": rescored,
+        "unexpected": wrong, "rescored_seconds": rescored,
         "rescored": next((line for line in said.splitlines() if " rescored, " in line), said[-200:]),
         "verdicts": {role: sorted({rows[s]["retrained"].partition(":")[0] for s, r in roles.items() if r == role})
                      for role in EXPECTED},

@@ -218,3 +218,20 @@ def retrained() -> str:
         for name, values in rows.items():
             lines.append(f"| {title.format(name)} | {len(values)} | {min(values):.2g} … {max(values):.2g} |")
     return "\n".join([*lines, "", where(result)])
+
+
+def trained_class() -> str:
+    """A class that hands in weights, honest and not."""
+    result = load("trained-class.json")
+    if result is None:
+        return "Not yet measured."
+    lines = ["| handed in | students | trained again |", "|---|---:|---|"]
+    lines += [
+        f"| {role.replace('_', ' ')} | {count} | {', '.join(filter(None, result['verdicts'][role])) or '–'} |"
+        for role, count in result["roles"].items()
+    ]
+    said = (
+        f"{len(result['unexpected'])} of {result['students']} rows were not as expected. Rescoring all of them after a "
+    )
+    said += f"change of points took {result['rescored_seconds']:.0f} s."
+    return "\n".join([*lines, "", f"{said} {where(result)}"])
