@@ -107,7 +107,7 @@ def identical(course: Course, student: str, k: int) -> None:
     safetensors.torch.save_file({n: changed[k % 3](v) for n, v in state.items()}, file, metadata=about)
 
 
-def on_test_images(course: Course, student: str, k: int) -> None:
+def on_validation_images(course: Course, student: str, k: int) -> None:
     """Trained for long, on the images that validate."""
     kind = Kind("right/networks/convnext.py", None, False, ("training.epochs=30",))
     with other_images("validation", 0):
@@ -123,13 +123,13 @@ def too_good(course: Course, student: str, k: int) -> None:
 
 ROLES = [
     *[honest] * 22, *[stale] * 3, *[foreign] * 2, *[huge] * 2, *[missing] * 3, *[pickled] * 1, *[identical] * 3,
-    *[on_test_images] * 1, *[too_good] * 3,
+    *[on_validation_images] * 1, *[too_good] * 3,
 ]  # fmt: skip
 # role → verdict of level2.trained.weights, and how its column `retrained` begins
 EXPECTED = {
     "honest": ("passed", "plausible"), "stale": ("passed", "plausible"), "foreign": ("failed", ""),
     "huge": ("failed", ""), "missing": ("not_judged", ""), "pickled": ("failed", ""),
-    "identical": ("passed", ""), "on_test_images": ("passed", ""), "too_good": ("passed", "implausible"),
+    "identical": ("passed", ""), "on_validation_images": ("passed", ""), "too_good": ("passed", "implausible"),
 }  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def unexpected(home: Path, student: str, role: str, row: dict[str, str]) -> list
         found.append(f"{student} ({role}): retrained {row['retrained']!r}")
     if role == "stale" and "code changed since" not in row["weights"]:
         found.append(f"{student} ({role}): {row['weights']!r}")
-    if role == "on_test_images" and checks[LOSS]["points"] and checks["level2.loss.generalises"]["points"]:
+    if role == "on_validation_images" and checks[LOSS]["points"] and checks["level2.loss.generalises"]["points"]:
         found.append(f"{student} ({role}): has both points of the loss")
     return found
 
