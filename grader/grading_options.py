@@ -61,7 +61,8 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
     """Declare some of the options, and overrides of the configuration."""
     for name in names:
         parser.add_argument(name, **OPTIONS[name])
-    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="override a key of the configuration")
+    says = "override a key of the configuration"
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help=says)
 
 
 def weights_by_config(words: Sequence[str], configs: Sequence[str]) -> dict[str, Path]:
