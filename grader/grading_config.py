@@ -4,17 +4,16 @@ import difflib
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from assignment.ddpm.config import UNREADABLE, load_config
+from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.bands import Bands, Listed, parse, resolve
 from grader.check_ids import check_ids, config_file
+from grader.sections import build, number, read_yaml, refuse_unknown, section
 from grader.worker.limits import Limits
 
 GRADING = ROOT / "configs" / "grading.yaml"
@@ -128,56 +127,59 @@ def grading_digest() -> str:
     return hashlib.sha256(GRADING.read_bytes()).hexdigest()
 
 
-def _samples(values: Any) -> Samples:
-    cpu, gpu = (Drawing(**values.pop(kind)) for kind in ("cpu", "gpu"))
-    denoises = [limit + 0 for limit in values.pop("denoises")]
-    if len(denoises) != BINS or not all(limit > 0 for limit in denoises):
-        raise ValueError(f"denoises: expected {BINS} numbers above 0, one for each part of t")
-    return Samples(cpu, gpu, denoises=denoises, **{name: n + 0 for name, n in values.items()})
+def _samples(where: str, given: Any) -> Samples:
+    values = section(where, given)
+    values |= {kind: build(Drawing, f"{where}.{kind}", values[kind]) for kind in ("cpu", "gpu") if kind in values}
+    found = build(Samples, where, values)
+    if not isinstance(found.denoises, list) or len(found.denoises) != BINS:
+        raise UserError(f"{where}.denoises: expected {BINS} numbers, one for each part of t, got {found.denoises!r}")
+    if not all(number(f"{where}.denoises", limit) > 0 for limit in found.denoises):
+        raise UserError(f"{where}.denoises: expected numbers above 0")
+    for kind in ("cpu", "gpu"):
+        if not found.setting(kind).images > 0:
+            raise UserError(f"{where}.{kind}.images: expected more than 0")
+        if not found.setting(kind).steps >= FEWEST_STEPS:
+            raise UserError(f"{where}.{kind}.steps: expected at least {FEWEST_STEPS}")
+    if not 0 <= found.missing_classes < found.classes:
+        raise UserError(f"{where}.missing_classes: expected at least 0, and fewer than there are, {found.classes}")
+    return found
 
 
 def load_grading(path: Path | None = None) -> Grading:
-    """Read and check the file, by default configs/grading.yaml. Raises UserError for an invalid value."""
+    """Read and check the file, by default configs/grading.yaml. Raises UserError, in one line, for what is wrong."""
     path = path or GRADING
     try:
-        values: Any = OmegaConf.to_container(OmegaConf.load(path))
-        points = {str(k): float(v) for k, v in values["points"].items()}
-        overfit = {str(k): Budget(**v) for k, v in values["overfit"].items()}
-        samples = {str(k): _samples(v) for k, v in values["samples"].items()}
-        limits = Limits(**{str(k): v + 0 for k, v in values["limits"].items()})
-        training = Training(**{str(k): v + 0 for k, v in values["training"].items()})
-        time = Time(**{str(k): v + 0 for k, v in values["time"].items()})
-        weights = WeightsRules(**{str(k): v for k, v in values["weights"].items()})
-        sized: list[Budget | Drawing] = [*overfit.values()]
-        sized += [s.setting(k) for s in samples.values() for k in ("cpu", "gpu")]
-        counts = [n for of in sized for n in (of.images, of.steps)]
-        counts += [each.longest for each in overfit.values()]
-        if not all(isinstance(n, int) and n > 0 for n in counts):
-            raise ValueError("images, steps and longest are whole numbers above 0")
-        if not all(s.setting(k).steps >= FEWEST_STEPS for s in samples.values() for k in ("cpu", "gpu")):
-            raise ValueError(f"samples are drawn in at least {FEWEST_STEPS} steps")
-        if not all(isinstance(s.missing_classes, int) and 0 <= s.missing_classes < s.classes for s in samples.values()):
-            raise ValueError("missing_classes is a whole number, at least 0 and below classes (10 if not given)")
-    except (KeyError, *UNREADABLE, OSError) as error:
-        raise UserError(
-            f"{path}: expected points:, overfit:, samples:, limits:, time:, training: and weights: as shipped; {error}"
-        ) from error
-    if unknown := [k for k in points if k not in check_ids()]:
-        near = difflib.get_close_matches(unknown[0], check_ids(), n=1, cutoff=0.0)[0]
-        raise UserError(f"{path}: points.{unknown[0]}: there is no such check; did you mean {near}?")
-    if missing := [k for k in check_ids() if k not in points]:
-        raise UserError(f"{path}: points.{missing[0]}: missing; expected a number, which may be 0")
-    if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
-        raise UserError(f"{path}: points.{wrong[0]}: expected at least 0")
-    for section, of in (("limits", limits), ("time", time), ("training", training)):
-        if wrong := [k for k, v in vars(of).items() if not 0 < v < math.inf]:
-            raise UserError(f"{path}: {section}.{wrong[0]}: expected more than 0")
-    if not isinstance(weights.mib, int | float) or not 0 < weights.mib < math.inf:
-        raise UserError(f"{path}: weights.mib: expected more than 0, got {weights.mib}")
-    if weights.changed_code not in CHANGED:
-        raise UserError(f"{path}: weights.changed_code: expected {' or '.join(CHANGED)}, got {weights.changed_code}")
-    try:
-        bands = parse(values.get("bands") or {}, samples)
+        return _grading(read_yaml(path))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    return Grading(points, bands, overfit, samples, limits, time, training, weights)
+        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
+
+
+def _grading(values: dict[str, Any]) -> Grading:
+    names = [each.name for each in fields(Grading)]
+    refuse_unknown("", values, names)
+    if missing := [name for name in names if name not in values and name != "bands"]:
+        raise UserError(f"{missing[0]}: the section is missing; expected it as shipped")
+    points = {k: float(number(f"points.{k}", v)) for k, v in section("points", values["points"]).items()}
+    overfit = {k: build(Budget, f"overfit.{k}", v) for k, v in section("overfit", values["overfit"]).items()}
+    samples = {k: _samples(f"samples.{k}", v) for k, v in section("samples", values["samples"]).items()}
+    limits, time = build(Limits, "limits", values["limits"]), build(Time, "time", values["time"])
+    training, weights = (
+        build(Training, "training", values["training"]),
+        build(WeightsRules, "weights", values["weights"]),
+    )
+    if wrong := [k for k in points if k not in check_ids()]:
+        near = difflib.get_close_matches(wrong[0], check_ids(), n=1, cutoff=0.0)[0]
+        raise UserError(f"points.{wrong[0]}: there is no such check; did you mean {near}?")
+    if wrong := [k for k in check_ids() if k not in points]:
+        raise UserError(f"points.{wrong[0]}: missing; expected a number, which may be 0")
+    if wrong := [k for k, v in points.items() if not 0 <= v < math.inf]:
+        raise UserError(f"points.{wrong[0]}: expected at least 0")
+    positive = {"limits": limits, "time": time, "training": training, **{f"overfit.{k}": v for k, v in overfit.items()}}
+    for where, of in positive.items():
+        if wrong := [k for k, v in vars(of).items() if not 0 < v < math.inf]:
+            raise UserError(f"{where}.{wrong[0]}: expected more than 0")
+    if not 0 < weights.mib < math.inf:
+        raise UserError(f"weights.mib: expected more than 0, got {weights.mib}")
+    if weights.changed_code not in CHANGED:
+        raise UserError(f"weights.changed_code: expected {' or '.join(CHANGED)}, got {weights.changed_code}")
+    return Grading(points, parse(values.get("bands") or {}, samples), overfit, samples, limits, time, training, weights)

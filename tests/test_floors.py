@@ -26,6 +26,7 @@ FLOORS = [
 ROOT_FILES = {
     "grader: what a grading is": {
         "bands", "check_ids", "errors", "grading_config", "grading_options", "provisional", "results", "runs",
+        "sections",
     },
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
     "grader: commands": {

@@ -85,15 +85,30 @@ WRONG_POINTS = {
     ("change", "says"),
     [
         (("mib: 96", "mib: 0"), "weights.mib: expected more than 0, got 0"),
-        (("mib: 96", "mib: lots"), "weights.mib: expected more than 0, got lots"),
+        (("mib: 96", "mib: lots"), "weights.mib: expected a number, got 'lots'"),
         (("judge}", "jugde}"), "weights.changed_code: expected judge or refuse, got jugde"),
-        (("mib: 96, ", ""), "expected points:, overfit:, samples:, limits:, time:, training: and weights: as shipped"),
+        (("mib: 96, ", ""), "weights.mib: missing"),
+        (("\nbands:", "\nband:"), "band: there is no such key; did you mean bands?"),
+        (("\npoints:", "\nextra: {}\npoints:"), "extra: there is no such key; did you mean"),
+        (("\ntime:", "\ntiem:"), "tiem: there is no such key; did you mean time?"),
+        (
+            ("above_real: 14", "above_rael: 14"),
+            "fashion_mnist.above_rael: there is no such key; did you mean above_real?",
+        ),
+        (("above_real: 14", "above_real: x"), "samples.fashion_mnist.above_real: expected a number, got 'x'"),
+        (("level1.own_work: 0.25", "level1.own_work: x"), "points.level1.own_work: expected a number, got 'x'"),
+        (
+            ("missing_classes: 1", "missing_classes: 10"),
+            "cifar10.missing_classes: expected at least 0, and fewer",
+        ),
+        (("limits: {", "limits: {{"), "grading.yaml: "),
     ],
 )
-def test_the_rules_for_weights_are_checked(change, says, tmp_path):
+def test_every_mistake_in_the_file_is_named(change, says, tmp_path):
     (tmp_path / "grading.yaml").write_text(GRADING.read_text().replace(*change))
-    with pytest.raises(UserError, match=re.escape(says)):
+    with pytest.raises(UserError, match=re.escape(says)) as raised:
         load_grading(tmp_path / "grading.yaml")
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("change", "says"), WRONG_POINTS.items(), ids=str)
