@@ -67,7 +67,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments. Raises UserError for anything invalid."""
     parser = Parser(
         prog="python -m grader submit", description=__doc__.splitlines()[0], usage=__doc__.splitlines()[2],
-        allow_abbrev=False, epilog="exit 0: the zip file is written, whatever it will score; 2: the call is wrong",
+        allow_abbrev=False, epilog="exit 0: the zip file is written, whatever it will score; "
+        "1: the course could not read it, and nothing is written; 2: the call is wrong",
     )  # fmt: skip
     add = parser.add_argument
     add(
@@ -92,6 +93,12 @@ def trained(args: argparse.Namespace) -> list[Run]:
     """The trainings that are there: those given, else what main.py has left in the output folder."""
     files = [args.config] if args.config else [ROOT / "configs" / f"{name}.yaml" for name in known_configs()]
     given = weights_by_config(args.weights, [file.stem for file in files])
+    for name, weights in given.items():
+        if about_file(weights) is None:
+            raise UserError(
+                f"--weights {name}={weights}: not safetensors, and nothing else is taken; expected the "
+                "weights.safetensors of a run"
+            )
     found = []
     for file in files:
         weights = given.get(file.stem) or run_folder(file, load_config(file, args.overrides)) / "weights.safetensors"
@@ -169,7 +176,7 @@ def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
     broken = [each for each in check(run, [1], args) if each.verdict != "passed"]
     changed = change(about, source)
     if broken:
-        run.notes.append(f"BUT they will not count: {broken[0].message}{f' {broken[0].hint}' if changed else ''}")
+        run.notes.append(f"BUT they will not count: {broken[0].message}{f'. {broken[0].hint}' if changed else ''}")
     elif changed:
         run.notes.append(f"they fit, but the code has changed since: {changed}")
     for note in run.notes:
@@ -205,13 +212,16 @@ def say_missing(packed: list[str], given: Path | None) -> None:
 
 
 def write(output: Path, sources: dict[str, bytes], runs: list[Run]) -> None:
-    with replacing(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, source in sources.items():
-            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), source, zipfile.ZIP_DEFLATED)
-        for name, file in (each for run in runs for each in run.files()):
-            with file.open("rb") as opened, archive.open(zipfile.ZipInfo(name, LONG_AGO), "w") as packed:
-                while piece := opened.read(1 << 20):  # stored as they are: weights don't get smaller
-                    packed.write(piece)
+    """Raises RunError if the course would read it otherwise; what was there before is then left as it was."""
+    with replacing(output) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, source in sources.items():
+                archive.writestr(zipfile.ZipInfo(name, LONG_AGO), source, zipfile.ZIP_DEFLATED)
+            for name, file in (each for run in runs for each in run.files()):
+                with file.open("rb") as opened, archive.open(zipfile.ZipInfo(name, LONG_AGO), "w") as packed:
+                    while piece := opened.read(1 << 20):  # stored as they are: weights don't get smaller
+                        packed.write(piece)
+        look_again(temporary, sources, runs)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -229,16 +239,15 @@ def run(args: argparse.Namespace) -> None:
                 runs.remove(each)
         say_missing([each.name for each in runs], args.config)
         write(args.output, sources, runs)
-        look_again(args.output, sources, runs)
     print(f"\n{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; hand in this file as it is")
 
 
-def look_again(output: Path, sources: dict[str, bytes], runs: list[Run]) -> None:
+def look_again(packed: Path, sources: dict[str, bytes], runs: list[Run]) -> None:
     """Read the file as the course will. Raises RunError if it would find anything else."""
-    found = read(output, configs=[each.name for each in runs])
+    found = read(packed, configs=[each.name for each in runs])
     wanted = sha256(sources) | {f"{FOLDER}/{each.name}{WEIGHTS}": digest_of(each.packed) for each in runs}
     if found.digests != wanted:
-        raise RunError(f"{output}: would not be read as it was meant: {found.problem or found.remark}")
+        raise RunError(f"nothing was written: the course would not read it as meant: {found.problem or found.remark}")
 
 
 def main(argv: list[str]) -> int:

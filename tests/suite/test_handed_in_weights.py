@@ -25,7 +25,7 @@ from grader.grading_options import GradingOptions
 from grader.results import Check, Results
 from grader.runs import settings_for
 from grader.student import trained_network
-from grader.submission.handed_in import take
+from grader.submission.handed_in import Taken, take
 from grader.train_submission import usable
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
@@ -148,6 +148,19 @@ def test_weights_of_another_folder_and_in_half_the_size(run, tmp_path, capsys, q
         assert archive.namelist() == ["model.py", "sampler.py", "weights/digits.safetensors"]
         state = safetensors.torch.load(archive.read("weights/digits.safetensors"))
     assert state["scale"].dtype == torch.bfloat16
+
+
+def test_a_zip_that_was_there_stays_where_no_good_one_can_be_made(run, tmp_path, capsys, quickly, monkeypatch):
+    target = tmp_path / "a.zip"
+    target.write_bytes(b"the good one")
+    torch.save({"x": torch.zeros(3)}, tmp_path / "checkpoint.pt")
+    assert submit(run, target, f"--weights=digits={tmp_path / 'checkpoint.pt'}") == 2
+    assert "checkpoint.pt: not safetensors, and nothing else is taken" in capsys.readouterr().err
+    monkeypatch.setattr("grader.submit.read", lambda *places, configs: Taken(problem="it is cursed"))
+    assert submit(run, target, name="again") == 1
+    assert "nothing was written: the course would not read it as meant: it is cursed" in capsys.readouterr().err
+    assert target.read_bytes() == b"the good one"
+    assert not list(tmp_path.glob(".a.*"))
 
 
 def test_too_large_weights_are_halved_and_else_left_out(run, tmp_path, capsys, quickly, monkeypatch):
