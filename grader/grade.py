@@ -18,11 +18,18 @@ from grader.suite.judge import Judge
 class _Keeper:
     """A pytest plugin that keeps the judge after pytest has dropped it."""
 
-    judge: Judge | None = None
-    interrupted = False
+    def __init__(self) -> None:
+        self.judge: Judge | None = None
+        self.interrupted = False
+        self.broken: list[str] = []  # files that can't be imported, and why
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self.interrupted = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)  # which pytest raises itself
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            said = report.longreprtext.strip().splitlines()
+            self.broken.append(f"{report.nodeid}: {said[-1].removeprefix('E').strip() if said else 'it said nothing'}")
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         self.judge = config.pluginmanager.get_plugin("judge")
@@ -78,8 +85,10 @@ def grade(
             code = pytest.main([*arguments, "--no-header", "-q"], plugins=[keeper, *plugins])
         except Exception as error:
             raise GraderFault(f"pytest failed: {type(error).__name__}: {error}") from error
-    if keeper.interrupted:  # the exit code is the same where the suite itself is broken
+    if keeper.interrupted:
         raise KeyboardInterrupt
+    if keeper.broken:
+        raise GraderFault("; ".join(keeper.broken))
     judge = keeper.judge
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or judge is None or judge.faults:
         raise GraderFault("; ".join(judge.faults) if judge and judge.faults else f"pytest ended with {code!r}")

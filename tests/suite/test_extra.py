@@ -59,3 +59,15 @@ def test_its_id_belongs_to_its_level(copy):
     ran = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     assert ran.returncode == 2 and json.dumps(ran.stderr).count("\\n") == 1
     assert "level1.extra.small: expected an id of its own, beginning with level2." in ran.stderr
+
+
+def test_one_that_is_broken_is_named_and_nobody_is_said_to_have_interrupted(copy):
+    with_points(copy, "level1.extra.small: 0.5")
+    with (copy / "grader" / "extra" / "test_level1_small.py").open("a") as file:
+        file.write("\nraise RuntimeError('a slip of the pen')\n")
+    (copy / "handed in").mkdir()
+    shutil.copy(NETWORK, copy / "handed in" / "model.py")
+    command = [sys.executable, "-m", "grader", "handed in", "--level", "1", "--config", "configs/digits.yaml"]
+    ran = subprocess.run([*command, "--output", copy / "out"], cwd=copy, capture_output=True, text=True)
+    assert ran.returncode == 3 and "interrupted" not in ran.stderr
+    assert "test_level1_small.py: RuntimeError: a slip of the pen" in ran.stderr
