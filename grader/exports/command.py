@@ -77,6 +77,7 @@ def _names(args: argparse.Namespace, graded: GradedClass) -> Callable[[Student],
     if not args.anonymous:
         return lambda student: student.name
     drawn = anonymous.ids(args.graded, graded.students)
+    graded.students.sort(key=lambda student: drawn[student.name])  # the roster's order would tell who is who
     return lambda student: drawn[student.name]
 
 
@@ -134,7 +135,7 @@ def _several(count: int, what: str) -> str:
 
 def _listed(names: list[str]) -> str:
     more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return "; ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _write(target: Path, text: str) -> None:

@@ -107,6 +107,8 @@ def test_ids_in_the_place_of_names_are_the_same_next_time(graded):
     points = {row["student"]: row["points"] for row in csv.DictReader(io.StringIO(first))}
     assert {whose[drawn]: points for drawn, points in points.items() if drawn in whose}["Bob Wu"] == "5.0"
     assert not any(name in first for name in ("Ann", "Bob", "carla", "group"))
+    listed = [drawn for drawn in points if drawn in whose]
+    assert listed == sorted(listed)  # not in the roster's order, which would tell who is who
     page = json.loads((graded / "students.json").read_text())
     page["students"].insert(0, page["students"][0] | {"name": "new"})
     (graded / "students.json").write_text(json.dumps(page))
