@@ -15,9 +15,9 @@ from typing import Any
 
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
-from grader.classroom.hand_ins import HandedIn
+from grader.classroom.hand_ins import HandedIn, canvas_owner
 from grader.classroom.history import save
-from grader.classroom.roster import NUMBERS, Row, fold, match, plain_title, read_roster
+from grader.classroom.roster import NUMBERS, Row, fold, match, plain_title, read_roster, ways
 from grader.reports.reading import complete, from_json
 from grader.results import final_points
 
@@ -82,6 +82,16 @@ def read_adjustments(file: Path, handed_in: list[HandedIn]) -> Adjustments:
     return dict(found)
 
 
+def in_words(adjustments: Adjustments) -> str:
+    """How many there are; those who are named more than once, as their points add up."""
+    more = sum(each.points for of in adjustments.values() for each in of)
+    twice = [f"{student} ({len(of)} times)" for student, of in adjustments.items() if of[1:]]
+    says = (
+        f"adjustments: {len(adjustments)} {'student' if len(adjustments) == 1 else 'students'}, {more:+g} points in all"
+    )
+    return says + (f"; they add up for {'; '.join(twice)}" if twice else "")
+
+
 def _points(text: str) -> float | None:
     """+2 → 2.0; 1,5, as many countries write it → 1.5; None if it is no number."""
     plain = text.strip().replace("−", "-")
@@ -97,23 +107,31 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
     keys: dict[str, set[int]] = defaultdict(set)
     for k, work in enumerate(handed_in):
         numbers = [value for title, value in work.about.items() if plain_title(title) in NUMBERS]
-        for name in (work.student, work.folder, *numbers):
-            keys[_key(name)].add(k)
+        places = [name for place in work.places for name in (place.name, place.stem, canvas_owner(place))]
+        for way in _all_ways(work.student, work.folder, *numbers, *places):
+            keys[way].add(k)
     works = {work.student: work for work in handed_in}
-    exact = [set.union(set(), *(keys[_key(name)] for name in (row.student, *row.numbers))) for row in rows]
+    exact = [
+        set.union(set(), *(keys[way] for way in _all_ways(row.student, *row.numbers) if way in keys)) for row in rows
+    ]
     others = [k for k, fits in enumerate(exact) if not fits]
     by_name = match([rows[k] for k in others], works).found if others else {}
     found: list[HandedIn | str] = [_one_of([handed_in[k] for k in sorted(fits)]) for fits in exact]
     for place, k in enumerate(others):
-        near = difflib.get_close_matches(rows[k].student, works, n=1)
-        nobody = "there is no such student" + (f"; did you mean {near[0]}?" if near else "")
+        near = difflib.get_close_matches(_without_zeros(fold(rows[k].student)), keys, n=1)
+        nobody = "there is no such student"
+        if near:
+            nobody += f"; did you mean {' or '.join(handed_in[k].student for k in sorted(keys[near[0]]))}?"
         found[k] = works[by_name[place]] if place in by_name else nobody
     return found
 
 
-def _key(name: str) -> str:
-    """A number without the zeros in front, which Excel does not write."""
-    folded = fold(name)
+def _all_ways(*names: str) -> set[str]:
+    """How each may be written: `Lee, Ann` is `Ann Lee`, too, and Excel writes numbers without the zeros in front."""
+    return {_without_zeros(way) for name in names if name for way in ways(name)}
+
+
+def _without_zeros(folded: str) -> str:
     return folded.lstrip("0") or folded if folded.isdigit() else folded
 
 

@@ -17,13 +17,13 @@ from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.check_ids import config_file
-from grader.classroom import audit, history, preview
-from grader.classroom.adjustments import adjusted, find_student, read_adjustments, write
+from grader.classroom import audit, changes, history, preview
+from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, write
 from grader.classroom.groups import for_all, graded_alone, share
-from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, find
+from grader.classroom.hand_ins import NOTHING, SETTINGS, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, files_of, is_complete
 from grader.classroom.page import warning
-from grader.classroom.rescoring import keep_grading, refuse_another_grading, rescore
+from grader.classroom.rescoring import Stored, keep_grading, refuse_another_grading, rescore
 from grader.classroom.resources import Resources, choose_resources
 from grader.classroom.retrain import Finding, Retraining, chosen, handed_in_on
 from grader.classroom.sitting import Sitting
@@ -35,9 +35,9 @@ from grader.provisional import notes
 from grader.results import level_of
 from grader.submission.handed_in import Taken, take
 from grader.submission.sandbox import find_sandbox
+from grader.submission.seed import read_secret
 from grader.submission.weights_files import place
 
-SETTINGS = "class.json"
 TRAINING = 2 / 3  # of a job's time limit, at most, for training: the rest is for judging what it has learnt
 
 
@@ -94,8 +94,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
         raise UserError(f"--gpus {args.gpus}: expected at least 0")
     if not (args.output or args.dry_run):
         raise UserError("--output is missing: expected a folder for the results")
-    if args.secret_seed and not Path(args.secret_seed).is_file():
-        raise UserError(f"--secret-seed={args.secret_seed}: no such file")
+    if args.secret_seed:
+        read_secret(args.secret_seed)  # what is wrong with it would else be found by every job
     if args.audit:
         args.audit = audit.share_of("--audit", args.audit)
     if args.retrain:
@@ -120,8 +120,16 @@ def keep_settings(output: Path, arguments: list[str], rescore: bool = False) -> 
             before = json.loads(file.read_text())
         except ValueError as error:
             raise UserError(f"{file}: can't be read: {error}") from error
-        if key := next((k for k in settings if before.get(k) != settings[k] and not (k == "grader" and rescore)), ""):
-            raise UserError(f"{output} holds a class that was graded with another {key}; expected a new --output")
+        if before.get("grader") != __version__ and not rescore:
+            raise UserError(f"{output} holds a class that was graded with another grader; expected a new --output")
+        if (then := before.get("arguments", [])) != arguments:
+            was, now = (
+                " ".join(word for word in a if word not in b) for a, b in ((then, arguments), (arguments, then))
+            )
+            raise UserError(
+                f"{output} holds a class that was graded with {was or 'fewer options'}, now it is {now or 'without'}; "
+                "expected the same options, or a new --output"
+            )
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
 
@@ -141,10 +149,12 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     args.again = [find_student(name, handed_in) for name in args.again]
     if args.output:
         args.output = args.output.resolve()
+        if args.rescore and not (args.output / STUDENTS).is_dir():
+            raise UserError(f"{args.output} holds no graded class; --rescore expects one")
         if not args.rescore:
             refuse_another_grading(args.output, [args.output / STUDENTS / work.folder for work in handed_in])
-    if args.adjustments:
-        read_adjustments(args.adjustments, handed_in)  # what is wrong in it is said before any work is done
+    if args.adjustments:  # what is wrong in it is said before any work is done, and what is right, too
+        print(in_words(read_adjustments(args.adjustments, handed_in)), file=sys.stderr)
     if args.dry_run:
         again = {work.student for work in args.again}
         return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore, again)
@@ -181,11 +191,12 @@ def grade_class(
     taken = take_all(alone, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     waiting = {student: folder for student, folder in folders.items() if student not in problems}
-    complete = frozenset(check_ids)
+    complete, anew = frozenset(check_ids), Stored()
     for work in args.again:
         history.set_aside(folders[work.student])
     if args.rescore:
-        problems |= rescore(args.output, waiting, options, check_ids, sitting.grade_some)
+        stays, anew = rescore(args.output, waiting, options, check_ids, sitting.grade_some)
+        problems |= stays
         waiting = {student: folder for student, folder in waiting.items() if student not in problems}
     for folder in waiting.values():
         if not is_complete(folder / RESULTS, files_of(folder), complete):
@@ -203,6 +214,8 @@ def grade_class(
         student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
         for student, folder in folders.items() if student not in problems
     }  # fmt: skip
+    for student in anew.keys() & graded.keys():
+        print(changes.line(student, anew[student], graded[student]))
     found = {}
     if args.audit:
         again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}

@@ -22,6 +22,7 @@ NO_WORK = {
     ".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".log", ".db", ".ini",
 }  # fmt: skip
 STUDENTS = "students"  # the folder with theirs, in that of the results
+SETTINGS = "class.json"  # beside it, in that of the results
 MAX_NAME = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
 RENAME = "give the folder or file the student's whole name or number"
@@ -64,9 +65,14 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
     return [_their_own(work) for work in works], [printable(place.name) for place in places if is_no_work(place)]
 
 
+def is_graded_class(folder: Path) -> bool:
+    """Whether it is what `class` has written."""
+    return (folder / SETTINGS).is_file() and (folder / STUDENTS).is_dir()
+
+
 def is_no_work(place: Path) -> bool:
     """Whether it is hidden, or a list or a page that a platform puts beside the hand-ins."""
-    if place.name.startswith(".") or place.name.casefold() in JUNK:
+    if place.name.startswith(".") or place.name.casefold() in JUNK or is_graded_class(place):
         return True
     of_student = place.is_dir() or CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name)
     return not of_student and (place.suffix.casefold() in NO_WORK or place.stem.casefold() == "readme")
@@ -76,8 +82,8 @@ def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
     """Student → what is theirs: Canvas and Moodle export several files of one student side by side."""
     of_canvas: dict[str, list[Path]] = defaultdict(list)
     for place in places:
-        if named := _canvas(place):
-            of_canvas[f"{named['who']}_{named['id']}"].append(place)
+        if owner := canvas_owner(place):
+            of_canvas[owner].append(place)
     whose = {place: student for student, together in of_canvas.items() if _is_one(together) for place in together}
     found: dict[str, list[Path]] = defaultdict(list)
     for place in places:
@@ -87,6 +93,12 @@ def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
 
 def _canvas(place: Path) -> re.Match[str] | None:
     return None if place.is_dir() or MOODLE.fullmatch(place.name) else CANVAS.fullmatch(place.name)
+
+
+def canvas_owner(place: Path) -> str:
+    """leeann_115 of leeann_115_5015_model.py; empty if Canvas has not named it."""
+    named = _canvas(place)
+    return f"{named['who']}_{named['id']}" if named else ""
 
 
 def _is_one(places: list[Path]) -> bool:

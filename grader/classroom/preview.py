@@ -78,9 +78,8 @@ def show(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
     )
-    if output and rescore:
-        foresee(output, stale, options, check_ids)
-    print(cost(len(to_grade), output, options, check_ids, resources))
+    again_too = foresee(output, stale, options, check_ids) if output and rescore else 0
+    print(cost(len(to_grade) + again_too, output, resources))
     if to_train := [each for each in to_grade if TO_BE_TRAINED in each.weights.values()]:
         print(training(to_train, options, resources))
     if says := untrained(plans, check_ids):
@@ -124,7 +123,9 @@ def weights(taken: Taken, folder: Path | None, options: GradingOptions, check_id
 def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, options: GradingOptions) -> str:
     if large := taken.weights.files.get(f"{config.stem}{WEIGHTS}"):
         changed = change(about(large.start) or {}, source)
-        return f"{HANDED_IN}, {taken.weights.describe(config.stem)}" + (f" ({changed})" if changed else "")
+        return f"{HANDED_IN}, {taken.weights.describe(config.stem)}" + (
+            f"; code changed since: {changed}" if changed else ""
+        )
     if config.stem in taken.weights.refused and not options.train:
         return "none that can be taken"
     runs = ROOT / load_config(config, options.overrides).output_dir
@@ -150,7 +151,7 @@ def untrained(plans: list[Plan], check_ids: set[str]) -> str:
     )
 
 
-def cost(count: int, output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources) -> str:
+def cost(count: int, output: Path | None, resources: Resources) -> str:
     """How many jobs, and how long they may take."""
     rounds = -(-count // resources.slots)
     words = f"cost: {_several(count, 'job')} ({resources.executor}), {min(resources.slots, max(count, 1))} at a time, "

@@ -114,7 +114,7 @@ def trainings(folder: Path) -> list[Path]:
 def rescore(
     output: Path, folders: dict[str, Path], options: GradingOptions, check_ids: set[str],
     work: Callable[[Task, dict[str, Path]], dict[str, Outcome]],
-) -> dict[str, str]:  # fmt: skip
+) -> tuple[dict[str, str], Stored]:  # fmt: skip
     """Bring all results to the grading.yaml of now; prints what changes for whom.
 
     Args:
@@ -122,11 +122,12 @@ def rescore(
         work: does a task on some of them
     Returns:
         student → why checks of theirs could not be graded again; their old results stay
+        student → old results of those who have to be graded anew, which is left to the caller
     """
     stale = find_stale(folders, {who: files_of(folder) for who, folder in folders.items()}, check_ids)
     if not stale:
         print("every result is by the grading.yaml of now")
-        return {}
+        return {}, {}
     rescored = compute(output, stale, options, check_ids)
     whole = {who for who, each in rescored.items() if each.again == check_ids}
     for who in whole:  # graded with those who were not graded before
@@ -141,7 +142,7 @@ def rescore(
     for who in differ:
         print(changes.line(who, stale[who], now[who]))
     print(f"{len(now)} rescored, {len(differ)} of them changed; all changes are in {changes.FILE}")
-    return problems
+    return problems, {who: stale[who] for who in whole}
 
 
 def finish(folder: Path, rescored: Rescored) -> dict[str, Any]:
@@ -157,9 +158,11 @@ def finish(folder: Path, rescored: Rescored) -> dict[str, Any]:
     return results.to_json()
 
 
-def foresee(output: Path, stale: Stored, options: GradingOptions, check_ids: set[str]) -> None:
-    """What `rescore` would do, for `--dry-run`."""
-    for who, each in compute(output, stale, options, check_ids).items():
+def foresee(output: Path, stale: Stored, options: GradingOptions, check_ids: set[str]) -> int:
+    """What `rescore` would do, for `--dry-run`; returns how many would have something to grade."""
+    rescored = compute(output, stale, options, check_ids)
+    for who, each in rescored.items():
         if each.again != check_ids:
             more = f"; {len(each.again)} checks to grade again" if each.again else ""
             print(changes.line(who, stale[who], each.results.to_json()) + more)
+    return sum(bool(each.again) for each in rescored.values())

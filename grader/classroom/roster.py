@@ -199,11 +199,11 @@ def agreement(names: list[str], numbers: set[str], plain: str, added: set[str]) 
 
 def _keys(row: Row) -> tuple[list[str], set[str]]:
     """The ways to write a row's name, and whatever else it has, folded."""
-    names = _ways(row.student)
-    return names, {way for number in row.numbers for way in _ways(number)} - set(names)
+    names = ways(row.student)
+    return names, {way for number in row.numbers for way in ways(number)} - set(names)
 
 
-def _ways(name: str) -> list[str]:
+def ways(name: str) -> list[str]:
     """`Lee, Ann` is `Ann Lee`, too."""
     last, comma, first = name.partition(",")
     return [fold(name), *([fold(f"{first} {last}")] if comma else [])]

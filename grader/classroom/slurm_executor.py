@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import submitit
+from submitit.core.utils import FailedJobError
 
 from assignment.ddpm.errors import UserError
 from grader.classroom.jobs import Task, run_one
@@ -46,9 +47,12 @@ class SlurmExecutor:
         self.jobs: list[submitit.Job[int]] = []
 
     def submit(self, task: Task, folders: list[Path]) -> list[SlurmJob]:
-        """A job for each, in one array."""
-        with self.executor.batch():
-            jobs = [self.executor.submit(_work, task, str(folder), self.cpus) for folder in folders]
+        """A job for each, in one array. Raises UserError if Slurm takes none."""
+        try:
+            with self.executor.batch():
+                jobs = [self.executor.submit(_work, task, str(folder), self.cpus) for folder in folders]
+        except FailedJobError as error:
+            raise UserError(f"--executor slurm: {' '.join(str(error).split())[:500]}") from error
         self.queue.note(jobs)
         self.jobs += jobs
         return [SlurmJob(job) for job in jobs]

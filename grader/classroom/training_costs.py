@@ -66,7 +66,7 @@ def in_words(found: dict[str, dict[str, dict[str, Any]]], minutes: float, resour
         total, unit = sum(min(cap, of) for of in wanted.values()), "GPU hours" if resources.gpus else "hours"
         longest = max(wanted, key=lambda who: wanted[who])
         lines.append(
-            f"training, by a few steps of each network: {total:.3g} {unit} for {len(wanted)} of {len(found)} "
+            f"training, by a few steps of each network: {_hours(total, unit)} for {len(wanted)} of {len(found)} "
             f"submissions (median {duration(3600 * statistics.median(wanted.values()))}, longest "
             f"{duration(3600 * wanted[longest])}: {longest}); with {resources.slots} at a time about "
             f"{duration(3600 * max(total / resources.slots, min(cap, wanted[longest])))}"
@@ -77,6 +77,10 @@ def in_words(found: dict[str, dict[str, dict[str, Any]]], minutes: float, resour
         first = next(iter(problems))
         lines.append(f"can't be trained: {listed(list(problems))}; the first says: {problems[first]}")
     return "\n".join(lines)
+
+
+def _hours(hours: float, unit: str) -> str:
+    return f"{hours:.3g} {unit}" if hours >= 0.1 else f"less than 0.1 {unit}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from grader.student.deadlines import Deadlines, remembered
 from grader.student.network import Network
 from grader.submission.fork_server import ForkServer
 from grader.submission.process import Submission
+from grader.submission.sources import why_missing
 
 STEPS = 3  # that are timed, after one to warm up; the fastest counts
 MOST_ON_CPU = 64  # images of a step that is timed on a CPU, where a larger batch is no faster by image
@@ -32,6 +33,8 @@ def training_time(
         UserError: there are no images
         GraderFault: the grader itself failed
     """
+    if why := why_missing(submission / "model.py"):
+        return {"problem": why}
     device = str(choose_device(settings.runtime.device).value)
     data, fork = settings.data, device == "cpu"
     pace = remembered(settings, lambda: fork_server(fork, True), device)
@@ -41,7 +44,7 @@ def training_time(
         network = Network(process, Deadlines(pace, TimeBudget(load_grading().time)), settings.model, seed=0)
         per_image = _seconds_per_image(network, min(data.batch_size, MOST_ON_CPU if fork else data.batch_size))
     except SubmissionFailed as failed:
-        return {"problem": failed.message, "device": device}
+        return {"problem": failed.message}
     finally:
         process.close()
     epochs, count = settings.training.epochs, len(images.train) + VALIDATION * len(images.validation)

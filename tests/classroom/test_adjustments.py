@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.adjustments import Adjustment, adjusted, find_students, read_adjustments
+from grader.classroom.adjustments import Adjustment, adjusted, find_students, in_words, read_adjustments
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.roster import Row
 from tests.classroom.test_rescoring import edit, grade, graders, hand_in, rows  # noqa: F401  fixtures
@@ -17,6 +17,7 @@ CLASS = [
     HandedIn("Ann Smith", about={"ID": "008"}, folder="Ann Smith"),
     HandedIn("bob", folder="bob-1a2b"),
     HandedIn("zoe", problem="nothing handed in", folder="zoe"),
+    HandedIn("Roy, Bob", (Path("royb_117_5021_model.py"), Path("royb_117_5022_sampler.py")), folder="Roy, Bob"),
 ]
 
 
@@ -35,6 +36,8 @@ def typed(folder: Path, text: str) -> Path:
         ("email,points,reason\nann@uni,0.25,x\n", {"Ann Lee": [(0.25, "x")]}),
         ("student,points,reason\nbob-1a2b,1,x\nbob,2,y\n", {"bob": [(1, "x"), (2, "y")]}),
         ("student,points,reason\nzoe,3,by mail\n", {"zoe": [(3, "by mail")]}),
+        ("student,points,reason\nBob Roy,3,as people write it\n", {"Roy, Bob": [(3, None)]}),
+        ("student,points,reason\nroyb_117,3,as Canvas calls it\n", {"Roy, Bob": [(3, None)]}),
         ("student,points,reason\nann lee,−1,minus as a word processor writes it\n", {"Ann Lee": [(-1, None)]}),
     ],
 )
@@ -50,6 +53,7 @@ def test_students_are_found_as_with_a_roster(text, found, tmp_path):
     ("text", "says"),
     [
         ("student,points,reason\nAnn Lea,2,oral\n", ["Ann Lea: there is no such student; did you mean Ann Lee?"]),
+        ("student,points,reason\nBob Rey,2,oral\n", ["Bob Rey: there is no such student; did you mean Roy, Bob?"]),
         ("student,points,reason\nAnn,2,oral\n", ["Ann: there is no such student"]),
         ("student,points,reason\nbob,,oral\n", ["bob: points: expected a number such as 2 or -1.5, got ''"]),
         ("student,points,reason\nbob,two,oral\n", ["bob: points: expected a number such as 2 or -1.5, got 'two'"]),
@@ -137,3 +141,9 @@ def test_the_kept_file_is_what_was_given(graders, tmp_path):  # noqa: F811
     with kept.open(newline="") as opened:
         assert len(list(csv.DictReader(opened))) == 1
     assert Adjustment(2.0, "oral").to_json() == {"points": 2.0, "reason": "oral"}
+
+
+def test_points_that_add_up_are_told():
+    made = {"ann": [Adjustment(2, "x"), Adjustment(1, "y")], "bob": [Adjustment(-1.5, "z")]}
+    assert in_words(made) == "adjustments: 2 students, +1.5 points in all; they add up for ann (2 times)"
+    assert in_words({"bob": [Adjustment(-1.5, "z")]}) == "adjustments: 1 student, -1.5 points in all"

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from assignment.ddpm.files import only_one
+from grader import __version__
 from grader.classroom import audit, command, slurm_executor
 from grader.classroom.command import main
-from grader.classroom.hand_ins import HandedIn
+from grader.classroom.hand_ins import HandedIn, find
 from grader.classroom.jobs import Outcome, run_one
 from grader.worker.processes import descendants
 from tests.conftest import ROOT
@@ -178,7 +179,7 @@ def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
     [
         (["--jobs", "0"], "--jobs 0: expected at least 1"),
         (["--level", "7"], "--level 7: expected 1, 2, 3 or 4"),
-        (["--secret-seed", "nowhere"], "--secret-seed=nowhere: no such file"),
+        (["--secret-seed", "nowhere"], "--secret-seed=nowhere: No such file or directory"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--audit", "10"], "--audit 10: expected a share such as 10%"),
         (["--audit", "nan%"], "--audit nan%: expected"),
@@ -189,6 +190,33 @@ def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, 
     assert main([str(handed_in), "--output", str(tmp_path / "out"), *arguments]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
+
+
+def test_a_secret_that_is_too_short_is_told_before_any_job(handed_in, tmp_path, capsys):
+    (tmp_path / "secret").write_bytes(b"12")
+    words = ["--output", str(tmp_path / "out"), "--level", "4", "--secret-seed", str(tmp_path / "secret")]
+    assert main([str(handed_in), *words]) == 2
+    assert "a secret of 2 bytes; expected at least 16" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_other_options_than_before_are_named(handed_in, tmp_path, capsys):
+    (tmp_path / "class.json").write_text(json.dumps({"grader": __version__, "arguments": ["--level", "4", "a.b=1"]}))
+    assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
+    assert "was graded with a.b=1, now it is --sandbox auto; expected the same options" in capsys.readouterr().err
+
+
+def test_rescoring_wants_a_graded_class(handed_in, tmp_path, capsys):
+    assert main([str(handed_in), "--output", str(tmp_path / "typo"), "--level", "4", "--rescore"]) == 2
+    assert "typo holds no graded class; --rescore expects one" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_graded_class_is_no_hand_in(handed_in, tmp_path):
+    shutil.copytree(handed_in, tmp_path / "in")
+    (tmp_path / "in" / "graded" / "students" / "ann").mkdir(parents=True)
+    (tmp_path / "in" / "graded" / "class.json").touch()
+    found, left_out = find(tmp_path / "in")
+    assert "graded" in left_out and "graded" not in {work.student for work in found}
 
 
 def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
