@@ -89,7 +89,7 @@ def train(
 
 def usable(submission: Path, config: Path, options: GradingOptions) -> bool:
     """Whether weights were handed in that load, so that nothing has to be trained; says which it is."""
-    if not handed_in(submission, config.stem):
+    if options.trusted or not handed_in(submission, config.stem):
         if why := refusal(submission, config.stem):
             print(f"{config.stem}: {why}")
         return False

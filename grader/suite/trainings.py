@@ -55,4 +55,6 @@ class Trainings:
                 return WeightsAt(chosen[config], origin)
         own = self.submission.path.resolve() == ROOT / "assignment"
         found = WeightsAt(run / "weights.safetensors", FOUND, own=own)
+        if self.options.trusted:  # the reference: weights/ in its folder are the record's, and nobody's hand-in
+            return found
         return WeightsAt.handed_in(self.submission.path, config) or found

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import safetensors
@@ -26,6 +27,7 @@ from grader.results import Check, Results
 from grader.runs import settings_for
 from grader.student import trained_network
 from grader.submission.handed_in import Taken, take
+from grader.suite.trainings import Trainings
 from grader.train_submission import usable
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
@@ -381,3 +383,12 @@ def test_a_verdict_on_handed_in_weights_can_be_replayed(submission, tmp_path, ca
     safetensors.torch.save_file({"scale": torch.ones(())}, folder / "weights" / "digits.safetensors")
     assert main(["replay", str(tmp_path / "results.json"), str(folder)]) == 2
     assert "weights/digits.safetensors is not the file that was graded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("trusted", "origin"), [(True, "found"), (False, "handed in")])
+def test_the_reference_hands_nothing_in(trusted, origin, tmp_path):
+    """Its folder has weights/, too, but they are the record's: `make demo` judges what it has just trained."""
+    assert (ROOT / "reference" / "weights" / "digits.safetensors").is_file()
+    judge = SimpleNamespace(given_weights={}, trained_weights={})
+    trainings = Trainings(judge, SimpleNamespace(path=ROOT / "reference"), SimpleNamespace(trusted=trusted))
+    assert trainings._weights("digits", tmp_path).origin == origin
