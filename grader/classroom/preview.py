@@ -102,7 +102,7 @@ def plan(
     taken = Taken(problem=work.problem) if work.problem or work.same_as else read(*work.places, configs=configs)
     folder = output.resolve() / STUDENTS / work.folder if output else None
     done = folder is not None and not taken.problem and not again and was_graded(folder, taken, check_ids)
-    return Plan(work, taken, done, weights(taken, folder, options, check_ids))
+    return Plan(work, taken, done, weights(taken, folder, options))
 
 
 def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
@@ -110,7 +110,7 @@ def was_graded(folder: Path, taken: Taken, check_ids: set[str]) -> bool:
     return is_complete(folder / RESULTS, taken.digests, frozenset(check_ids))
 
 
-def weights(taken: Taken, folder: Path | None, options: GradingOptions, check_ids: set[str]) -> dict[str, str]:
+def weights(taken: Taken, folder: Path | None, options: GradingOptions) -> dict[str, str]:
     """Configuration → where a student's weights are, or that they will be trained; empty where there are none."""
     source = taken.sources.get("model.py")
     if source is None:
