@@ -44,7 +44,7 @@ def choose_seed(submission: Path, given: int | None, secret: str | None) -> Seed
     if secret == DRAW:
         drawn = secrets.randbits(63)
         return Seed(drawn, "drawn", _own(drawn))
-    key = read_secret(secret)
+    key = read_secret(secret, expected=f"`{DRAW}` or a file")
     digest = hmac.new(key, digestmod=hashlib.sha256)
     for name, source in sorted(read_sources(submission).items()):
         digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(source).digest())
@@ -57,12 +57,12 @@ def _own(number: int) -> bytes:
     return b"" if number == PUBLIC else hmac.digest(number.to_bytes(8, "big"), SHARED, "sha256")
 
 
-def read_secret(file: str) -> bytes:
+def read_secret(file: str, expected: str = "a file with a secret") -> bytes:
     """Raises UserError if it can't be read, or is too short to be a secret."""
     try:
         key = Path(file).read_bytes()
     except OSError as error:
-        raise UserError(f"--secret-seed={file}: {error.strerror}; expected a file with a secret") from error
+        raise UserError(f"--secret-seed={file}: {error.strerror}; expected {expected}") from error
     if len(key) < 16:
         raise UserError(f"--secret-seed={file}: a secret of {len(key)} bytes; expected at least 16")
     return key
