@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import grader.__main__
 import main
 from tests.conftest import ROOT
 
@@ -32,6 +33,22 @@ def test_a_wrong_call_is_one_line_and_exit_2(argv, message, capsys):
     code, err = call(capsys, *argv)
     assert code == 2 and err.startswith("error: ") and message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "near"),
+    [
+        (["class", "x", "--executer", "slurm"], "--executor"),
+        (["class", "x", "--retain=5%"], "--retrain"),
+        (["export", "x", "--format", "moodel"], "moodle"),
+        (["handout", "x", "--hepl"], "--help"),
+        (["class", "x", "--qqq"], ""),
+    ],
+)
+def test_a_mistyped_option_of_the_grader_is_told_the_nearest(argv, near, capsys):
+    assert grader.__main__.main(argv) == 2
+    err = capsys.readouterr().err
+    assert err.endswith(f"; did you mean {near}?\n") if near else "did you mean" not in err
 
 
 def test_flags_and_overrides_may_come_in_any_order():

@@ -1,9 +1,11 @@
 """Errors that a person at the keyboard can fix, and how a command ends: with one line, not with a traceback."""
 
 import argparse
+import difflib
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -33,7 +35,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         # what is printed, and how a command exits, is decided in one place: run_command
-        raise UserError(message)
+        near = self._nearest(message)
+        raise UserError(f"{message}; did you mean {near}?" if near else message)
+
+    def _nearest(self, message: str) -> str:
+        """To a mistyped choice or option of argparse's message; empty if nothing is near."""
+        if choice := re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message):
+            wrong, known = [choice[1]], re.findall(r"[^\s',]+", choice[2])
+        else:
+            wrong = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+            known = [name for action in self._actions for name in action.option_strings]
+            wrong = [] if "unrecognized arguments" not in message else wrong
+        near = [found for word in wrong[:1] for found in difflib.get_close_matches(word, known, n=1)]
+        return near[0] if near else ""
 
 
 OUT_OF = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EPIPE)
