@@ -21,7 +21,7 @@ from grader.bundles.packing import LONG_AGO
 from grader.classroom.hand_ins import MOODLE, folder_name
 from grader.classroom.roster import PARTICIPANT
 from grader.classroom.stored import Student
-from grader.exports.for_one import for_one
+from grader.exports.for_one import for_one, problem_for_one
 from grader.exports.graded_class import GradedClass
 from grader.reports import html, terminal
 from grader.reports.html import PNG
@@ -31,6 +31,7 @@ from grader.submission.chosen import CANVAS
 MOST = 8 << 20  # bytes of a picture
 FOR_ALL = "feedback.zip"
 FOR_EACH = "students"
+NOT_GRADED = "not graded.txt"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Written:
 
 
 def write(graded: GradedClass, target: Path, name: Callable[[Student], str], identifiers: Mapping[str, str]) -> Written:
-    """Zip files of all who have results.
+    """Zip files of all who have results, or who have handed in what could not be graded.
 
     Args:
         name: as what a student is shown: the name, or an id in its place
@@ -52,7 +53,7 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
     Raises:
         UserError: results can't be read
     """
-    students = [student for student in graded.students if student.points is not None]
+    students = [each for each in graded.students if each.max_points is not None or (each.problem and each.handed_in)]
     shown = {student.name: name(student) for student in students}
     same = Counter(label.casefold() for label in shown.values())
     done = Written(target / FOR_ALL)
@@ -79,9 +80,10 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
 
 
 def contents(graded: GradedClass, student: Student, label: str) -> dict[str, bytes]:
-    """The page, the results, and the pictures that they name."""
+    """The page, the results, and the pictures that they name; or why there are none."""
     results = graded.results(student)
-    assert results, "asked for those with results only"
+    if results is None:
+        return {NOT_GRADED: _encoded(problem_for_one(student, label, graded))}
     page = for_one(results, student, label, graded)
     pictures = dict(_pictures(page, graded.folder(student)))
     page["figures"] = [figure for figure in page["figures"] if figure["file"] in pictures]
@@ -112,11 +114,17 @@ def _laid_out(
         return "Moodle", {f"{who}_assignsubmission_file/{name}": content for name, content in files.items()}
     uploads = [name for name in student.handed_in if (found := CANVAS.fullmatch(name)) and found["upload"]]
     if uploads:
-        text = _encoded(terminal.render(from_json(json.loads(files["results.json"]))).lstrip("\n") + "\n")
+        text = _as_text(files)
         programs = [name for name in uploads if name.casefold().endswith((".py", ".txt"))]
         packed = [name for name in uploads if name.casefold().endswith(".zip")]
         return "Canvas", {packed[0]: own} if packed else {programs[0]: text} if programs else {}
     return "folders", {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def _as_text(files: Mapping[str, bytes]) -> bytes:
+    if NOT_GRADED in files:
+        return files[NOT_GRADED]
+    return _encoded(terminal.render(from_json(json.loads(files["results.json"]))).lstrip("\n") + "\n")
 
 
 def participants(sheet_lines: Mapping[int, Student], titles: list[str], lines: list[list[str]]) -> dict[str, str]:

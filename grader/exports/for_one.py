@@ -3,7 +3,7 @@
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,24 @@ def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded:
     Args:
         shown_as: the name, or an id in its place
     """
-    hidden = {*graded.hosts, platform.node()}
-    places = graded.folder(student).resolve(), graded.output.resolve()
-    everywhere = partial(_without_places, own=places[0], output=places[1], hidden=hidden)
-    page: dict[str, Any] = _each_text(results, everywhere)
+    page: dict[str, Any] = _each_text(results, _placeless(student, graded))
     page["submission"]["path"] = shown_as
     nameless = partial(_without_names, names=_names(graded, student, shown_as))
     for check in page["checks"]:
         check |= {key: nameless(check[key]) for key in THEIR_OWN}
     page["information"] = _each_text(page["information"], nameless)
     return page
+
+
+def problem_for_one(student: Student, shown_as: str, graded: GradedClass) -> str:
+    """Why there are no results, in a sentence, as this student gets it."""
+    why = _placeless(student, graded)(student.problem)
+    return f"This work could not be graded: {_without_names(why, _names(graded, student, shown_as))}\n"
+
+
+def _placeless(student: Student, graded: GradedClass) -> Callable[[str], str]:
+    own, output = graded.folder(student).resolve(), graded.output.resolve()
+    return partial(_without_places, own=own, output=output, hidden={*graded.hosts, platform.node()})
 
 
 def _each_text(value: Any, change: Any) -> Any:

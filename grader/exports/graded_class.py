@@ -29,7 +29,7 @@ class GradedClass:
 
     def results(self, student: Student) -> dict[str, Any] | None:
         """None if there are none. Raises UserError if they can't be read."""
-        return None if student.points is None else load(self.folder(student) / RESULTS)
+        return None if student.max_points is None else load(self.folder(student) / RESULTS)
 
     @cached_property
     def hosts(self) -> set[str]:

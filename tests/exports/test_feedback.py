@@ -83,6 +83,24 @@ def test_nothing_in_it_is_anybody_elses_business(graded, words):
     assert "not Bobby" in text and '"seed": 7' in text
 
 
+def test_who_could_not_be_graded_reads_why_and_who_has_handed_nothing_in_gets_nothing(tmp_path):
+    layout = {"ann": BOTH, "bob.rar": b"Rar!", "cid": {"model.py": b"c1"}, "dan": {"model.py": b"d1"}}
+    output = grade(layout, tmp_path, "student,group\nann,\nbob,\ncid,A\ndan,A\nzoe,\n")
+    page = json.loads((output / "students.json").read_text())
+    assert next(of for of in page["students"] if of["name"] == "bob")["points"] is None
+    next(of for of in page["students"] if of["name"] == "dan")["points"] = 2.0  # by a person, without results
+    (output / "students.json").write_text(json.dumps(page))
+    assert export(output, "--format", "feedback") == 0
+    folder = output / "feedback" / "students"
+    assert {file.stem for file in folder.iterdir()} == {"ann", "bob", "cid", "dan"}
+    bob, cid = (unzipped(folder / f"{name}.zip") for name in ("bob", "cid"))
+    assert (
+        set(bob) == {"not graded.txt"}
+        and b"could not be graded: expected model.py or sampler.py" in bob["not graded.txt"]
+    )
+    assert b"group A: cid, [a student] have handed in different work" in cid["not graded.txt"]
+
+
 def test_names_are_found_as_platforms_and_as_people_write_them(tmp_path):
     said = "Lee, Ann; Ann Lee, alee, ann@uni or 1234567, leeann_115_5015_model.py; not 115, nor Ann-Lee"
     roster = 'Student,ID,login,email,SIS User ID\n"Lee, Ann",115,alee,ann@uni,1234567\n"Wu, Bob",12,b,,\n'
