@@ -62,10 +62,13 @@ def grade(
         plugins: further plugins of pytest, beside the grader's own
     Raises:
         GraderFault: the grader itself failed, or a check did not run; nothing is said about the submission
+        ValueError: there is no such check on these levels
         KeyboardInterrupt: after Ctrl-C, once the worker is gone
     """
     keeper = _Keeper()
     wanted = [check for check in check_ids() if level_of(check) in levels and (only is None or only(check))]
+    if not wanted:
+        raise ValueError("expected at least one check to judge")  # pytest, told of none, would judge them all
     files = [str(file) for level in levels for file in files_of(level)]
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
