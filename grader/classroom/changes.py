@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.classroom import history
+from grader.reports.wording import word
 
 FILE = "changes.csv"
 HEADER = [
@@ -41,7 +42,8 @@ def line(student: str, before: dict[str, Any], after: dict[str, Any]) -> str:
 def _in_words(name: str, old: Any, new: Any) -> str:
     if old is None or new is None:
         return f"{name} {'is new' if old is None else 'is gone'}"
-    verdict = f"{old['verdict']} → {new['verdict']}" if old["verdict"] != new["verdict"] else new["verdict"]
+    was, now = word(old["verdict"]), word(new["verdict"])
+    verdict = f"{was} → {now}" if was != now else now
     return f"{name} {old['points']:g} → {new['points']:g} ({verdict})"
 
 

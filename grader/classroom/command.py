@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.config import load_config
-from assignment.ddpm.errors import Parser, UserError, run_command
+from assignment.ddpm.errors import UserError, run_command
 from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.check_ids import config_file
 from grader.classroom import audit, changes, history, preview
 from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, write
+from grader.classroom.arguments import TRAINING, parse
 from grader.classroom.groups import for_all, graded_alone, share
-from grader.classroom.hand_ins import NOTHING, SETTINGS, STUDENTS, HandedIn, find
+from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find
 from grader.classroom.jobs import RESULTS, files_of, is_complete
+from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import warning
 from grader.classroom.rescoring import Stored, keep_grading, refuse_another_grading, rescore
 from grader.classroom.resources import Resources, choose_resources
@@ -30,81 +32,12 @@ from grader.classroom.sitting import Sitting
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
-from grader.grading_options import GradingOptions, add_options
+from grader.grading_options import GradingOptions
 from grader.provisional import notes
 from grader.results import level_of
 from grader.submission.handed_in import Taken, take
 from grader.submission.sandbox import find_sandbox
-from grader.submission.seed import read_secret
 from grader.submission.weights_files import place
-
-TRAINING = 2 / 3  # of a job's time limit, at most, for training: the rest is for judging what it has learnt
-
-
-def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
-    """The arguments and the options. Raises UserError for anything invalid."""
-    parser = Parser(
-        prog="python -m grader class", description=__doc__.splitlines()[0], allow_abbrev=False,
-        epilog="exit 0: everything handed in was graded; 1: some could not be, or a verdict does not stand; "
-        "2: the call or a file is wrong",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
-    add("--output", type=Path, metavar="DIR", help="results: class.csv, class.html, students/")
-    add(
-        "--roster",
-        type=Path,
-        metavar="FILE",
-        help="CSV with a column `student`, and perhaps `group`; others go into class.csv",
-    )
-    add("--dry-run", action="store_true", help="list who would be graded, from which files, and what it takes")
-    add("--executor", choices=("local", "slurm"), default="local", help="this machine, or an array of Slurm jobs")
-    add(
-        "--jobs",
-        type=int,
-        metavar="N",
-        help="jobs at a time; default: as many as the GPUs or cores allow, on Slurm 256",
-    )
-    add("--cpus", type=int, default=1, metavar="N", help="CPU cores per job; default: %(default)s")
-    add("--gpus", type=int, metavar="N", help="GPUs per job; default: 1 if this machine has any, on Slurm 0")
-    add("--memory-gb", type=int, default=8, metavar="N", help="memory per job, on Slurm; default: %(default)s")
-    add(
-        "--minutes",
-        type=int,
-        default=60,
-        metavar="N",
-        help="time limit of a job, two thirds of it for training; default: 60",
-    )
-    add("--partition", default="", metavar="NAME", help="Slurm's partition")
-    add(
-        "--rescore", action="store_true", help="after a change of configs/grading.yaml: points anew from what is stored"
-    )
-    add("--again", action="append", default=[], metavar="STUDENT", help="grade this student again; may be repeated")
-    add("--adjustments", type=Path, metavar="FILE", help="CSV with student, points (to be added), reason; remembered")
-    add("--audit", metavar="SHARE", help="afterwards grade this share again, such as 10%%, and compare")
-    add("--retrain", metavar="SHARE", help="train this share of the weights handed in from their code, and compare")
-    add_options(parser, "--level", "--config", "--train", "--secret-seed", "--sandbox")
-    args = parser.parse_intermixed_args(argv)
-    options = GradingOptions.of(args)
-    options = replace(options, minutes=TRAINING * args.minutes if args.train else None)
-    for name in ("jobs", "cpus", "memory_gb", "minutes"):
-        if (value := getattr(args, name)) is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
-    if args.gpus is not None and args.gpus < 0:
-        raise UserError(f"--gpus {args.gpus}: expected at least 0")
-    if not (args.output or args.dry_run):
-        raise UserError("--output is missing: expected a folder for the results")
-    if args.secret_seed:
-        read_secret(args.secret_seed)  # what is wrong with it would else be found by every job
-    if args.audit:
-        args.audit = audit.share_of("--audit", args.audit)
-    if args.retrain:
-        args.retrain = audit.share_of("--retrain", args.retrain)
-        if not args.secret_seed:
-            raise UserError("--retrain: expected --secret-seed FILE as well, which says who is chosen")
-        if 2 not in options.levels:
-            raise UserError("--retrain: expected level 2 among the levels, whose loss is compared")
-    return args, options
 
 
 def keep_settings(output: Path, arguments: list[str], rescore: bool = False) -> None:
@@ -156,8 +89,7 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     if args.adjustments:  # what is wrong in it is said before any work is done, and what is right, too
         print(in_words(read_adjustments(args.adjustments, handed_in)), file=sys.stderr)
     if args.dry_run:
-        again = {work.student for work in args.again}
-        return preview.show(handed_in, args.output, options, check_ids, resources, args.rescore, again)
+        return preview.show(args, options, handed_in, check_ids, resources)
     args.output.mkdir(parents=True, exist_ok=True)
     with only_one(args.output / ".lock", f"{args.output}: another command is grading this class"):
         return grade_class(args, options, handed_in, check_ids, resources)
@@ -179,8 +111,7 @@ def grade_class(
     args: argparse.Namespace, options: GradingOptions, handed_in: list[HandedIn], check_ids: set[str],
     resources: Resources,
 ) -> int:  # fmt: skip
-    arguments = options.words()
-    keep_settings(args.output, arguments, args.rescore)
+    keep_settings(args.output, options.words(), args.rescore)
     keep_grading(args.output)
     adjustments = adjusted(args.output, args.adjustments, handed_in)
     for reference, note in notes(options.levels, options.config).items():
@@ -190,54 +121,77 @@ def grade_class(
     folders = {work.student: args.output / STUDENTS / work.folder for work in alone}
     taken = take_all(alone, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
-    waiting = {student: folder for student, folder in folders.items() if student not in problems}
-    complete, anew = frozenset(check_ids), Stored()
     for work in args.again:
         history.set_aside(folders[work.student])
+    rescored = Stored()
     if args.rescore:
-        stays, anew = rescore(args.output, waiting, options, check_ids, sitting.grade_some)
+        stays, rescored = rescore(args.output, _without(folders, problems), options, check_ids, sitting.grade_some)
         problems |= stays
-        waiting = {student: folder for student, folder in waiting.items() if student not in problems}
-    for folder in waiting.values():
-        if not is_complete(folder / RESULTS, files_of(folder), complete):
-            history.set_aside(folder)  # of other files than are handed in now
+    problems |= grade_waiting(sitting, _without(folders, problems), options, check_ids)
+    graded = {
+        student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
+        for student, folder in _without(folders, problems).items()
+    }
+    for student in (student for student in graded if student in rescored):
+        print(changes.line(student, rescored[student], graded[student]))
+    audited = audit_some(args, options, sitting, _without(folders, problems)) if args.audit else {}
+    retrained = trained_again(args, options, sitting, graded, folders) if args.retrain else {}
+    outcome = ClassOutcome(
+        handed_in, for_all(handed_in, graded), for_all(handed_in, problems), for_all(handed_in, taken),
+        audited, retrained, adjustments,
+    )  # fmt: skip
+    for file in write_class(args.output, outcome, args.roster):
+        print(file)
+    return sum_up(outcome)
+
+
+def _without(folders: dict[str, Path], problems: dict[str, str]) -> dict[str, Path]:
+    return {student: folder for student, folder in folders.items() if student not in problems}
+
+
+def grade_waiting(
+    sitting: Sitting, waiting: dict[str, Path], options: GradingOptions, check_ids: set[str]
+) -> dict[str, str]:
+    """Grades who has no complete results yet; student → why somebody could not be graded."""
+    undone = {
+        who: folder
+        for who, folder in waiting.items()
+        if not is_complete(folder / RESULTS, files_of(folder), frozenset(check_ids))
+    }
+    for folder in undone.values():
+        history.set_aside(folder)  # results of other files than are handed in now
     if options.train:
         wanted = {
             student: [of for of in options.trained_configs() if not place(folder / "submission", of).is_file()]
-            for student, folder in waiting.items() if not is_complete(folder / RESULTS, files_of(folder), complete)
-        }  # fmt: skip
+            for student, folder in undone.items()
+        }
         if to_train := {student: waiting[student] for student, configs in wanted.items() if configs}:
             print(sitting.estimate(to_train, wanted, options), file=sys.stderr)
-    outcomes = sitting.grade(waiting, arguments, check_ids)
-    problems |= {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
-    graded: dict[str, dict[str, Any]] = {
-        student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
-        for student, folder in folders.items() if student not in problems
-    }  # fmt: skip
-    for student in anew.keys() & graded.keys():
-        print(changes.line(student, anew[student], graded[student]))
-    found = {}
-    if args.audit:
-        again = {student: folders[student] for student in audit.chosen(list(graded), args.audit)}
-        found = sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
-    retrained = trained_again(args, options, sitting, graded, folders) if args.retrain else {}
-    differ = sum(bool(lines) for lines in found.values())
-    taken, graded, problems = for_all(handed_in, taken), for_all(handed_in, graded), for_all(handed_in, problems)
-    for file in write_class(
-        args.output, handed_in, taken, graded, problems, found, adjustments, args.roster, retrained
-    ):  # fmt: skip
-        print(file)
-    missing = [work.student for work in handed_in if work.problem == NOTHING]
-    failed = len(problems) - len(missing)
-    if found:
-        print(f"{len(found)} graded again: " + (f"{differ} differ" if differ else "every verdict stands"))
-    if retrained:
-        counts = Counter(of.verdict for of in retrained.values())
-        print(f"{len(retrained)} trained again: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
-    print(f"{len(graded)} graded, {len(missing)} handed nothing in, {failed} could not be graded")
-    if says := warning(graded):
+    outcomes = sitting.grade(waiting, options.words(), check_ids)
+    return {student: outcome.problem for student, outcome in outcomes.items() if outcome.problem}
+
+
+def audit_some(
+    args: argparse.Namespace, options: GradingOptions, sitting: Sitting, graded: dict[str, Path]
+) -> dict[str, list[str]]:
+    """Student → what differs in a second grading, for the share that is drawn."""
+    again = {student: graded[student] for student in audit.chosen(list(graded), args.audit)}
+    return sitting.audit(again, Path(options.secret_seed) if options.secret_seed else None)
+
+
+def sum_up(of: ClassOutcome) -> int:
+    """The last lines; the exit code."""
+    failed = len(of.problems) - len(of.missing)
+    if of.audited:
+        differ = f"{len(of.differ)} differ" if of.differ else "every verdict stands"
+        print(f"{len(of.audited)} graded again: {differ}")
+    if of.retrained:
+        counts = Counter(found.verdict for found in of.retrained.values())
+        print(f"{len(of.retrained)} trained again: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
+    print(f"{len(of.graded)} graded, {len(of.missing)} handed nothing in, {failed} could not be graded")
+    if says := warning(of.graded):
         print(f"NOT A FULL GRADE: {says}")
-    return 1 if failed or differ else 0
+    return 1 if failed or of.differ else 0
 
 
 def trained_again(

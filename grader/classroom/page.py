@@ -5,14 +5,13 @@ It lies beside students/, and links to the report in each folder there.
 
 import os
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustments, final
-from grader.classroom.groups import graded_alone
+from grader.classroom.adjustments import final
 from grader.classroom.hand_ins import STUDENTS, HandedIn
-from grader.classroom.retrain import MARGIN, Finding
+from grader.classroom.outcome import ClassOutcome
+from grader.classroom.retrain import MARGIN
 from grader.classroom.statistics import (
     CONSEQUENCE,
     CheckStatistics,
@@ -33,43 +32,38 @@ from grader.similarity.weights import NearWeights
 BINS = 10  # of the histogram of scores
 SHOWN = 15  # mistakes
 REASONS = 5  # for which points could not be judged
+FEW = 10  # students, of whom a share and a correlation say nothing about a check
 NAMED = 8  # students with a mistake
 PAIRS, LINES = 20, 80  # pairs of similar files, and lines of each
 EASY, TELLS_NOTHING = 0.95, 0.1  # from which share of passes, and below which discrimination, a check is pointed out
 
 
-def render(
-    handed_in: list[HandedIn], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS, similar: Sequence[Pair] = (),
-    retrained: Mapping[str, Finding] = MappingProxyType({}), near: Sequence[NearWeights] = (),
-) -> str:  # fmt: skip
+def render(of: ClassOutcome, similar: Sequence[Pair] = (), near: Sequence[NearWeights] = ()) -> str:
     """The whole page; every word of a submission or of a roster is shown as text."""
-    levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
-    alone = {work.student: graded[work.student] for work in graded_alone(handed_in) if work.student in graded}
-    found, folders = mistakes(alone), {work.student: work.folder for work in handed_in}
+    graded, alone, levels, says = of.graded, of.graded_once, of.levels, warning(of.graded)
+    found, folders = mistakes(alone), {work.student: work.folder for work in of.handed_in}
     return render_page(
         "class.html", ["page.css", "class.css"],
-        title=f"{len(graded)} of {len(handed_in)} graded",
-        warning=warning(graded), unjudged=unjudged(graded)[:REASONS],
+        title=f"{len(graded)} of {len(of.handed_in)} graded",
+        warning=says, unjudged=[each for each in unjudged(graded) if not says.endswith(each.why)][:REASONS],
         scores=scores(graded) if graded else {},
         most=max((results["max_score"] for results in graded.values()), default=0),
         histogram=histogram(graded),
-        problems=problems,
-        audited=audited, differ={who: lines for who, lines in audited.items() if lines},
+        problems=of.problems, audited=of.audited, differ=of.differ,
         levels=levels,
-        students=[student(work, graded.get(work.student), problems, levels) for work in handed_in],
+        students=[student(work, graded.get(work.student), of.problems, levels) for work in of.handed_in],
         any_weights=any(results.get("weights") for results in graded.values()),
-        adjusted={who: [final(graded.get(who), made), *made] for who, made in adjustments.items()},
+        adjusted={who: [final(graded.get(who), made), *made] for who, made in of.adjustments.items()},
         checks=[(row, remark(row)) for row in by_check(alone)],
         mistakes=found[:SHOWN], more_mistakes=len(found[SHOWN:]), named=NAMED,
         identical=identical(alone),
         similar=similar[:PAIRS], more_similar=len(similar[PAIRS:]), longest=LINES, limit=LIMIT,
-        retrained=retrained, margin=MARGIN, near=near[:PAIRS], more_near=len(near[PAIRS:]),
+        retrained=of.retrained, margin=MARGIN, near=near[:PAIRS], more_near=len(near[PAIRS:]),
         report=lambda name: report(folders[name]),
     )  # fmt: skip
 
 
-def warning(graded: dict[str, dict[str, Any]]) -> str:
+def warning(graded: Mapping[str, dict[str, Any]]) -> str:
     """What a grade book must not keep to itself: how much of the points could not be judged; empty if all could.
 
     Without those that students have lost by failing what the checks build on.
@@ -87,7 +81,7 @@ def warning(graded: dict[str, dict[str, Any]]) -> str:
     return f"{says}: {reasons[0].why}" + (f"; {len(reasons) - 1} more reasons in class.html" if reasons[1:] else "")
 
 
-def histogram(graded: dict[str, dict[str, Any]]) -> list[tuple[int, int, int, float]]:
+def histogram(graded: Mapping[str, dict[str, Any]]) -> list[tuple[int, int, int, float]]:
     """Bars: from and to which percentage of the points, how many students, and that in parts of the longest bar."""
     if not graded:
         return []
@@ -99,7 +93,7 @@ def histogram(graded: dict[str, dict[str, Any]]) -> list[tuple[int, int, int, fl
 
 
 def student(
-    work: HandedIn, results: dict[str, Any] | None, problems: dict[str, str], levels: list[int]
+    work: HandedIn, results: dict[str, Any] | None, problems: Mapping[str, str], levels: list[int]
 ) -> dict[str, Any]:
     """A row of the table: points, also of each level, and the first check to look at; or why there are none."""
     if results is None:
@@ -121,7 +115,9 @@ def report(folder: str) -> str:
 
 
 def remark(row: CheckStatistics) -> str:
-    if row.judged and row.difficulty >= EASY:
+    if row.judged < FEW:
+        return ""
+    if row.difficulty >= EASY:
         return "nearly all pass"
     if row.discrimination is not None and row.discrimination < TELLS_NOTHING:
         return "barely separates strong from weak work"

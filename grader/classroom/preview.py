@@ -1,5 +1,6 @@
 """What a class would be graded on, and what that takes: `class --dry-run`, which grades and writes nothing."""
 
+import argparse
 import json
 import statistics
 import tempfile
@@ -11,11 +12,12 @@ from typing import Any
 
 from assignment.ddpm.config import load_config
 from grader import ROOT
-from grader.check_ids import needs_training
+from grader.check_ids import config_file, needs_training
 from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
 from grader.classroom.jobs import HISTORY, RESULTS, Grading, is_complete
 from grader.classroom.rescoring import Stored, find_stale, foresee
 from grader.classroom.resources import Resources
+from grader.classroom.retrain import how_many
 from grader.classroom.sitting import Sitting
 from grader.classroom.weights import NO_WEIGHTS
 from grader.grading_config import load_grading
@@ -26,6 +28,7 @@ from grader.submission.programs import change
 from grader.submission.weights_files import HANDED_IN, WEIGHTS, about, about_file, runs_of
 
 TO_BE_TRAINED = "to be trained"
+NOT_TAKEN = "none that can be taken"
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,21 @@ class Plan:
 
 
 def show(
-    handed_in: list[HandedIn], output: Path | None, options: GradingOptions, check_ids: set[str], resources: Resources,
-    rescore: bool = False, again: Collection[str] = (),
+    args: argparse.Namespace, options: GradingOptions, handed_in: list[HandedIn], check_ids: set[str],
+    resources: Resources,
 ) -> int:  # fmt: skip
     """Print a line for each student, then the sums; exit code 1 if somebody could not be graded.
 
     Args:
-        rescore: whether results by another grading.yaml would be rescored
-        again: students who would be graded again, whatever there is
+        args: the command's; those of `again` would be graded again, whatever there is
     """
+    output, again = args.output, {work.student for work in args.again}
     plans = [plan(work, output, options, check_ids, work.student in again) for work in handed_in]
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)
     failed = sum(bool(each.taken.problem) for each in plans) - missing
     alone = [each for each in plans if not each.work.same_as]
-    stale = stale_results(alone, output, check_ids, again) if output and rescore else {}
+    stale = stale_results(alone, output, check_ids, again) if output and args.rescore else {}
     to_grade = [
         each for each in alone if not each.taken.problem and not each.done and each.work.student not in stale
     ]  # fmt: skip
@@ -78,14 +81,27 @@ def show(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
     )
-    again_too = foresee(output, stale, options, check_ids) if output and rescore else 0
+    again_too = foresee(output, stale, options, check_ids) if output and args.rescore else 0
     print(cost(len(to_grade) + again_too, output, resources))
     if to_train := [each for each in to_grade if TO_BE_TRAINED in each.weights.values()]:
         print(training(to_train, options, resources))
+    if args.retrain:
+        print(training_again(alone, args.retrain, config_file(2, options.config).stem, resources))
     if says := untrained(plans, check_ids):
         print(says)
     print("nothing was graded or written")
     return 1 if failed else 0
+
+
+def training_again(plans: list[Plan], share: float, config: str, resources: Resources) -> str:
+    """How many `--retrain` would train, and how long that may take."""
+    handed_in = sum(each.weights.get(config, "").startswith(HANDED_IN) for each in plans)
+    count = how_many(handed_in, share)
+    rounds = -(-count // resources.slots)
+    return (
+        f"training again: {count} of {handed_in} who handed in weights of {config}, chosen by the secret: "
+        f"at most {duration(60 * rounds * resources.minutes)} more"
+    )
 
 
 def stale_results(plans: list[Plan], output: Path, check_ids: set[str], again: Collection[str]) -> Stored:
@@ -127,7 +143,7 @@ def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, opt
             f"; code changed since: {changed}" if changed else ""
         )
     if config.stem in taken.weights.refused and not options.train:
-        return "none that can be taken"
+        return NOT_TAKEN
     runs = ROOT / load_config(config, options.overrides).output_dir
     if options.train:
         runs = runs_of(folder or Path(), source)
@@ -139,7 +155,7 @@ def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, opt
 
 def untrained(plans: list[Plan], check_ids: set[str]) -> str:
     """What could not be judged for lack of weights; empty if all could be."""
-    without = [each for each in plans if not each.taken.problem and "" in each.weights.values()]
+    without = [each for each in plans if not each.taken.problem and {"", NOT_TAKEN} & {*each.weights.values()}]
     asked = {check: value for check, value in load_grading().points.items() if check in check_ids}
     points = sum(value for check, value in asked.items() if needs_training(check))
     if not without or not points:

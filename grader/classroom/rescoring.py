@@ -141,7 +141,9 @@ def rescore(
     differ = [who for who in now if changes.checks(stale[who], now[who])]
     for who in differ:
         print(changes.line(who, stale[who], now[who]))
-    print(f"{len(now)} rescored, {len(differ)} of them changed; all changes are in {changes.FILE}")
+    scored = sum(stale[who]["score"] != now[who]["score"] for who in differ)
+    only = f", {len(differ) - scored} more other verdicts only" if len(differ) > scored else ""
+    print(f"{len(now)} rescored: {scored} have other points{only}; all changes are in {changes.FILE}")
     return problems, {who: stale[who] for who in whole}
 
 

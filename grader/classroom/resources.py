@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from assignment.ddpm.errors import UserError
 
 ON_SLURM = 256  # jobs at a time, unless told
+MEMORY_GB = 8  # of a job there, unless told
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Resources:
     minutes: int = 60
     cpus: int = 1
     gpus: int = 0
-    memory_gb: int = 8
+    memory_gb: int = MEMORY_GB
     partition: str = ""
     visible: tuple[str, ...] = ("",)  # on this machine, the GPUs of each slot, as CUDA_VISIBLE_DEVICES has them
 
@@ -31,7 +32,8 @@ def choose_resources(args: argparse.Namespace, device: str) -> Resources:
     Raises:
         UserError: there are not as many GPUs
     """
-    usual = {"minutes": args.minutes, "cpus": args.cpus, "memory_gb": args.memory_gb, "partition": args.partition}
+    memory = args.memory_gb or MEMORY_GB
+    usual = {"minutes": args.minutes, "cpus": args.cpus, "memory_gb": memory, "partition": args.partition}
     if args.executor == "slurm":
         return Resources("slurm", args.jobs or ON_SLURM, gpus=args.gpus or 0, **usual)
     here = gpus_here() if device != "cpu" else []

@@ -33,9 +33,14 @@ MARGIN = 0.08
 
 
 def chosen(students: list[str], share: float, secret: bytes) -> list[str]:
-    """This share of the students, rounded up."""
+    """This share of the students."""
     by_chance = sorted(students, key=lambda student: hmac.digest(secret, b"retrain" + student.encode(), "sha256"))
-    return by_chance[: math.ceil(share * len(students))]
+    return by_chance[: how_many(len(students), share)]
+
+
+def how_many(students: int, share: float) -> int:
+    """Rounded up, so that it is somebody."""
+    return math.ceil(share * students)
 
 
 def handed_in_on(results: dict[str, Any], config: str) -> bool:

@@ -3,11 +3,14 @@
 import re
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from grader.check_ids import needs_training
 from grader.results import WAITS
+from grader.similarity.given import starters
+from grader.submission.sources import sha256
 
 CONSEQUENCE = "other checks, which these build on, have failed"
 
@@ -35,7 +38,7 @@ class CheckStatistics:
         return self.passed / self.judged if self.judged else 0.0
 
 
-def by_check(graded: dict[str, dict[str, Any]]) -> list[CheckStatistics]:
+def by_check(graded: Mapping[str, dict[str, Any]]) -> list[CheckStatistics]:
     """Statistics from student → results, in the order of the checks."""
     rows: dict[str, list[tuple[dict[str, Any], float]]] = defaultdict(list)
     for results in graded.values():
@@ -70,7 +73,7 @@ class Mistake:
     students: tuple[str, ...]
 
 
-def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
+def mistakes(graded: Mapping[str, dict[str, Any]]) -> list[Mistake]:
     """The most common first; messages that differ only in numbers and names count as one."""
     same: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for student, results in graded.items():
@@ -87,8 +90,10 @@ def mistakes(graded: dict[str, dict[str, Any]]) -> list[Mistake]:
 
 
 def _shape(message: str) -> str:
-    """A message without the parts that differ between students."""
-    return re.sub(r"\S*[/\d]\S*", "#", message)  # paths and numbers
+    """A message without the parts that differ between students: paths, and numbers, how many there may be."""
+    without = re.sub(r"\S*[/\d]\S*|\b(?:nan|inf)\b", "#", message)
+    listed_once = re.sub(r"#(?: (?:and |or )?#)+", "#", without)
+    return re.sub(r"# (\w+?)s\b", r"# \1", listed_once)  # 1 value, 2 values
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Unjudged:
         return sum(self.students.values())
 
 
-def unjudged(graded: dict[str, dict[str, Any]]) -> list[Unjudged]:
+def unjudged(graded: Mapping[str, dict[str, Any]]) -> list[Unjudged]:
     """By reason, the one that concerns most points first."""
     same: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
     for student, results in graded.items():
@@ -133,22 +138,24 @@ def points_not_judged(checks: list[dict[str, Any]]) -> float:
     return sum(check["max_points"] for check in checks if check["verdict"] == "not_judged")
 
 
-def nobody_is_trained(graded: dict[str, dict[str, Any]]) -> bool:
+def nobody_is_trained(graded: Mapping[str, dict[str, Any]]) -> bool:
     """Whether there are checks of trained weights, and none of them was judged."""
     checks = [check for results in graded.values() for check in results["checks"] if needs_training(check["id"])]
     return bool(checks) and all(check["verdict"] == "not_judged" for check in checks)
 
 
-def identical(graded: dict[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """(file, students) for files that several handed in, identical byte for byte."""
+def identical(graded: Mapping[str, dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """(file, students) for files that several handed in, identical byte for byte; other than untouched starters."""
+    untouched = {*sha256(starters()).values()}
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for student, results in graded.items():
         for name, digest in results["submission"]["sha256"].items():
-            owners[name, digest].append(student)
+            if digest not in untouched:
+                owners[name, digest].append(student)
     return sorted((name, tuple(who)) for (name, _), who in owners.items() if len(who) > 1)
 
 
-def scores(graded: dict[str, dict[str, Any]]) -> dict[str, float]:
+def scores(graded: Mapping[str, dict[str, Any]]) -> dict[str, float]:
     """Mean, median, least and most points."""
     points = [results["score"] for results in graded.values()]
     if not points:

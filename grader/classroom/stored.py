@@ -1,14 +1,12 @@
 """students.json: who is in a class, for the commands that come after the grading."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustments, final
-from grader.classroom.hand_ins import HandedIn
+from grader.classroom.adjustments import final
+from grader.classroom.outcome import ClassOutcome
 
 FILE = "students.json"
 ROSTER = "roster.csv"  # a copy, as it came
@@ -30,19 +28,16 @@ class Student:
     row: int | None = None  # of the roster
 
 
-def students_json(
-    handed_in: Sequence[HandedIn], graded: Mapping[str, dict[str, Any]], problems: Mapping[str, str],
-    adjustments: Adjustments = NO_ADJUSTMENTS,
-) -> str:  # fmt: skip
+def students_json(of: ClassOutcome) -> str:
     """Its content; points are the final ones, with adjustments."""
     students = []
-    for work in handed_in:
-        results = graded.get(work.student)
-        theirs = adjustments.get(work.student, [])
+    for work in of.handed_in:
+        results = of.graded.get(work.student)
+        theirs = of.adjustments.get(work.student, [])
         points = final(results, theirs) if results or theirs else None
         most = float(results["max_score"]) if results else None
         names = tuple(place.name for place in work.places)
-        problem = problems.get(work.student, "")
+        problem = of.problems.get(work.student, "")
         students.append(
             Student(work.student, work.folder, points, most, problem, names, work.group, work.same_as, work.row)
         )

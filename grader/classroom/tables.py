@@ -4,17 +4,15 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from assignment.ddpm.files import replacing
 from grader.classroom import changes
-from grader.classroom.adjustments import NO_ADJUSTMENTS, Adjustment, Adjustments, final
-from grader.classroom.groups import graded_alone
-from grader.classroom.hand_ins import STUDENTS, HandedIn
+from grader.classroom.adjustments import Adjustment, final
+from grader.classroom.hand_ins import STUDENTS
+from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import render
-from grader.classroom.retrain import Finding
-from grader.classroom.statistics import by_check, points_not_judged
+from grader.classroom.statistics import by_check, identical, points_not_judged
 from grader.classroom.stored import FILE, ROSTER, students_json
 from grader.classroom.weights import weights_of
 from grader.reports.table import cell
@@ -28,37 +26,26 @@ from grader.submission.weights_files import FOLDER, WEIGHTS
 MOST_PAIRS = 1000
 
 
-def write_class(
-    output: Path, handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]],
-    problems: dict[str, str], audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
-    roster: Path | None = None, retrained: Mapping[str, Finding] = MappingProxyType({}),
-) -> list[Path]:  # fmt: skip
+def write_class(output: Path, of: ClassOutcome, roster: Path | None = None) -> list[Path]:
     """Writes all tables, the page and students.json; returns the paths of those that are for people.
 
     Args:
-        taken: student → the files, and where they were
-        graded: student → results
-        problems: student → why there are none; they have no score, rather than one of 0
-        audited: student → what differed in a second grading
-        adjustments: student → points that a person adds, and why
         roster: a copy of it is kept
-        retrained: student → what came of training their code again
     """
-    alone = graded_alone(handed_in)
-    taken_from = [work for work in alone if work.student in taken and not taken[work.student].problem]
+    taken_from = [work for work in of.alone if work.student in of.taken and not of.taken[work.student].problem]
     folders = {work.student: output / STUDENTS / work.folder / "submission" for work in taken_from}
     pairs = similar({student: read_sources(folder) for student, folder in folders.items()}, given())
     near = near_weights(handed_in_weights(folders))
     files = {
-        "class.csv": table(students(handed_in, taken, graded, problems, audited, adjustments, retrained)),
-        "checks.csv": table(checks({work.student: graded[work.student] for work in alone if work.student in graded})),
-        "similar.csv": table(similar_files(pairs)),
-        "class.html": render(handed_in, graded, problems, audited, adjustments, pairs, retrained, near),
+        "class.csv": table(students(of)),
+        "checks.csv": table(checks(of.graded_once)),
+        "similar.csv": table(similar_files(identical(of.graded_once), pairs)),
+        "class.html": render(of, pairs, near),
     }
-    changed = list(changes.rows({work.student: output / STUDENTS / work.folder for work in alone}))
+    changed = list(changes.rows({work.student: output / STUDENTS / work.folder for work in of.alone}))
     if changed[1:]:
         files[changes.FILE] = table(changed)
-    kept = {FILE: students_json(handed_in, graded, problems, adjustments).encode("utf-8", "replace")}
+    kept = {FILE: students_json(of).encode("utf-8", "replace")}
     kept |= {ROSTER: roster.read_bytes()} if roster else {}
     for name, content in ({name: text.encode("utf-8", "replace") for name, text in files.items()} | kept).items():
         with replacing(output / name) as temporary:
@@ -75,9 +62,14 @@ def handed_in_weights(folders: Mapping[str, Path]) -> dict[str, dict[str, Path]]
     return found
 
 
-def similar_files(pairs: list[Pair]) -> Iterable[list[Any]]:
-    """The header, then a row for each pair, the most similar first; MOST_PAIRS of them, as nobody reads more."""
+def similar_files(same: list[tuple[str, tuple[str, ...]]], pairs: list[Pair]) -> Iterable[list[Any]]:
+    """The header, then a row for each identical file, and for each pair, the most similar first.
+
+    MOST_PAIRS of them, as nobody reads more.
+    """
     yield ["file", "score", "shared", "students", "and", "lines", "lines of the other"]
+    for file, (first, *others) in same:
+        yield [file, 1, "identical", first, ", ".join(others), "all", "all"]
     for pair in pairs[:MOST_PAIRS]:
         lines = [_ranges({line.left for line in pair.lines}), _ranges({line.right for line in pair.lines})]
         yield [
@@ -97,41 +89,43 @@ def _ranges(lines: set[int]) -> str:
     return ", ".join(f"{a}–{b}" if a < b else f"{a}" for a, b in zip(firsts, lasts, strict=True))
 
 
-def students(
-    handed_in: list[HandedIn], taken: dict[str, Taken], graded: dict[str, dict[str, Any]], problems: dict[str, str],
-    audited: dict[str, list[str]], adjustments: Adjustments = NO_ADJUSTMENTS,
-    retrained: Mapping[str, Finding] = MappingProxyType({}),
-) -> Iterable[list[Any]]:  # fmt: skip
+def students(of: ClassOutcome) -> Iterable[list[Any]]:
     """The header, then a row each: name, the roster's columns, points, points by level, weights, files, problems.
 
     Points are those got, those that were judged, and those that could not be: together all that there are. The final
     ones are with a person's adjustments, also where there is no score.
     """
-    levels = sorted({check["level"] for results in graded.values() for check in results["checks"]})
+    levels, graded = of.levels, of.graded
     own = ["score", "max_score", "judged", "not_judged"]
     own += [f"level{level}{kind}" for level in levels for kind in ("", "_judged", "_not_judged")]
     trained = any("trainings" in results and results["trainings"] for results in graded.values())
     own += ["training", "training_minutes"] if trained else []
     own += ["adjustment", "reason", "final", "weights", "files", "remark", "problem"]
-    own += [*(["audit"] if audited else []), *(["retrained"] if retrained else [])]
-    columns = list(dict.fromkeys(key for work in handed_in for key in work.about))
+    own += [*(["audit"] if of.audited else []), *(["retrained"] if of.retrained else [])]
+    columns = list(dict.fromkeys(key for work in of.handed_in for key in work.about))
     yield ["student", *_apart_from(columns, ["student", *own]), *own]
-    for work in handed_in:
+    for work in of.handed_in:
         about = [work.about.get(column, "") for column in columns]
         points: list[Any] = [""] * (4 + 3 * len(levels))
         if results := graded.get(work.student):
             by_level = [[c for c in results["checks"] if c["level"] == level] for level in levels]
             points = [results["score"], *_most(results["checks"]), *(p for of in by_level for p in _points(of))]
         points += _training(results) if trained else []
-        of = taken.get(work.student, Taken())
-        files, weights = ", ".join(of.listed()), "; ".join(weights_of(graded.get(work.student, {})))
-        again = ["; ".join(audited[work.student]) or "stands"] if work.student in audited else [""] if audited else []
-        if retrained:
-            looked = retrained.get(work.student)
+        taken = of.taken.get(work.student, Taken())
+        files, weights = ", ".join(taken.listed()), "; ".join(weights_of(graded.get(work.student, {})))
+        again = (
+            ["; ".join(of.audited[work.student]) or "stands"]
+            if work.student in of.audited
+            else [""]
+            if of.audited
+            else []
+        )
+        if of.retrained:
+            looked = of.retrained.get(work.student)
             again.append(f"{looked.verdict}: {looked.says}" if looked else "")
-        remark = "; ".join(filter(None, (work.remark, of.remark)))
-        points += adjusted(results, adjustments.get(work.student, []))
-        yield [work.student, *about, *points, weights, files, remark, problems.get(work.student, ""), *again]
+        remark = "; ".join(filter(None, (work.remark, taken.remark)))
+        points += adjusted(results, of.adjustments.get(work.student, []))
+        yield [work.student, *about, *points, weights, files, remark, of.problems.get(work.student, ""), *again]
 
 
 def _training(results: dict[str, Any] | None) -> list[Any]:

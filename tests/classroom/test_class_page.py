@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from grader.classroom.hand_ins import HandedIn, told_apart
+from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import render
 from grader.classroom.statistics import mistakes
 from grader.results import Check, Results
@@ -40,7 +41,7 @@ def a_class(name: str, said: str) -> str:
     sources = {who: {"model.py": text.encode("utf-8", "replace")} for who, text in code.items()}
     pairs = similar(sources, {"model.py": [], "sampler.py": []})
     problems = {"eve": "nothing handed in", f"not {name}": said}
-    return render(handed_in, graded, problems, {"ann": [], name: [said]}, similar=pairs)
+    return render(ClassOutcome(handed_in, graded, problems, audited={"ann": [], name: [said]}), pairs)
 
 
 def test_the_page_is_sound():
@@ -79,15 +80,15 @@ def test_the_page_says_how_much_nobody_has_judged_and_why():
     assert f"8 points of 4 students: {HARMLESS}" in page
     whole = results(HARMLESS, 3, "")
     whole["checks"].pop()
-    source = render([HandedIn("ann", folder="ann")], {"ann": whole}, {}, {})
+    source = render(ClassOutcome([HandedIn("ann", folder="ann")], {"ann": whole}))
     assert "Not a full grade" not in source and 'not judged</th><th scope="col">level' not in source
 
 
 def test_an_audit_says_whose_verdicts_do_not_stand():
     assert "2 graded again; where a verdict does not stand is listed." in a_class("dan", HARMLESS)
     graded, handed_in = {"ann": results(HARMLESS, 3, "")}, [HandedIn("ann", folder="ann")]
-    assert "1 graded again; every verdict stands." in render(handed_in, graded, {}, {"ann": []})
-    assert "graded again" not in render(handed_in, graded, {}, {})
+    assert "1 graded again; every verdict stands." in render(ClassOutcome(handed_in, graded, audited={"ann": []}))
+    assert "graded again" not in render(ClassOutcome(handed_in, graded))
 
 
 def test_what_students_and_rosters_say_stays_text():
@@ -122,7 +123,8 @@ def test_in_a_browser_every_link_leads_to_the_report(browser, tmp_path):
         (tmp_path / "students" / name).mkdir(parents=True)
         (tmp_path / "students" / name / "report.html").touch()
     page = tmp_path / "class.html"
-    page.write_text(render([HandedIn(name, folder=name) for name in names], graded, {}, {}), encoding="utf-8")
+    handed_in = [HandedIn(name, folder=name) for name in names]
+    page.write_text(render(ClassOutcome(handed_in, graded)), encoding="utf-8")
     browser.show(page)
     links = browser.value("[...document.querySelectorAll('th a')].map(a => a.href)")
     assert [Path(unquote(urlparse(link).path)) for link in links] == [
@@ -184,7 +186,7 @@ def test_similar_code_is_shown_side_by_side():
         r'<tr[^>]*><td class="number">(\d+)</td><td><code>(.*?)</code></td><td class="number">(\d+)<', source
     )
     assert len(rows) == 12 and rows[0] == ("1", "b0 = torch.op0(a, b0 + 1)  # expected 3, got 4", "1")
-    alone = render([HandedIn("ann", folder="ann")], {"ann": results(HARMLESS, 3, "")}, {}, {})
+    alone = render(ClassOutcome([HandedIn("ann", folder="ann")], {"ann": results(HARMLESS, 3, "")}))
     assert "No two students&#39; files are more similar" in alone or "No two students' files are more similar" in alone
 
 
@@ -192,7 +194,7 @@ def test_300_students_make_no_slow_page(browser, tmp_path):
     names = [f"student {i}" for i in range(300)]
     graded = {name: results(f"expected {'x' * (i % 40)}", i % 6, str(i % 290)) for i, name in enumerate(names)}
     start = time.perf_counter()
-    source = render(told_apart(map(HandedIn, names)), graded, {}, {})
+    source = render(ClassOutcome(told_apart(map(HandedIn, names)), graded))
     assert time.perf_counter() - start < 2 and len(source) < 300_000
     page = tmp_path / "class.html"
     page.write_text(source, encoding="utf-8")
@@ -210,10 +212,10 @@ def test_what_fails_many_checks_at_once_is_one_mistake():
     graded |= {"cid": results("expected 3, got 4", 4, "cid")}
     first, second = mistakes(graded)
     assert first.students == ("ann", "bob") and len(first.checks) == 4 and second.students == ("cid",)
-    source = render(told_apart(map(HandedIn, graded)), graded, {}, {})
+    source = render(ClassOutcome(told_apart(map(HandedIn, graded)), graded))
     assert "<code>level1.some.check_1</code> and 3 more: there is no file model.py in graded/ann/submission" in source
 
 
 def test_a_class_in_which_nobody_was_graded_has_a_page():
-    page = Page(render([HandedIn("eve", (), "nothing handed in")], {}, {"eve": "nothing handed in"}, {}))
+    page = Page(render(ClassOutcome([HandedIn("eve", (), "nothing handed in")], {}, {"eve": "nothing handed in"})))
     assert "0 of 1 graded" in "".join(page.texts) and "Nobody was graded." in page.texts

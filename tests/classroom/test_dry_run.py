@@ -106,3 +106,23 @@ def test_it_knows_what_is_graded_already(handed_in, tmp_path, capsys):
 def test_without_it_a_folder_for_the_results_is_needed(handed_in, capsys):
     code, _, err = listing(capsys, handed_in, "--level", "4")
     assert code == 2 and err == "error: --output is missing: expected a folder for the results\n"
+
+
+@pytest.mark.parametrize("option", [["--partition", "gpu"], ["--memory-gb", "4"]])
+def test_what_only_slurm_knows_is_refused_elsewhere(handed_in, option, capsys):
+    code, _, err = listing(capsys, handed_in, "--dry-run", *option)
+    assert code == 2 and err == f"error: {' '.join(option)}: only Slurm knows it; expected --executor slurm as well\n"
+
+
+def test_it_says_how_many_would_be_trained_again(tmp_path, capsys):
+    weights = safetensors.torch.save({"x": torch.zeros(1)}, {"code": hashlib.sha256(M).hexdigest()})
+    pickled = {"weights": {"digits.safetensors": b"\x80\x04K\x01."}}
+    layout = {who: {"model.py": M, "weights": {"digits.safetensors": weights}} for who in ("ann", "bob", "cid")}
+    secret = tmp_path / "course.secret"
+    secret.write_bytes(bytes(32))
+    handed_in = lay_out(layout | {"dan": {"model.py": M} | pickled}, tmp_path / "in")
+    words = [handed_in, "--dry-run", *DIGITS, "--secret-seed", secret, "--jobs", "2", "--minutes", "30"]
+    _, lines, _ = listing(capsys, *words, "--retrain", "40%")
+    told = "training again: 2 of 3 who handed in weights of digits, chosen by the secret: at most 30 minutes more"
+    assert told in lines
+    assert any(line.startswith("NOT A FULL GRADE") and "for 1 student," in line for line in lines), "pickled weights"

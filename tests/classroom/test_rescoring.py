@@ -109,7 +109,7 @@ def test_points_follow_grading_yaml_and_the_old_results_are_kept(graders, edit, 
     assert (tmp_path / "out" / "students" / "ann" / "results.json").read_bytes() == before
 
     assert grade(tmp_path, "--rescore") == 0 and graders == ["ann", "bob"], "nobody was graded"
-    assert "2 rescored, 2 of them changed" in capsys.readouterr().out
+    assert "2 rescored: 2 have other points;" in capsys.readouterr().out
     assert [(row["score"], row["max_score"]) for row in rows(tmp_path)] == [("7.75", "10.75")] * 2
     (kept,) = (tmp_path / "out" / "students" / "ann" / "history").iterdir()
     assert (kept / "results.json").read_bytes() == before and (kept / "report.html").exists()

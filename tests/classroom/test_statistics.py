@@ -1,12 +1,17 @@
 """Statistics of a class, and what of its points nobody has judged."""
 
+from dataclasses import replace
+
 import pytest
 
 from grader.classroom.hand_ins import HandedIn
-from grader.classroom.page import warning
-from grader.classroom.statistics import by_check, identical, mistakes, scores, unjudged
-from grader.classroom.tables import students
+from grader.classroom.outcome import ClassOutcome
+from grader.classroom.page import remark, warning
+from grader.classroom.statistics import CheckStatistics, by_check, identical, mistakes, scores, unjudged
+from grader.classroom.tables import similar_files, students
+from grader.similarity.given import starters
 from grader.submission.handed_in import Taken
+from grader.submission.sources import sha256
 
 
 def results(model: str, **verdicts: str) -> dict:
@@ -101,9 +106,8 @@ def test_the_grade_book_has_points_got_judged_and_not_judged():
         HandedIn("eve", problem="nothing handed in"),
     ]
     taken = {"ann": Taken({"model.py": b""}, {"model.py": "ann.zip/Model.py"}, "there is no sampler.py")}
-    header, ann, cid, eve = students(
-        handed_in, taken, {"ann": UNTRAINED, "cid": WHOLE}, {"eve": "nothing handed in"}, {}
-    )
+    graded = {"ann": UNTRAINED, "cid": WHOLE}
+    header, ann, cid, eve = students(ClassOutcome(handed_in, graded, {"eve": "nothing handed in"}, taken))
     rows = [dict(zip(header, row, strict=True)) for row in (ann, cid, eve)]
     assert [row["score"] for row in rows] == [1.0, 2.0, ""]
     assert [row["judged"] for row in rows] == [1.0, 3.0, ""] and [row["not_judged"] for row in rows] == [2.0, 0.0, ""]
@@ -116,9 +120,39 @@ def test_the_grade_book_has_points_got_judged_and_not_judged():
     assert rows[2]["problem"] == "nothing handed in"
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("expected (4, 1, 8, 8), got (4, 8, 8)", "expected (2, 3, 28, 28), got (2, 84)", True),
+        ("answers at t = 3 differ", "answers at t = 3, 17 and 19 differ", True),
+        ("1 value is wrong", "12 values is wrong", True),
+        ("the loss is 0.31", "the loss is nan", True),
+        ("in a/model.py, line 3", "in b/c/model.py, line 17", True),
+        ("the loss is 0.31", "the mean is 0.31", False),
+        ("answers at t = 3 differ", "answers at x = 3 differ", False),
+    ],
+)
+def test_messages_that_differ_in_numbers_are_one_mistake(one, other, same):
+    graded = {who: results(who, some=f"failed:{says}") for who, says in (("ann", one), ("bob", other))}
+    assert len(mistakes(graded)) == (1 if same else 2)
+
+
+def test_starters_that_nobody_has_touched_are_no_identical_files():
+    graded = {who: results("own") for who in ("ann", "bob")}
+    for each in graded.values():
+        each["submission"]["sha256"]["sampler.py"] = sha256(starters())["sampler.py"]
+    assert identical(graded) == [("model.py", ("ann", "bob"))]
+    assert list(similar_files(identical(graded), []))[1:] == [["model.py", 1, "identical", "ann", "bob", "all", "all"]]
+
+
+def test_few_students_say_nothing_about_a_check():
+    row = CheckStatistics("level1.some.check", "Claim.", judged=9, passed=9, share=1, not_judged=0, discrimination=None)
+    assert remark(row) == "" and remark(replace(row, judged=10, passed=10)) == "nearly all pass"
+
+
 def test_the_rosters_columns_are_told_from_ours():
     about = {"score": "1", "Problem": "late", "student": "x", "level1": "a", "roster score": "2", "email": "e"}
-    header, row = students([HandedIn("ann", about=about)], {}, {"ann": WHOLE}, {}, {})
+    header, row = students(ClassOutcome([HandedIn("ann", about=about)], {"ann": WHOLE}))
     assert len({name.casefold() for name in header}) == len(header) == len(row)
     line = dict(zip(header, row, strict=True))
     assert line["score"] == 2.0 and line["problem"] == "" and line["email"] == "e" and line["roster Problem"] == "late"

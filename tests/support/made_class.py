@@ -6,6 +6,7 @@ from typing import Any
 
 from grader.classroom.groups import for_all, graded_alone, share
 from grader.classroom.hand_ins import STUDENTS, find
+from grader.classroom.outcome import ClassOutcome
 from grader.classroom.tables import write_class
 from grader.reports.html import PNG
 from grader.results import Check, Results
@@ -49,6 +50,6 @@ def grade(layout: dict[str, Any], folder: Path, roster: str = "", said: str = ""
         (place / "results.json").write_text(json.dumps(graded[work.student]))
         (place / "steps.png").write_bytes(PICTURE)
         (place / "jobs.jsonl").write_text(json.dumps({"host": "gpu-node-17"}) + "\n")
-    everybodys = [for_all(works, of) for of in (taken, graded, problems)]
-    write_class(output, works, *everybodys, {}, roster=file)
+    everybodys = [for_all(works, of) for of in (graded, problems, taken)]
+    write_class(output, ClassOutcome(works, *everybodys), file)
     return output
