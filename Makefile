@@ -91,11 +91,14 @@ test-class: env  ## grade a class of 33 on a real Slurm: five minutes
 rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU: two minutes
 	REHEARSE=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/gpu/test_gpu_script.py
 
-prove: env  ## is the grader right? grade the whole bank of right and wrong submissions
+prove: env  ## is the grader right? grade the whole bank of right and wrong submissions, and one that is trained
 	$(PYTHON) -m tests.proof.prove
+	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/suite/test_levels.py tests/metrics/test_metrics.py \
+	  -k 'full_marks or sharp or shipped_classifiers'
 
 attacks: env  ## is it hard to cheat? grade all hostile submissions, within each wall and without
-	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py tests/suite/test_secret.py
+	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py \
+	  tests/submission/test_training_ends.py tests/suite/test_secret.py
 
 calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
 	$(PYTHON) -m tests.proof.calibrate

@@ -78,7 +78,7 @@ def test_a_device_that_is_not_there(tree):
     assert not (tree.path / "outputs").exists()
 
 
-@pytest.mark.parametrize(("flag", "file"), [((), "model.py"), (("--solution", "--custom-sampler"), "sampler.py")])
+@pytest.mark.parametrize(("flag", "file"), [((), "model.py"), (("--custom-sampler",), "sampler.py")])
 def test_a_stub_is_named_by_file_and_line(tree, flag, file):
     stub = (ROOT / "assignment" / file).read_text()
     (tree.path / "assignment" / file).write_text(stub)

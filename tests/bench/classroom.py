@@ -45,8 +45,8 @@ class Class:
         self.expected = lay_out(home / "handed in", count, odd=ODD)
         self.command = [
             sys.executable, "-m", "grader", "class", home / "handed in", "--output", self.output,
-            "--executor", executor, "--jobs", str(SLOTS), "--memory-gb", "4", "--config", "configs/digits.yaml",
-            "runtime.device=cpu", f"output_dir={home / 'no trainings'}",
+            "--executor", executor, *(["--memory-gb", "4"] if executor == "slurm" else []), "--jobs", str(SLOTS),
+            "--config", "configs/digits.yaml", "runtime.device=cpu", f"output_dir={home / 'no trainings'}",
         ]  # fmt: skip
         self.environment = os.environ | environment
         self.log = home / "log"

@@ -71,7 +71,7 @@ def start(handed_in: Path, output: Path, environment: dict[str, str], *more: str
     command = [
         sys.executable, "-m", "grader", "class", handed_in, "--output", output, "--executor", environment["EXECUTOR"],
         "--roster", handed_in.parent / "roster.csv", "--level", "4", "--config", DIGITS, "--jobs", "2",
-        "--memory-gb", "4", "runtime.device=cpu", *more,
+        *(["--memory-gb", "4"] if environment["EXECUTOR"] == "slurm" else []), "runtime.device=cpu", *more,
     ]  # fmt: skip
     env = os.environ | environment | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

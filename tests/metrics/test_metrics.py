@@ -20,6 +20,7 @@ from grader.metrics.record import RESULTS, load_record
 from grader.metrics.train_classifier import RECIPES, augment
 from grader.metrics.triples import EDGES, LOOKS, SHARES, draw_triples, losses, widths
 from grader.recording.status import status
+from tests.support.everything import EVERYTHING
 
 T = 1000
 
@@ -34,10 +35,11 @@ def digits() -> SimpleNamespace:
 # ---- classifiers
 
 
-def accuracy(data: str, root: Path) -> float:
-    images, labels = load_part(data, root, train=False)
+def accuracy(data: str, root: Path, every: int) -> tuple[float, int]:
+    """On one in so many test images; and on how many that is."""
+    images, labels = (part[::every] for part in load_part(data, root, train=False))
     p = classifier.probabilities(classifier.load(data).network, images)
-    return (p.argmax(1) == labels).double().mean().item()
+    return (p.argmax(1) == labels).double().mean().item(), len(labels)
 
 
 @pytest.mark.parametrize(("data", "least"), [("digits", 0.97), ("fashion_mnist", 0.92), ("cifar10", 0.85)])
@@ -45,7 +47,10 @@ def test_shipped_classifiers_are_as_good_as_they_say(data, least, request):
     root = Path("unused") if data == "digits" else request.getfixturevalue("real_data")
     shipped = classifier.load(data)
     assert shipped.about["test_accuracy"] >= least
-    assert accuracy(data, root) == pytest.approx(shipped.about["test_accuracy"], abs=0.003)
+    says = shipped.about["test_accuracy"]
+    every = 1 if EVERYTHING or data == "digits" else 10
+    measured, n = accuracy(data, root, every)
+    assert measured == pytest.approx(says, abs=0.003 if every == 1 else 4 * (says * (1 - says) / n) ** 0.5)
     assert classifier.weights_file(data).stat().st_size <= 2 << 20
 
 
@@ -121,10 +126,16 @@ def test_inception_is_an_option(digits, tmp_path, monkeypatch):
     """With a file of weights, here random ones: the computation is real, the number means nothing."""
     from torch_fidelity import feature_extractor_inceptionv3 as inception
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, torch.device("meta"):  # drawing its own weights takes seconds
         patch.setattr(inception, "load_state_dict_from_url", lambda *a, **k: {})
         patch.setattr(inception.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         network = inception.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
+    network.to_empty(device="cpu")
+    for name, value in network.state_dict().items():
+        if value.ndim > 1:
+            torch.nn.init.kaiming_normal_(value)
+        else:
+            value.fill_(float(name.endswith(("running_var", "bn.weight"))))
     torch.save(network.state_dict(), tmp_path / "inception.pth")
     few = digits.train[:24]
     assert quality.inception_fid(digits.test[:24], few, str(tmp_path / "inception.pth")) > 0

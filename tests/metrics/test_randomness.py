@@ -179,12 +179,12 @@ def test_of_graders_at_the_same_time_one_measures_and_who_is_killed_stops_nobody
     while not measuring(tmp_path):
         assert time.monotonic() < deadline and first.poll() is None
         time.sleep(0.05)
-    others = [grader(tmp_path, 0.5) for _ in range(3)]
+    others = [grader(tmp_path, 0.5) for _ in range(2)]
     time.sleep(1)
     assert measuring(tmp_path) == 1  # whoever has come so far is waiting
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    assert [process.communicate(timeout=300)[0] for process in others] == ["right\n"] * 3
+    assert [process.communicate(timeout=300)[0] for process in others] == ["right\n"] * 2
     assert measuring(tmp_path) == 2  # the one that was killed, and one in its place
     left = {file.name for file in (tmp_path / "no-confusion-diffusion").iterdir()}
     assert left == {"shared.safetensors", "shared.lock"}

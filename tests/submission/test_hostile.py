@@ -1,7 +1,7 @@
 """Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
 Each is graded in the sandbox, behind Landlock and without (attacks.py), beside the wrong network that they are all
-built on: a twelfth of them in `make test`, all in `make attacks`.
+built on: one in twenty in `make test`, all in `make attacks`.
 """
 
 import os
@@ -30,7 +30,7 @@ from tests.proof.attacks import HOSTILE, NAMES, WAYS, Outcome, attack, claims, i
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-EVERY = int(os.environ.get("EVERY", "12"))
+EVERY = int(os.environ.get("EVERY", "20"))
 NAMED = ("prints_100_mb", "terminal_codes", "pytest_skip")  # below
 CHOSEN = [name for i, name in enumerate(NAMES) if i % EVERY == 0 or name in NAMED]
 PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))

@@ -13,11 +13,15 @@ from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.asking import WALLS
+from tests.support.everything import left_to
 
 DIGITS = ROOT / "configs" / "digits.yaml"
 
 
-@pytest.mark.parametrize("kind", [*WALLS, "none"])
+@pytest.mark.parametrize(
+    "kind", ["auto", *(pytest.param(*wall.values, marks=[*wall.marks, left_to("attacks")]) for wall in WALLS),
+             pytest.param("none", marks=left_to("attacks"))],
+)  # fmt: skip
 def test_a_training_ends_with_its_judge(kind, tmp_path):
     source = (BANK / "trained" / "unet.py").read_text()
     (tmp_path / "handed in").mkdir()

@@ -231,7 +231,7 @@ def test_help_names_every_command_and_each_has_its_own(capsys):
 def test_a_folder_named_like_a_command_is_graded_by_its_path(right, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(right, tmp_path / "clas")  # not a typing error where there is such a folder
-    options = ["--level", "4", "--config", str(DIGITS), "--output", str(tmp_path / "out"), "--sandbox", "none"]
+    options = ["--check", "level4.contract.builds", "--config", str(DIGITS), "--output", str(tmp_path / "out")]
     assert main(["clas", *options]) == main(["grade", "clas", *options]) == 0
 
 
@@ -257,9 +257,8 @@ def test_pytest_fails_where_a_check_fails_and_where_it_was_not_judged(tmp_path):
 
 def test_checks_are_chosen_by_the_parts_of_their_names(right):
     about = [f"--submission={right}", f"--config={DIGITS}"]
-    for choice, selected in (("timestep", 3), ("own_work", 1), ("training", 7)):
-        ran = run("pytest", "grader", "-m", "level1", "-k", choice, "--collect-only", "-q", *about)
-        assert f"{selected}/" in ran.stdout, ran.stdout
+    ran = run("pytest", "grader", "-m", "level1", "-k", "timestep or own_work", "--collect-only", "-q", *about)
+    assert "4/" in ran.stdout, ran.stdout  # three of the one, and the other
 
 
 def test_bare_pytest_grades_the_assignment():

@@ -20,6 +20,7 @@ from grader.results import Results
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, KINDS, LONG, judge, make
+from tests.support.everything import left_to
 
 TRAINED = (*LONG, "sampling.num_images=1", "runtime.device=cpu")
 
@@ -51,6 +52,7 @@ def graded(student, tmp_path_factory) -> tuple[Path, dict]:
     return output, json.loads((output / "results.json").read_text())
 
 
+@left_to("prove")
 def test_a_student_who_beats_the_reference_gets_full_marks(graded):
     output, results = graded
     assert [c for c in results["checks"] if c["verdict"] != "passed"] == []
@@ -62,6 +64,7 @@ def test_a_student_who_beats_the_reference_gets_full_marks(graded):
     assert pictures <= {file.name for file in output.iterdir()}
 
 
+@left_to("prove")
 def test_the_comparison_is_sharp(graded):
     measured = {c["id"]: c["measurements"] for c in graded[1]["checks"]}["level2.loss.beats_reference"]
     assert measured["relative_difference"] < 0

@@ -22,8 +22,8 @@ from tests.proof.trained_attacks import (
     untrained_weights,
     ways_here,
 )  # fmt: skip
+from tests.support.everything import left_to
 
-EVERY = int(os.environ.get("EVERY", "12"))
 LOSSES = ("level2.loss.beats_reference", "level2.loss.generalises")
 
 
@@ -83,10 +83,10 @@ def test_an_audit_of_a_class_has_the_secret(graded):
 
 # what only a sandbox prevents: without one, a submission may read whatever its user can
 OPEN = {"knows_the_digits", "searches_everywhere", "training_opens_the_test_file"}
-CHOSEN = NAMES if EVERY == 1 else ["redraws_triples"]
 
 
-@pytest.mark.parametrize("name", CHOSEN)
+@left_to("attacks")
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_learnt_gains_nothing(name, tmp_path):
     verdict, check = claims(name)
     way = ways_here()[0]
@@ -97,7 +97,7 @@ def test_nothing_learnt_gains_nothing(name, tmp_path):
     assert checks["level2.trained.weights"]["verdict"] == "passed"  # judged, not only rejected
 
 
-@pytest.mark.skipif(EVERY != 1, reason="a minute: `make attacks`")
+@left_to("attacks")
 def test_the_attack_works_where_the_seed_can_be_guessed(tmp_path):
     """So it's the secret that stops it."""
     checks = grade("guesses_the_seed", ways_here()[0], tmp_path, "--seed", "7")
