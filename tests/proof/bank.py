@@ -18,6 +18,8 @@ class Entry:
     target: str  # the file's name in a submission
     caught_by: str  # the check that should catch the fault; "" for a right one
     config: str
+    hint: str = ""  # a part of what that check tells the student
+    waits: tuple[tuple[str, str], ...] = ()  # a check that would mislead, and which one it waits for
 
     @property
     def right(self) -> bool:
@@ -48,6 +50,8 @@ def read(file: Path) -> Entry:
         target=target,
         caught_by=caught_by[1] if caught_by else "",
         config=config[1] if config else "digits",
+        hint=hint[1] if (hint := re.search(r"^Hint: (.+)$", docstring[1], re.MULTILINE)) else "",
+        waits=tuple(re.findall(r"^Waits: (\S+) for (\S+)$", docstring[1], re.MULTILINE)),
     )
 
 

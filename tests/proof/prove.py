@@ -1,5 +1,7 @@
 """Grade every submission of the bank: right ones must pass every check, wrong ones fail the one that bears their name.
 
+A wrong one may say what its student has to be told (`Hint:`), and which checks must not mislead (`Waits: … for …`).
+
     uv run python -m tests.proof.prove [--only TEXT]      (make prove)
 
 Prints the kill matrix, writes tests/bench/results/prove-cpu.json, and exits with 1 where the grader is not right.
@@ -10,6 +12,7 @@ import sys
 import time
 from collections import Counter
 
+from grader.results import WAITS
 from tests.proof.bank import Entry, entries
 from tests.proof.gradings import in_parallel
 
@@ -32,7 +35,13 @@ def problems(entry: Entry, graded: dict) -> list[str]:
         return [f"{entry.name} is right, but {name}: {checks[name]['message']}" for name in failed]
     if entry.caught_by not in checks or checks[entry.caught_by]["verdict"] in UNHARMED:
         return [f"{entry.name} is not caught by {entry.caught_by} but by {', '.join(failed) or 'nothing'}"]
-    return []
+    told = checks[entry.caught_by]["hint"]
+    said = [] if entry.hint in told else [f"{entry.name} is not told: {entry.hint}, but: {told}"]
+    for name, root in entry.waits:
+        is_said = f"{checks[name]['verdict']}: {checks[name]['message']}"
+        if not is_said.startswith(f"not_judged: {WAITS}{root}"):
+            said.append(f"{entry.name}: {name} does not wait for {root}, it is {is_said}")
+    return said
 
 
 def matrix(found: list[Entry], graded: dict[str, dict]) -> str:

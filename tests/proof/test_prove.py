@@ -1,5 +1,7 @@
 """The grader judges some of each kind in the bank rightly; `make prove` takes all of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.proof import prove
@@ -18,7 +20,8 @@ def test_some_of_the_bank_is_judged_rightly():
 
 
 def checks(**verdicts: str) -> dict:
-    return {"checks": {name: {"verdict": verdict, "message": "as it is"} for name, verdict in verdicts.items()}}
+    said = {"message": "as it is", "hint": ""}
+    return {"checks": {name: {"verdict": verdict} | said for name, verdict in verdicts.items()}}
 
 
 def entry(tmp_path, side: str, docstring: str):
@@ -39,6 +42,13 @@ def test_the_proof_can_fail(tmp_path, monkeypatch):
     assert "by nothing" in prove.problems(wrong, checks(a="passed", b="passed"))[0]
     assert "not caught by b" in prove.problems(wrong, checks(a="failed", b="not_judged"))[0]
     assert "not caught by b" in prove.problems(wrong, checks(a="failed"))[0]
+    told = checks(b="failed", c="not_judged")
+    told["checks"]["c"]["message"] = "waits for d: as it is"
+    hinting = replace(wrong, hint="look here", waits=(("c", "d"),))
+    told["checks"]["b"]["hint"] = "look here, please"
+    assert prove.problems(hinting, told) == []
+    assert "is not told: look there" in prove.problems(replace(hinting, hint="look there"), told)[0]
+    assert "c does not wait for e" in prove.problems(replace(hinting, waits=(("c", "e"),)), told)[0]
     assert "the grader itself failed" in prove.problems(wrong, {"fault": "ours"})[0]
 
 

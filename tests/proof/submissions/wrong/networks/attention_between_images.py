@@ -1,6 +1,7 @@
 """Self-attention written by hand, with scores between the images of the batch at each pixel.
 
 Caught by: level1.batch.samples_independent
+Hint: an attention between images instead of pixels
 """
 
 import math

@@ -1,6 +1,8 @@
 """nn.MultiheadAttention without batch_first gets (B, N, D): it attends over the images of the batch.
 
 Caught by: level1.batch.samples_independent
+Hint: an attention between images instead of pixels
+Waits: level1.timestep.uses_every_t for batch.samples_independent
 """
 
 import torch

@@ -1,6 +1,7 @@
 """Computes features plus embedding, but goes on with the features alone.
 
 Caught by: level1.timestep.depends_on_t
+Hint: computed and then never added
 """
 
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 """Adds the embedding right before a GroupNorm with a group for each channel, which subtracts it again.
 
 Caught by: level1.timestep.depends_on_t
+Hint: A norm right after it takes it out again
 """
 
 import torch.nn as nn

@@ -1,6 +1,7 @@
 """Adds the embedding, constant in each channel, right before an InstanceNorm, which subtracts it again.
 
 Caught by: level1.timestep.depends_on_t
+Hint: A norm right after it takes it out again
 """
 
 import torch

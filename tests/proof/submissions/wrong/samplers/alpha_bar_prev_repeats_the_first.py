@@ -1,6 +1,7 @@
 """alpha_bar of the step before repeats its first entry where 1 belongs, so beta-tilde is not 0 at t = 0.
 
 Caught by: level4.step.last_step
+Hint: alpha_bar_prev at t = 0 is 1
 """
 
 import torch

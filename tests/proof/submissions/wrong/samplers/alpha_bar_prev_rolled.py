@@ -1,6 +1,7 @@
 """alpha_bar[t - 1] is the last entry at t = 0, so the last mean weighs x_0 and x_t wrongly.
 
 Caught by: level4.step.last_step
+Hint: alpha_bar_prev at t = 0 is 1
 """
 
 import torch

@@ -1,6 +1,7 @@
 """A schedule object of its own, with the ends that another project used.
 
 Caught by: level4.step.mean
+Hint: the same on every schedule
 """
 
 import torch

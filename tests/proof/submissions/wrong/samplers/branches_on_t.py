@@ -1,6 +1,7 @@
 """Whether noise is added is asked of the whole batch: `if t > 0:`, and t is (B,).
 
 Caught by: level4.contract.shapes
+Hint: (t > 0).view(-1, 1, 1, 1) * noise
 """
 
 import torch

@@ -1,6 +1,9 @@
 """Each x_{t-1} is clamped to [-1, 1], noise and all.
 
 Caught by: level4.step.mean
+Waits: level4.step.fresh_noise for step.mean
+Waits: level4.step.variance for step.mean
+Waits: level4.step.gaussian for step.mean
 """
 
 import torch

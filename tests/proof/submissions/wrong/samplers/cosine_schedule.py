@@ -1,6 +1,7 @@
 """Eq. 11 on a cosine schedule of its own, as another paper trains with.
 
 Caught by: level4.step.mean
+Hint: on a cosine schedule
 """
 
 import math

@@ -1,6 +1,7 @@
 """A DDIM step from a clipped estimate of x_0, without noise.
 
 Caught by: level4.step.mean
+Hint: the deterministic step of DDIM
 """
 
 import torch

@@ -1,6 +1,7 @@
 """p_sample is right, but sample has an older copy of the step in its loop, with beta for its root.
 
 Caught by: level4.end_to_end
+Hint: with no formula of its own
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The paper's `z = 0 if t = 1` as it stands there: no noise at our t = 1 either.
 
 Caught by: level4.step.variance
+Hint: Write t > 0 where you have t > 1.
 """
 
 import torch

@@ -1,6 +1,7 @@
 """Whether noise is added is decided for all images by t[0].
 
 Caught by: level4.step.mixed_t
+Hint: speak for the whole batch
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The last step adds noise as well, with sigma² = beta: 0.01 at T = 1000, hard to see.
 
 Caught by: level4.step.last_step
+Hint: multiply the noise by (t > 0)
 """
 
 import torch

@@ -1,6 +1,7 @@
 """z is drawn once for all images of a batch.
 
 Caught by: level4.step.fresh_noise
+Waits: level4.step.mean for step.fresh_noise
 """
 
 import torch

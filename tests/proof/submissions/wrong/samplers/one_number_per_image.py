@@ -1,6 +1,7 @@
 """z has the shape of t, so an image gets one number as its noise.
 
 Caught by: level4.step.fresh_noise
+Waits: level4.step.variance for step.fresh_noise
 """
 
 import torch

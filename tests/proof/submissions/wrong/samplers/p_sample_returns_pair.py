@@ -1,6 +1,7 @@
 """p_sample returns x_{t-1} together with the x_0 estimate, as published code does.
 
 Caught by: level4.contract.shapes
+Hint: p_sample returns x_{t-1} and nothing else
 """
 
 import torch

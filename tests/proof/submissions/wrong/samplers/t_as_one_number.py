@@ -1,6 +1,7 @@
 """p_sample takes t for one number: t.item() in each look-up.
 
 Caught by: level4.contract.shapes
+Hint: t is no single number
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The loop's counter itself is passed on, so the network gets a Python int.
 
 Caught by: level4.trace.timesteps
+Waits: level4.trace.every_step_once for trace.timesteps
 """
 
 import torch

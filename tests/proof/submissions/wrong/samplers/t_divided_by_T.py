@@ -1,6 +1,8 @@
 """The network is given t / T in [0, 1), as a float.
 
 Caught by: level4.trace.timesteps
+Waits: level4.trace.every_step_once for trace.timesteps
+Waits: level4.end_to_end for trace.timesteps
 """
 
 import torch

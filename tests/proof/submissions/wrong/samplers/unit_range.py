@@ -1,6 +1,7 @@
 """The images are brought to [0, 1] for showing them.
 
 Caught by: level4.contract.range
+Hint: Images live in [−1, 1] here, not in [0, 1]
 """
 
 import torch
