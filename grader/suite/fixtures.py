@@ -1,7 +1,6 @@
 """Fixtures shared by all levels. A pytest plugin, registered by conftest.py."""
 
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from grader.submission.in_process import InProcessSubmission
 from grader.submission.process import AnySubmission, Submission
 from grader.submission.weights_files import digests
 from grader.suite.judge import Judge
+from grader.suite.live import Live
 from grader.suite.trainings import Trainings
 
 
@@ -99,11 +99,12 @@ def with_progress(request: pytest.FixtureRequest) -> WithProgress:
     """Within `with with_progress():` progress is shown, on its own lines; pytest would capture it."""
 
     capture: Any = request.config.pluginmanager.get_plugin("capturemanager")  # pytest's own, and private
+    live = request.config.pluginmanager.get_plugin("live")
+    assert isinstance(live, Live), "conftest.py registers one"
 
     @contextmanager
     def shown() -> Iterator[None]:
-        with capture.global_and_fixture_disabled():
-            print(file=sys.stderr)
+        with live.paused(), capture.global_and_fixture_disabled():
             yield
 
     return shown

@@ -19,7 +19,7 @@ from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
-from grader.reports.terminal import details, render
+from grader.reports.terminal import details
 from grader.results import Check, Results, award, cut, level_of
 from grader.runs import settings_for
 from grader.student.budget import TimeBudget
@@ -196,29 +196,12 @@ class Judge:
             report.verdict = check.verdict  # type: ignore[attr-defined]  # pytest lets plugins add to a report
         return report
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        verdict = getattr(report, "verdict", None)  # also from a fixture, which pytest would report as our own error
-        if verdict is None:
-            return None
-        return ("not judged", "N", "NOT JUDGED") if verdict == "not_judged" else ("failed", "F", verdict.upper())
-
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.faults:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         if self.submission:
             self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.faults:
-            for fault in self.faults:
-                terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
-        elif self.results.checks:
-            terminalreporter.write_line(render(self.results))
-            if self.config.option.details:
-                for check in self.results.checks:
-                    if check.verdict != "passed":
-                        terminalreporter.write_line("\n" + details(check))
 
 
 def is_about_time(error: BaseException | None) -> bool:

@@ -17,9 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         add(name, **OPTIONS[name])
     add("--trained", action="append", default=[], metavar="CONFIG=FILE", help="weights that the course has trained")
     add("--submission", type=Path, default=ROOT / "assignment", help="folder with model.py and sampler.py")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the configuration")
+    add("--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key of the configuration, as in --set data.root=/datasets; may be repeated")  # fmt: skip
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})
-    add("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
+    add("--check", **OPTIONS["--check"] | {"default": []})
     add("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
     add("--in-process", action="store_true", help="run the submission in this process, for a debugger; advisory only")
+    add("--rows-only", action="store_true", help="without the summary, as more follows")
     add("--details", action="store_true", help="show everything about every check that did not pass")
