@@ -23,7 +23,9 @@ def grade_with_training(submission: Path, output: Path, options: GradingOptions,
         GraderFault, KeyboardInterrupt: as `grade` and `train`
     """
 
-    def judge(options: GradingOptions, only: Callable[[str], bool], *words: str) -> Results | None:
+    def judge(
+        options: GradingOptions, only: Callable[[str], bool], *words: str, summary: bool = False
+    ) -> Results | None:
         if not any(only(check) for check in check_ids() if level_of(check) in options.levels):
             return None
         return grade(

@@ -49,7 +49,7 @@ class Live:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self.clock.clear()
         self.done += 1
-        if not self.judge.faults:
+        if not self.judge.faults and not self.judge.misuse:
             self._print_row(self.judge.checks[nodeid])
 
     def _print_row(self, check: Check) -> None:
@@ -86,8 +86,10 @@ class Live:
 
     def pytest_terminal_summary(self) -> None:
         results, option = self.judge.results, self.config.option
-        if self.judge.faults:
-            for fault in self.judge.faults:
+        if self.judge.misuse:
+            self._print([f"error: {printable(line)}" for line in str(self.judge.misuse).splitlines()])
+        elif self.judge.faults:
+            for fault in self.judge.told_faults():
                 self._print([f"the grader itself failed, nothing is said about the submission: {printable(fault)}"])
         elif results.checks and not option.rows_only:
             self._print(summary(results, width(), self.writer.markup, submission=option.submission))

@@ -1,6 +1,6 @@
 """What a student is told about a mistake that many make."""
 
-from grader.suite.verdict import error_hint
+from grader.suite.error_hints import error_hint
 from tests.proof.bank import entries
 
 
