@@ -20,6 +20,7 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.scalars import as_written, misread, unquoted
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project
+GRADING = "grading.yaml"  # in configs/, but no configuration: points and limits
 SEEDS = 2**63  # torch's generators take so many
 
 
@@ -249,7 +250,7 @@ def differences(config: Config) -> list[str]:
 def config_files() -> list[str]:
     """The files in configs/, here or where the project is, except grading.yaml, which is the grader's."""
     folder = Path("configs") if Path("configs").is_dir() else Path(os.path.relpath(ROOT / "configs"))
-    return sorted(str(path) for path in folder.glob("*.yaml") if path.name != "grading.yaml")
+    return sorted(str(path) for path in folder.glob("*.yaml") if path.name != GRADING)
 
 
 def _meant(path: Path, known: list[str]) -> str:
@@ -261,8 +262,10 @@ def _meant(path: Path, known: list[str]) -> str:
 
 
 def _read_yaml(path: Path) -> Any:
+    known = config_files()
+    if path.name == GRADING:
+        raise UserError(f"{path}: the grader's points and limits; expected a configuration, {' or '.join(known)}")
     if not path.is_file():
-        known = config_files()
         near = _meant(path, known)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
         raise UserError(f"{path}: no such configuration file; {hint}")

@@ -8,7 +8,7 @@ from grader.check_ids import name_of
 from grader.reports.columns import cells, clipped, filled, indented, width, wrapped
 from grader.reports.next_step import closest, next_step
 from grader.reports.wording import MARKS, adjustments, one_line, partial, printable, score_line, title, word
-from grader.results import Check, Results, level_of, to_look_at
+from grader.results import WAITS, Check, Results, level_of, to_look_at
 
 OUTPUT_LINES = 20
 FIRST = "First to look at: "
@@ -35,6 +35,7 @@ class Rows:
         self.columns, self.paint = columns, paint
         self.names = max((len(name_of(check_id)) for check_id in ids), default=0)
         self.level = 0  # of the row before
+        self.reasons: set[str] = set()  # all messages
         self.said: dict[str, str] = {}  # message → the check that has said it
 
     def of(self, check: Check) -> list[str]:
@@ -55,11 +56,17 @@ class Rows:
     def _text(self, check: Check) -> str:
         if check.verdict == "passed":
             return one_line(partial(check.to_json()) or check.claim)
-        message, name = one_line(check.message), name_of(check.id)
+        message, name = self._short(one_line(check.message)), name_of(check.id)
         before = self.said.setdefault(f"{check.verdict} {message}", name)
         again = before != name and len(message) > REPEATED
         said = f"{word(check.verdict)}, as {before}" if again else f"{word(check.verdict)}: {message}"
         return f"{said}; {one_line(earns)}" if (earns := partial(check.to_json())) else said
+
+    def _short(self, message: str) -> str:
+        """Of `waits for X: why` only the first half, where a row has said why."""
+        what, _, why = message.partition(": ")
+        self.reasons.add(message)
+        return what if message.startswith(WAITS) and why in self.reasons else message
 
     def _painted(self, text: str, check: Check) -> str:
         return self.paint(text, **{COLOURS.get(check.verdict, "red"): True})

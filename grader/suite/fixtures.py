@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -13,9 +13,10 @@ from assignment.ddpm.config import Config
 from assignment.ddpm.device import choose_device
 from grader import __version__
 from grader.check_ids import config_file
-from grader.checks.finding import CheckFailed
-from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.errors import NotImplementedYet, SubmissionFailed, TimedOut
 from grader.grading_config import grading_digest
+from grader.results import WAITS
 from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
 from grader.student.once import Once
@@ -138,6 +139,17 @@ def show_picture(judge: Judge, figures: Path) -> ShowPicture:
             judge.show(figures / name, title, alt)
 
     return show
+
+
+def wait_for(what: str, failed: CheckFailed | SubmissionFailed, judge: Judge, *, level: int) -> NoReturn:
+    """Raise NotJudged, as a check builds on something that failed; or the failure itself where no row has told of it.
+
+    A timeout may come and go: what the checks before were given in time may be late for this one.
+    """
+    told = (check.verdict for check in judge.results.checks if check.level == level)
+    if isinstance(failed, TimedOut) and not any(verdict not in ("passed", "not_judged") for verdict in told):
+        raise failed
+    raise NotJudged(f"{WAITS}{what}: {failed.message}") from failed
 
 
 def unless_a_stub(once: Once[Any]) -> None:

@@ -1,5 +1,6 @@
 """The grader's pytest options: a plugin (see pyproject.toml), as options are read before conftest.py is found."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,37 @@ from grader.grading_options import OPTIONS
 
 SHARED = ("--config", "--secret-seed", "--sandbox", "--weights", "--inception", "--trusted")
 PUBLIC_SEED = "of the judge's inputs; default: a public one, so that a run can be repeated"
+
+
+PATHS = ("config", "submission", "figures", "secret_seed")  # options that name a file or a folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Bare pytest in a folder of the project that has no tests of its own grades, as it does in the project's root."""
+    here = early_config.invocation_params.dir
+    if ROOT in here.parents and not early_config.known_args_namespace.file_or_dir and not has_tests(here):
+        suite = str(ROOT / "grader")
+        args.append(suite)
+        early_config.known_args_namespace.file_or_dir = [suite]
+
+
+def has_tests(folder: Path) -> bool:
+    return next(folder.rglob("test_*.py"), None) is not None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Settings, data and outputs are found from the project's root, wherever in it pytest was called."""
+    here, option = config.invocation_params.dir, config.option
+    if ROOT not in here.parents or has_tests(here):
+        return
+    for name in PATHS:
+        given = getattr(option, name)
+        if given is not None and given != "draw":
+            setattr(option, name, type(given)(os.path.relpath(here / given, ROOT)))
+    os.chdir(ROOT)
+    config.add_cleanup(lambda: os.chdir(here))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -98,9 +98,8 @@ def find_class(file: str, name: str) -> type:
     module = importlib.import_module(f"assignment.{file}")
     found = getattr(module, name, None)
     if not isinstance(found, type):
-        others = [
-            each for each, of in vars(module).items() if isinstance(of, type) and of.__module__ == module.__name__
-        ]
+        theirs = {each: of.__module__ for each, of in vars(module).items() if isinstance(of, type)}
+        others = [each for each, home in theirs.items() if home == module.__name__]
         raise ContractError(f"{file}.py defines no class {name}" + (f", only {', '.join(others)}" if others else ""))
     return found
 
