@@ -56,11 +56,10 @@ class Rows:
     def _text(self, check: Check) -> str:
         if check.verdict == "passed":
             return one_line(partial(check.to_json()) or check.claim)
-        message, name = self._short(one_line(check.message)), name_of(check.id)
+        message, name = self._short(one_line(partial(check.to_json()) or check.message)), name_of(check.id)
         before = self.said.setdefault(f"{check.verdict} {message}", name)
         again = before != name and len(message) > REPEATED
-        said = f"{word(check.verdict)}, as {before}" if again else f"{word(check.verdict)}: {message}"
-        return f"{said}; {one_line(earns)}" if (earns := partial(check.to_json())) else said
+        return f"{word(check.verdict)}, as {before}" if again else f"{word(check.verdict)}: {message}"
 
     def _short(self, message: str) -> str:
         """Of `waits for X: why` only the first half, where a row has said why."""

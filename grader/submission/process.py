@@ -249,4 +249,4 @@ def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
         return NotImplementedYet(f"{UNWRITTEN}{location}: {message}", location=location, output=output)
     if kind == "out_of_memory":
         return OutOfMemory(f"out of memory: {first_line}", **about)
-    return Raised(f"{name}: {first_line}", **about)
+    return Raised(f"{name}: {first_line}" if first_line else name, **about)

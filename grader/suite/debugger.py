@@ -29,13 +29,15 @@ def set_up(config: pytest.Config, judge: Judge) -> None:
         return
     if not judge.in_process:
         raise pytest.UsageError(HOW)
-    config.pluginmanager.unregister(name="pdbinvoke")
-    config.pluginmanager.register(AtTheStudentsCall(judge), "pdbinvoke")
+    config.pluginmanager.register(AtTheStudentsCall(judge), "debugger")
 
 
 class AtTheStudentsCall(PdbInvoke):
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        session.config.pluginmanager.unregister(name="pdbinvoke")  # which is registered only after this one
 
     def pytest_exception_interact(self, node: Any, call: pytest.CallInfo[Any], report: Any) -> None:
         submission = self.judge.submission

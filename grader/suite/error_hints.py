@@ -12,7 +12,7 @@ IMPORTS = (
      "The project's own modules are imported by their full names: from assignment.model import DiffusionModel, from "
      "assignment.ddpm.embeddings import SinusoidalTimestepEmbedding."),
     (r"No module named '(?:assignment\.)?([^']+)'|attempted relative import",
-     "Only model.py and sampler.py are taken, and trained weights: code of yours in another file belongs into one of "
+     "Only model.py and sampler.py are taken, and trained weights: code of yours in another file belongs in one of "
      f"the two. Of packages there are {', '.join(PACKAGES)} and Python's own; the network itself needs torch only."),
     (r"cannot import name '([^']+)' from 'assignment",
      "Is \\1 spelt as in the file it comes from? The given code is in assignment/ddpm/."),
@@ -36,13 +36,13 @@ PYTHON = (
     (r"list index out of range|from (?:an )?empty list",
      "A Python list is shorter than this line expects: on the way up a U-Net takes as many skips as it has stored on "
      "the way down."),
-    (r"ended its process \(exit code", "Look for exit(), quit(), sys.exit() or os._exit()."),
+    (r"^SystemExit|ended its process \(exit code", "Look for exit(), quit(), sys.exit() or os._exit()."),
     (r"maximum recursion depth",
      "A method calls itself without end, as forward does with self(x, t), or an __init__ that builds its own class."),
     (r"defines no class (\w+)",
      "The class has to be there under exactly this name, at the left margin: class \\1."),
     (r"not a torch\.nn\.Module", "It begins with: class DiffusionModel(nn.Module)."),
-    (r"has no method (\w+)", "def \\1 belongs into class DDPMSampler, indented like its other methods."),
+    (r"has no method (\w+)", "def \\1 belongs in class DDPMSampler, indented like its other methods."),
     (r"can't be called as the contract says",
      "The signature is not the starter's: DiffusionModel(config), forward(self, x, t); DDPMSampler(diffusion, device), "
      "p_sample(self, model, x_t, t), sample(self, model, shape)."),

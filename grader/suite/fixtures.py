@@ -16,7 +16,6 @@ from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import NotImplementedYet, SubmissionFailed, TimedOut
 from grader.grading_config import grading_digest
-from grader.results import WAITS
 from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
 from grader.student.once import Once
@@ -141,15 +140,18 @@ def show_picture(judge: Judge, figures: Path) -> ShowPicture:
     return show
 
 
-def wait_for(what: str, failed: CheckFailed | SubmissionFailed, judge: Judge, *, level: int) -> NoReturn:
+def wait_for(waits: str, failed: CheckFailed | SubmissionFailed, judge: Judge, *, level: int) -> NoReturn:
     """Raise NotJudged, as a check builds on something that failed; or the failure itself where no row has told of it.
+
+    Args:
+        waits: "waits for" and what
 
     A timeout may come and go: what the checks before were given in time may be late for this one.
     """
     told = (check.verdict for check in judge.results.checks if check.level == level)
     if isinstance(failed, TimedOut) and not any(verdict not in ("passed", "not_judged") for verdict in told):
         raise failed
-    raise NotJudged(f"{WAITS}{what}: {failed.message}") from failed
+    raise NotJudged(f"{waits}: {failed.message}") from failed
 
 
 def unless_a_stub(once: Once[Any]) -> None:

@@ -135,7 +135,7 @@ def network(build: Build, config: ModelConfig, contract_kept: Once[None], judge:
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
-        wait_for("the contract", error, judge, level=1)
+        wait_for("waits for the contract", error, judge, level=1)
     return build(config)
 
 
@@ -165,7 +165,7 @@ def moved_pixels(build: Build, other_config: ModelConfig, judge: Judge) -> Once[
         except NotImplementedYet:
             raise
         except (CheckFailed, SubmissionFailed) as error:
-            wait_for("contract.other_shapes", error, judge, level=1)
+            wait_for("waits for contract.other_shapes", error, judge, level=1)
 
     return Once(move)
 
@@ -194,4 +194,4 @@ def trained(network: Network, overfit_run: Once[overfit.Trained], judge: Judge) 
     try:
         return overfit_run()
     except (CheckFailed, SubmissionFailed) as error:
-        wait_for("training.overfits", error, judge, level=1)
+        wait_for("waits for training.overfits", error, judge, level=1)

@@ -108,7 +108,7 @@ def waiting_for(once: Once[None], what: str, judge: Judge) -> None:
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
-        wait_for(f"{what} to keep the contract", error, judge, level=4)
+        wait_for(f"waits for {what} to keep the contract", error, judge, level=4)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ class Live:
             for fault in self.judge.told_faults():
                 self._print([f"the grader itself failed, nothing is said about the submission: {printable(fault)}"])
         elif results.checks and not option.rows_only:
-            self._print(summary(results, width(), self.writer.markup, submission=option.submission))
+            self._print(summary(results, width(), self.writer.markup, submission=option.submission)[1:])
             if option.details:
                 for check in results.checks:
                     if check.verdict != "passed":
