@@ -83,7 +83,7 @@ TENSORS = (
      "nothing to t, and take the table's size from config."),
     (r"same device|different devices|is on CPU",
      "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer."),
-    (r"NVIDIA|CUDA|\bcuda\b|MPS",
+    (r"Found no NVIDIA driver|The NVIDIA driver|CUDA|\bcuda\b|MPS",
      "Your code asks for a GPU by name: .cuda(), .to('cuda'), device='cuda'. Leave it out. The network is moved as a "
      "whole, and a tensor made in forward takes device=x.device."),
     (r"Boolean value of Tensor with more than one value is ambiguous",

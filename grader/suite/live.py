@@ -91,7 +91,7 @@ class Live:
         elif self.judge.faults:
             for fault in self.judge.told_faults():
                 self._print([f"the grader itself failed, nothing is said about the submission: {printable(fault)}"])
-        elif results.checks and not option.rows_only:
+        elif self.done and not option.rows_only:
             self._print(summary(results, width(), self.writer.markup, submission=option.submission)[1:])
             if option.details:
                 for check in results.checks:
