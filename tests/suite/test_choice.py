@@ -50,7 +50,7 @@ def test_a_check_is_named_by_its_id_or_as_the_table_prints_it():
 )
 def test_a_wrong_call_is_told_once(words, says):
     ran = run("grader", *words)
-    assert ran.returncode == pytest.ExitCode.USAGE_ERROR and ran.stdout == ""
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR and ran.stdout.strip() == ""
     assert says in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
 
 
@@ -89,9 +89,9 @@ def test_a_folder_without_the_files_is_refused_with_the_one_that_is_meant(tmp_pa
             refuse_no_submission(Path(name))
     (tmp_path / "week 3").mkdir()
     (tmp_path / "week 3" / "model.py").write_text("")
-    with pytest.raises(UserError, match="did you mean .*week 3"):
+    with pytest.raises(UserError, match=r"did you mean .*week 3"):
         refuse_no_submission(tmp_path)
-    with pytest.raises(UserError, match="did you mean .*week 3"):
+    with pytest.raises(UserError, match=r"did you mean .*week 3"):
         refuse_no_submission(tmp_path / "wek 3")
 
 
