@@ -50,7 +50,7 @@ def grade_with_training(submission: Path, output: Path, options: GradingOptions,
     results = merged(first, then) if first and then else first or then
     assert results, "a level has checks"
     results.trainings = [asdict(each) for each in trained]
-    print("\n".join(summary(results, width(), submission=submission)))
+    print("\n".join(summary(results, width(), submission=submission)[1:]))
     return results
 
 
