@@ -35,13 +35,15 @@ class Rows:
         self.columns, self.paint = columns, paint
         self.names = max((len(name_of(check_id)) for check_id in ids), default=0)
         self.level = 0  # of the row before
-        self.reasons: set[str] = set()  # all messages
+        self.reasons: set[str] = set()  # all messages of this level so far
         self.said: dict[str, str] = {}  # message → the check that has said it
 
     def of(self, check: Check) -> list[str]:
         """A check's lines; before a level's first one those of its heading."""
-        heading = [] if check.level == self.level else ["", *heading_of(check.level, self.columns, self.paint)]
-        self.level = check.level
+        heading = []
+        if check.level != self.level:
+            heading = ["", *heading_of(check.level, self.columns, self.paint)]
+            self.level, self.reasons, self.said = check.level, set(), {}
         name, points = name_of(check.id), f"{check.points:g}/{check.max_points:g}"
         mark = self._painted(MARKS.get(check.verdict, "✗"), check)
         text = self._text(check)
@@ -109,7 +111,8 @@ def summary(
     lines += ["", *_bars(results, columns, paint)]
     if results.adjustments:
         about = {"score": results.score, "max_score": results.max_score, "adjustments": results.adjustments}
-        lines += ["", score_line(about), *(f"  {line}" for line in adjustments(about))]
+        lines += ["", *wrapped(score_line(about), columns)]
+        lines += [line for one in adjustments(about) for line in indented(one, columns)]
     if results.environment.get("advisory"):
         lines += ["", *wrapped(f"Advisory only: {one_line(results.environment['advisory'])}.", columns)]
     lines += ["", *wrapped(nearest, columns)] if (nearest := closest(results)) else [""]

@@ -28,8 +28,8 @@ class Live:
         self.clock = clock_for(sys.stdout) if watched else NoClock()
         self.rows: Rows | None = None
         self.done = 0
-        if option.verbose <= 0:
-            option.verbose = QUIET
+        option.details |= option.verbose > 0
+        option.verbose = QUIET
 
     @property
     def writer(self) -> TerminalWriter:
