@@ -130,7 +130,7 @@ class _Sitting:
             trainer.best = loss
             ckpt.save_weights(
                 trainer.average.model, self.run_dir / ckpt.WEIGHTS,
-                epoch=f"{row['epoch']:.10g}", step=row["step"], val_loss=loss, **self.about,
+                epoch=row["epoch"], step=row["step"], val_loss=loss, **self.about,
             )  # fmt: skip
         ckpt.save_log([*trainer.log, row], self.run_dir / ckpt.LOG)
         self.bar.write(

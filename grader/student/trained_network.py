@@ -133,7 +133,7 @@ class TrainedNetwork:
             return facts | {"from": "none"}
         except CheckFailed as error:
             return facts | {"problem": error.message}
-        told = {name: cut(about[name], FACT).removesuffix(".0") for name in ("epoch", "val_loss") if name in about}
+        told = {name: cut(about[name], FACT) for name in ("epoch", "val_loss") if name in about}
         return facts | told | ({"changed_code": self.change} if self.change else {})
 
     @property
