@@ -4,6 +4,8 @@ PYTHON := $(UV) run --quiet python
 ARGS ?=
 SUBMISSION ?= assignment
 GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)") $(ARGS)
+# pytest's 1 is a verdict, checks that did not pass, and no error of make's; every other code is one
+JUDGED = || { code=$$?; test $$code -eq 1 || exit $$code; }
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade submit clean
@@ -28,16 +30,16 @@ sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARG
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS) training.resume=true training.max_minutes=0
 
 test-level1: env  ## grade your network, and samples of what you trained: SUBMISSION=…, CONFIG=…, K=…
-	$(GRADE) -m level1
+	@$(GRADE) -m level1 $(JUDGED)
 
 test-level2: env  ## grade the loss of what you trained, against the reference's: SUBMISSION=…, CONFIG=…, K=…
-	$(GRADE) -m level2
+	@$(GRADE) -m level2 $(JUDGED)
 
 test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=…, CONFIG=…, K=…
-	$(GRADE) -m level3
+	@$(GRADE) -m level3 $(JUDGED)
 
 test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
-	$(GRADE) -m level4
+	@$(GRADE) -m level4 $(JUDGED)
 
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)

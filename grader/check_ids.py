@@ -1,5 +1,6 @@
 """The ids of all checks, and what the levels' test files share."""
 
+import difflib
 import re
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,29 @@ def check_ids() -> tuple[str, ...]:
                 raise UserError(f"{file}: {wrong[0]}: expected an id of its own, beginning with level{level}.")
             found += ids
     return tuple(found)
+
+
+def name_of(check_id: str) -> str:
+    """level1.timestep.uses_every_t → timestep.uses_every_t, as reports print it"""
+    return check_id.partition(".")[2]
+
+
+def ids_of(named: str) -> list[str]:
+    """The checks that are meant by an id, or by an id without its level, as reports print it.
+
+    Raises UserError, with the nearest, where there is none.
+    """
+    if found := [check_id for check_id in check_ids() if named in (check_id, name_of(check_id))]:
+        return found
+    raise UserError(f"there is no check {named}; did you mean {nearest(named)}?")
+
+
+def nearest(named: str) -> str:
+    """The id or part of an id that is most like what was typed."""
+    ids = check_ids()
+    names = [name_of(check_id) for check_id in ids]
+    known = [*names, *dict.fromkeys(part for name in names for part in name.split(".")), *ids]
+    return difflib.get_close_matches(named, known, n=1, cutoff=0.0)[0]
 
 
 def needs_training(check_id: str) -> bool:

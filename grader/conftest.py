@@ -6,31 +6,35 @@ configs/grading.yaml.
 
 import pytest
 
-from grader.check_ids import id_of, needs_training
+from grader.suite.choice import choose, mark, refuse_an_empty_choice
 from grader.suite.judge import Judge
+from grader.suite.live import Live
 
 FIXTURES = ("fixtures", "fixtures_network", "fixtures_sampler", "fixtures_trained")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.tbstyle == "auto":
-        config.option.tbstyle = "no"  # the table has a line for each, and the first failure in full
-    config.option.reportchars = "N"
-    if not config.option.collectonly and not config.option.help:
-        config.pluginmanager.register(Judge(config), "judge")  # first: starts a process that imports torch while we do
+    option = config.option
+    if option.tbstyle == "auto":
+        option.tbstyle = "no"  # the table has a row for each, and the first failure in full
+    option.reportchars = "N"
+    if not option.collectonly and not option.help:
+        judge = Judge(config)  # first: starts a process that imports torch while we do
+        config.pluginmanager.register(judge, "judge")
+        config.pluginmanager.register(Live(config, judge), "live")
+        if option.usepdb:
+            from grader.suite import debugger  # imports torch: only after the judge has started its process
+
+            debugger.set_up(config, judge)
         for name in FIXTURES:
             config.pluginmanager.import_plugin(f"grader.suite.{name}")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make checks selectable: -m by level and `trained`, -k by the parts of the id."""
-    if wanted := config.option.check:
-        items[:] = [item for item in items if id_of(item) in wanted]
-    for item in items:
-        check_id = id_of(item)
-        level, *names = check_id.split(".")
-        item.add_marker(level)
-        if needs_training(check_id):
-            item.add_marker("trained")
-        item.extra_keyword_matches.update(names)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):  # type: ignore[no-untyped-def]
+    """Make checks selectable: by --check, by -m level and `trained`, and by -k."""
+    found = list(items)
+    choose(config, items)
+    mark(items)
+    yield
+    refuse_an_empty_choice(config, found, items)

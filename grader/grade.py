@@ -51,16 +51,18 @@ def _nobody_elses_pytest() -> Iterator[None]:
 def grade(
     submission: Path, *, levels: Sequence[int], config: Path | None, overrides: Sequence[str] = (),
     seed: int | None = None, quiet: bool = False, only: Callable[[str], bool] | None = None,
-    options: Sequence[str] = (), plugins: Sequence[object] = (),
+    summary: bool = True, options: Sequence[str] = (), plugins: Sequence[object] = (),
 ) -> Results:  # fmt: skip
     """Judge `submission` on the given levels.
 
     Args:
         config: the configuration to grade on; None for each level's own
         only: which check ids to judge; None for all of the levels
+        summary: whether to end with one; without it more follows
         options: further options of the suite, such as --sandbox
         plugins: further plugins of pytest, beside the grader's own
     Raises:
+        CommandError: a setting can't be had on this machine, such as a device
         GraderFault: the grader itself failed, or a check did not run; nothing is said about the submission
         ValueError: there is no such check on these levels
         KeyboardInterrupt: after Ctrl-C, once the worker is gone
@@ -75,6 +77,8 @@ def grade(
         "--assert=plain", "-p", "pytest_timeout", *(f"--check={check}" for check in wanted if only),
         f"--submission={submission}", *(f"--set={text}" for text in overrides), *options,
     ]  # fmt: skip
+    if not summary:
+        arguments.append("--rows-only")
     if config is not None:
         arguments.append(f"--config={config}")
     if seed is not None:
@@ -93,8 +97,10 @@ def grade(
     if keeper.broken:
         raise GraderFault("; ".join(keeper.broken))
     judge = keeper.judge
+    if judge and judge.misuse:
+        raise judge.misuse
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or judge is None or judge.faults:
-        raise GraderFault("; ".join(judge.faults) if judge and judge.faults else f"pytest ended with {code!r}")
+        raise GraderFault("; ".join(judge.told_faults()) if judge and judge.faults else f"pytest ended with {code!r}")
     ran = [check.id for check in judge.results.checks if check.message != DID_NOT_RUN]
     if missing := [check for check in wanted if check not in ran]:
         raise GraderFault(f"{missing[0]} was not judged, nor were {len(missing) - 1} others: pytest left them out")

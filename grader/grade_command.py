@@ -18,7 +18,7 @@ from grader.reports import html
 from grader.reports.reading import load
 from grader.runs import settings_for
 from grader.submission.contents import ARCHIVE
-from grader.submission.handed_in import holds_the_files, take
+from grader.submission.handed_in import holds_the_files, refuse_no_submission, take
 from grader.submission.sandbox import find_sandbox
 
 
@@ -39,10 +39,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     add_options(parser, *OPTIONS)
     args = parser.parse_intermixed_args(argv)
     options = GradingOptions.of(args)
-    if not args.submission.exists():
-        raise UserError(f"{args.submission}: no such folder")
-    if args.submission.is_file() and not ARCHIVE.search(args.submission.name):
-        raise UserError(f"{args.submission}: a file; expected the folder it lies in")
+    if not args.submission.is_dir() and not (args.submission.is_file() and ARCHIVE.search(args.submission.name)):
+        refuse_no_submission(args.submission)
     return args, options
 
 

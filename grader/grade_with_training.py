@@ -8,6 +8,8 @@ from assignment.ddpm.checkpoint import WEIGHTS
 from grader.check_ids import check_ids, config_file, needs_training
 from grader.grade import grade
 from grader.grading_options import GradingOptions
+from grader.reports.columns import width
+from grader.reports.terminal import summary
 from grader.results import Results, level_of
 from grader.submission.sandbox import Sandbox
 from grader.submission.seed import DRAW
@@ -28,7 +30,7 @@ def grade_with_training(submission: Path, output: Path, options: GradingOptions,
             return None
         return grade(
             submission, levels=options.levels, config=options.config, overrides=options.overrides, seed=options.seed,
-            only=only, options=[*options.for_pytest(), f"--figures={output}", *words],
+            only=only, summary=False, options=[*options.for_pytest(), f"--figures={output}", *words],
         )  # fmt: skip
 
     first = judge(options, lambda check: not needs_training(check))
@@ -48,7 +50,7 @@ def grade_with_training(submission: Path, output: Path, options: GradingOptions,
     results = merged(first, then) if first and then else first or then
     assert results, "a level has checks"
     results.trainings = [asdict(each) for each in trained]
-    print(f"\nall levels: {results.score:g} of {results.max_score:g} points")
+    print("\n".join(summary(results, width(), submission=submission)[1:]))
     return results
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import check_ids, config_file
+from grader.check_ids import config_file, ids_of
 from grader.results import level_of
 
 LEVELS = (1, 2, 3, 4)
@@ -21,7 +21,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": int, "action": "append", "metavar": "N", "help": "1 to 4; may be repeated; default: all of them",
     },
     "--check": {
-        "action": "append", "metavar": "ID", "help": "only this check; may be repeated",
+        "action": "append", "metavar": "ID",
+        "help": "only this check, by its id or by its name in the table; may be repeated",
     },
     "--config": {
         "type": Path, "metavar": "FILE",
@@ -116,14 +117,11 @@ class GradingOptions:
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
         given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
-        checks = tuple(getattr(args, "check", None) or ())
-        for name in checks:
-            if name not in check_ids():
-                near = difflib.get_close_matches(name, check_ids(), n=1, cutoff=0.0)[0]
-                raise UserError(f"--check {name}: there is no such check; did you mean {near}?")
+        named = tuple(getattr(args, "check", None) or ())
+        checks = tuple(check_id for name in named for check_id in ids_of(name))
         levels = tuple(level for level in levels if not checks or level in {level_of(name) for name in checks})
         if not levels:
-            raise UserError(f"--check {checks[0]}: not of the --level that is graded")
+            raise UserError(f"--check {named[0]}: not of the --level that is graded")
         given |= {"levels": levels, "checks": checks, "overrides": tuple(args.overrides)}
         options = cls(**given | {"weights": tuple(given.get("weights", ()))})
         if options.train and len(options.given_weights()) == len(options.trained_configs()) > 0:

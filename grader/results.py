@@ -12,6 +12,7 @@ from grader.bands import Bands
 
 SCHEMA = "no-confusion-diffusion/results/v1"
 DID_NOT_RUN = "did not run"
+UNWRITTEN = "not implemented yet: "  # so begins the message of a check that met a stub of the starter
 WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 

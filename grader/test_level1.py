@@ -42,19 +42,6 @@ REPEATS = 24  # calls that must agree: what drops a block one time in five is mi
 Measured = dict[str, Any]
 
 
-@check("level1.own_work")
-def test_own_work(model_file: bytes, contract_kept: Once[None], submission: AnySubmission) -> None:
-    """The network is your own work: no ready-made networks, no weights from elsewhere."""
-    unless_a_stub(contract_kept)
-    if submission.trusted:
-        raise NotJudged("not asked of the reference, which is a ready-made network (--trusted)")
-    try:
-        offences = scan_with_imports(submission.sources, "model.py")
-    except (SyntaxError, ValueError) as error:
-        raise NotJudged(f"model.py can't be read as Python: {error}") from error
-    check_own_work(offences)
-
-
 @check("level1.contract.builds")
 def test_builds(build: Build, config: ModelConfig, other_config: ModelConfig, judge: Judge) -> None:
     """DiffusionModel(config) builds, for this configuration and for another one."""
@@ -67,6 +54,19 @@ def test_builds(build: Build, config: ModelConfig, other_config: ModelConfig, ju
         judge.inform(
             "BatchNorm", "images of a batch with very different t share its statistics; GroupNorm is the usual choice"
         )
+
+
+@check("level1.own_work")
+def test_own_work(model_file: bytes, contract_kept: Once[None], submission: AnySubmission) -> None:
+    """The network is your own work: no ready-made networks, no weights from elsewhere."""
+    unless_a_stub(contract_kept)
+    if submission.trusted:
+        raise NotJudged("not asked of the reference, which is a ready-made network (--trusted)")
+    try:
+        offences = scan_with_imports(submission.sources, "model.py")
+    except (SyntaxError, ValueError) as error:
+        raise NotJudged(f"model.py can't be read as Python: {error}") from error
+    check_own_work(offences)
 
 
 @check("level1.contract.shapes")

@@ -52,6 +52,14 @@ OTHER_SIZES = ((2, 8, 96, (2, 8), 1), (12, 40, 360, (1, 1), 2), (45, 60, 1200, (
 Measured = dict[str, Any]
 
 
+@check("level4.contract.builds")
+def test_builds(build_sampler: BuildSampler, long: Schedule, steep: Schedule, step_kept: Once[None]) -> None:
+    """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
+    unless_a_stub(step_kept)
+    build_sampler(long)
+    build_sampler(steep)
+
+
 @check("level4.own_work")
 def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySubmission) -> None:
     """The sampler is your own work: no ready-made schedulers."""
@@ -63,14 +71,6 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
     check_own_work(offences)
-
-
-@check("level4.contract.builds")
-def test_builds(build_sampler: BuildSampler, long: Schedule, steep: Schedule, step_kept: Once[None]) -> None:
-    """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
-    unless_a_stub(step_kept)
-    build_sampler(long)
-    build_sampler(steep)
 
 
 @check("level4.contract.shapes")

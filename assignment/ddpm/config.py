@@ -4,6 +4,8 @@ A key that is not in the schema is an error, as is a value of the wrong type or 
 """
 
 import difflib
+import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -17,6 +19,8 @@ from yaml import YAMLError
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.scalars import as_written, misread, unquoted
 
+ROOT = Path(__file__).resolve().parents[2]  # of the project
+GRADING = "grading.yaml"  # in configs/, but no configuration: points and limits
 SEEDS = 2**63  # torch's generators take so many
 
 
@@ -234,16 +238,36 @@ def _flat(config: Config | type[Config]) -> dict[str, Any]:
     return {f"{name}.{key}".rstrip("."): value for name, values in sections.items() for key, value in values.items()}
 
 
+def differences(config: Config) -> list[str]:
+    """The settings that are not the defaults, each as it is typed: key.path=value."""
+    default = _flat(Config)
+    return [
+        f"{key}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+        for key, value in _flat(config).items() if value != default[key]
+    ]  # fmt: skip
+
+
 def config_files() -> list[str]:
-    """The files in configs/, except grading.yaml, which is the grader's."""
-    return sorted(str(path) for path in Path("configs").glob("*.yaml") if path.name != "grading.yaml")
+    """The files in configs/, here or where the project is, except grading.yaml, which is the grader's."""
+    folder = Path("configs") if Path("configs").is_dir() else Path(os.path.relpath(ROOT / "configs"))
+    return sorted(str(path) for path in folder.glob("*.yaml") if path.name != GRADING)
+
+
+def _meant(path: Path, known: list[str]) -> str:
+    """Which of the known files a wrong path means: one of the same name first; empty where none is like it."""
+    stems = {Path(file).stem: file for file in known}
+    near = difflib.get_close_matches(path.stem, stems, n=1)
+    whole = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)  # a guess only where it is a good one
+    return stems[near[0]] if near else next(iter(whole), "")
 
 
 def _read_yaml(path: Path) -> Any:
+    known = config_files()
+    if path.name == GRADING:
+        raise UserError(f"{path}: the grader's points and limits; expected a configuration, {' or '.join(known)}")
     if not path.is_file():
-        known = config_files()
-        near = difflib.get_close_matches(str(path), known, n=1, cutoff=0.5)  # a guess only where it is a good one
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
+        near = _meant(path, known)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(known) or 'none in configs/'}"
         raise UserError(f"{path}: no such configuration file; {hint}")
     try:
         written = as_written(path.read_text(encoding="utf-8"))

@@ -6,6 +6,8 @@ Invalid input is rejected before the first file is written; what the machine cho
 import hashlib
 import inspect
 import itertools
+import shutil
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.autotune import tune
-from assignment.ddpm.config import Config, ModelConfig, identity, to_yaml
+from assignment.ddpm.config import Config, ModelConfig, differences, identity, to_yaml
 from assignment.ddpm.data import Images, load_images, num_batches, to_float
 from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_memory
 from assignment.ddpm.diffusion import GaussianDiffusion
@@ -58,7 +60,9 @@ def run(
     check_samples(sampler.sample(_Silence(), (2, *shape)), (2, *shape))
     images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape)
 
-    print(to_yaml(config))  # complete, with the values that the file leaves out
+    settings = f"settings: {' '.join(differences(config))}; all others as in assignment/ddpm/config.py"
+    columns = shutil.get_terminal_size((110, 24)).columns
+    print(textwrap.fill(settings, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
     print(f"device: {device}")
     batch = min(config.data.batch_size, len(images.train))  # with data.limit there may be fewer images than in a batch
     with naming_the_batch_size(batch):

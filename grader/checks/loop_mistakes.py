@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from assignment.ddpm.runner import threads
 from grader.checks.fresh_noise import SAME_NOISE
 from grader.checks.gaussian_world import GaussianOracle
 from grader.checks.last_step import NOISE_AT_0
@@ -20,18 +21,25 @@ from grader.checks.wrong_sigmas import WRONG_SIGMAS
 EPS_AS_NOISE = "the predicted noise in place of fresh noise"
 
 
+@functools.lru_cache(maxsize=1)
+def noise(count: int, n: int) -> list[Tensor]:
+    """So many draws of n pixels each, (n, 1) float64: the same for every mutant, as to draw them takes longest."""
+    generator = torch.Generator().manual_seed(20)
+    return [torch.randn(n, 1, generator=generator, dtype=torch.float64) for _ in range(count)]
+
+
 def simulate(
     oracle: GaussianOracle, *, mean: Mean = eps_form, sigma: Sigma = sigma_beta_tilde,
     steps: Sequence[int] | None = None, sees: Callable[[int], int] = lambda t: t, last_sigma: Sigma | None = None,
     fixed_noise: bool = False, result: Callable[[Tensor], Tensor] = lambda x: x, n: int = 1 << 16,
 ) -> tuple[float, float]:  # fmt: skip
     """Mean and standard deviation of n pixels from a sampler with these parts. The judge's own seed."""
-    s, generator = oracle.schedule, torch.Generator().manual_seed(20)
-    x = torch.randn(n, 1, generator=generator, dtype=torch.float64)
-    z = torch.randn(n, 1, generator=generator, dtype=torch.float64)
-    for t in reversed(range(s.T)) if steps is None else steps:
+    s = oracle.schedule
+    order = list(reversed(range(s.T)) if steps is None else steps)
+    x, z, *fresh = noise(s.T + 2, n)
+    for t, drawn in zip(order, fresh[: len(order)], strict=True):
         if not fixed_noise:
-            z = torch.randn(n, 1, generator=generator, dtype=torch.float64)
+            z = drawn
         scale = sigma(s, t) if t else (last_sigma(s, t) if last_sigma else 0.0)
         x = (mean(s, t, x, oracle(x, sees(t))) + scale * z).clamp(-1e6, 1e6)
     x = result(x.clamp(-1, 1))
@@ -51,7 +59,8 @@ class Mutant:
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of its samples."""
-        return self.run()
+        with threads(1):  # of so few numbers two threads take longer than one: ten times, on a busy machine
+            return self.run()
 
 
 @functools.cache

@@ -15,10 +15,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from grader.reports.wording import MARKS, adjustments, checks_to_look_at, partial, printable, score_line, word
+from grader.reports.wording import MARKS, adjustments, checks_to_look_at, partial, printable, score_line, title, word
 
 HERE = Path(__file__).parent
-LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
 MAX_TEXT = 10_000  # characters of one text, and
 LINES = 200  # lines of it; all of it is in results.json
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -82,10 +81,6 @@ def points(checks: list[dict[str, Any]]) -> tuple[float, float]:
     """Points got, and points to be had."""
     got, most = (sum(check[key] for check in checks) for key in ("points", "max_points"))
     return got, most
-
-
-def title(level: int) -> str:
-    return f"Level {level}: {LEVELS[level]}" if level in LEVELS else f"Level {level}"
 
 
 def counts(checks: list[dict[str, Any]]) -> str:

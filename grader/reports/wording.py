@@ -7,6 +7,7 @@ from typing import Any
 from grader.results import final_points, to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
+LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
 JOINER = "\N{WORD JOINER}"  # invisible; breaks up what a runner would take for a command
 MAX_OUTPUT = 4000  # characters of a student's output
@@ -14,8 +15,12 @@ MAX_OUTPUT = 4000  # characters of a student's output
 
 def printable(text: str) -> str:
     """Text without control characters, which could overwrite the table, and without commands to a GitHub runner."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", shown, flags=re.MULTILINE)
+    return disarmed("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def disarmed(text: str) -> str:
+    """Text with what a GitHub runner would take for a command broken up: also where lines were broken anew."""
+    return re.sub(r"^(\s*):(?=:)|##(?=\[)", rf"\g<0>{JOINER}", text, flags=re.MULTILINE)
 
 
 def clean(text: str, longest: int = MAX_OUTPUT) -> str:
@@ -36,6 +41,11 @@ def verdict(check: dict[str, Any]) -> str:
 def word(verdict: str) -> str:
     """A verdict in words."""
     return WORDS.get(verdict, verdict)
+
+
+def title(level: int) -> str:
+    """Level 1: Network"""
+    return f"Level {level}: {LEVELS[level]}" if level in LEVELS else f"Level {level}"
 
 
 def partial(check: dict[str, Any]) -> str:

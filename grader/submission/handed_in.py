@@ -5,6 +5,8 @@ The one way in for a single grading, for a class and for platforms. Nothing that
 wrong becomes the problem of that hand-in, in one line.
 """
 
+import difflib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
+from grader import ROOT
 from grader.grading_config import load_grading
 from grader.submission.chosen import choose, meant, split_prefix
 from grader.submission.chosen_weights import ChosenWeights, WeightsNames, choose_weights
@@ -118,6 +121,28 @@ def _copy_weights(places: Sequence[Path], configs: Sequence[str], chosen: Chosen
 def holds_the_files(folder: Path) -> bool:
     """Whether at least one of the two lies directly in a folder: then it is a submission as it is."""
     return any((folder / name).exists() or (folder / name).is_symlink() for name in FILES)
+
+
+def refuse_no_submission(folder: Path) -> None:
+    """Raises UserError, with the folder that is meant, where neither of the two files lies directly in this one."""
+    if not folder.is_dir():
+        kind = "a file; expected the folder it lies in" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: {kind}{_meant(folder)}")
+    if not holds_the_files(folder):
+        raise UserError(f"{folder}: expected {' or '.join(FILES)} in it, found neither{_meant(folder)}")
+
+
+def _meant(folder: Path) -> str:
+    """Where the files are: in it, beside it or above it, or else in the project's own assignment/."""
+    here = [folder, *folder.parents[:1]]
+    near = [place for place in here if place.is_dir()]
+    found = [below for place in near for below in (place, *sorted(place.iterdir())) if below.is_dir()]
+    found = [place for place in found if place != folder and holds_the_files(place)]
+    names = {place.name: place for place in found}
+    like = difflib.get_close_matches(folder.name, names, n=1)
+    best = names[like[0]] if like else next(iter(found), None)
+    own = Path(os.path.relpath(ROOT / "assignment"))
+    return f"; did you mean {best or own}?"
 
 
 def printable(text: str) -> str:

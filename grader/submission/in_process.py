@@ -25,6 +25,7 @@ class InProcessSubmission:
         self.path_before = list(assignment.__path__)
         assignment.__path__[:] = [str(path.resolve()), *self.path_before]
         self.answer: Answer | None = None
+        self.asked: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None  # the last request
         self.session = Session(device, self._ask)
 
     def _ask(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
@@ -36,8 +37,14 @@ class InProcessSubmission:
         self, probe: str, *, seconds: float, tensors: dict[str, Tensor] | None = None, answer: Answer | None = None,
         **arguments: Any,
     ) -> Reply:  # fmt: skip
-        self.answer = answer
-        copies = {k: v.clone() for k, v in (tensors or {}).items()}
+        self.answer, self.asked = answer, (probe, dict(tensors or {}), arguments)
+        return self.ask_again()
+
+    def ask_again(self) -> Reply:
+        """The answer to the last request, asked anew."""
+        assert self.asked is not None, "something was asked"
+        probe, tensors, arguments = self.asked
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
         return Reply(*PROBES[probe](self.session, copies, **arguments))
 
     def warm_up(self) -> None:

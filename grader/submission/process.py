@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, SubmissionFailed, TimedOut
+from grader.results import UNWRITTEN
 from grader.submission.answers import check_answer, check_question
 from grader.submission.fork_server import Ending, ForkServer, Process
 from grader.submission.given_code import lay_out
@@ -245,7 +246,7 @@ def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
     if kind == "contract":
         return Raised(message, **about)
     if kind == "not_implemented":
-        return NotImplementedYet(f"not implemented yet: {location}: {message}", location=location, output=output)
+        return NotImplementedYet(f"{UNWRITTEN}{location}: {message}", location=location, output=output)
     if kind == "out_of_memory":
         return OutOfMemory(f"out of memory: {first_line}", **about)
-    return Raised(f"{name}: {first_line}", **about)
+    return Raised(f"{name}: {first_line}" if first_line else name, **about)

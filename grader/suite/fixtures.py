@@ -1,11 +1,10 @@
 """Fixtures shared by all levels. A pytest plugin, registered by conftest.py."""
 
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -14,8 +13,8 @@ from assignment.ddpm.config import Config
 from assignment.ddpm.device import choose_device
 from grader import __version__
 from grader.check_ids import config_file
-from grader.checks.finding import CheckFailed
-from grader.errors import NotImplementedYet, SubmissionFailed
+from grader.checks.finding import CheckFailed, NotJudged
+from grader.errors import NotImplementedYet, SubmissionFailed, TimedOut
 from grader.grading_config import grading_digest
 from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
@@ -24,6 +23,7 @@ from grader.submission.in_process import InProcessSubmission
 from grader.submission.process import AnySubmission, Submission
 from grader.submission.weights_files import digests
 from grader.suite.judge import Judge
+from grader.suite.live import Live
 from grader.suite.trainings import Trainings
 
 
@@ -99,11 +99,12 @@ def with_progress(request: pytest.FixtureRequest) -> WithProgress:
     """Within `with with_progress():` progress is shown, on its own lines; pytest would capture it."""
 
     capture: Any = request.config.pluginmanager.get_plugin("capturemanager")  # pytest's own, and private
+    live = request.config.pluginmanager.get_plugin("live")
+    assert isinstance(live, Live), "conftest.py registers one"
 
     @contextmanager
     def shown() -> Iterator[None]:
-        with capture.global_and_fixture_disabled():
-            print(file=sys.stderr)
+        with live.paused(), capture.global_and_fixture_disabled():
             yield
 
     return shown
@@ -137,6 +138,20 @@ def show_picture(judge: Judge, figures: Path) -> ShowPicture:
             judge.show(figures / name, title, alt)
 
     return show
+
+
+def wait_for(waits: str, failed: CheckFailed | SubmissionFailed, judge: Judge, *, level: int) -> NoReturn:
+    """Raise NotJudged, as a check builds on something that failed; or the failure itself where no row has told of it.
+
+    Args:
+        waits: "waits for" and what
+
+    A timeout may come and go: what the checks before were given in time may be late for this one.
+    """
+    told = (check.verdict for check in judge.results.checks if check.level == level)
+    if isinstance(failed, TimedOut) and not any(verdict not in ("passed", "not_judged") for verdict in told):
+        raise failed
+    raise NotJudged(f"{waits}: {failed.message}") from failed
 
 
 def unless_a_stub(once: Once[Any]) -> None:

@@ -29,6 +29,8 @@ from grader.student.noisy_images import NoisyImages
 from grader.student.once import Once
 from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
+from grader.suite.fixtures import wait_for
+from grader.suite.judge import Judge
 
 SHIPPED = ROOT / "configs"
 OTHERS = 512  # training images that checks may use beside those of the overfit run
@@ -126,14 +128,14 @@ def warm(submission: AnySubmission) -> None:
 
 
 @pytest.fixture
-def network(build: Build, config: ModelConfig, contract_kept: Once[None]) -> Network:
+def network(build: Build, config: ModelConfig, contract_kept: Once[None], judge: Judge) -> Network:
     """A freshly built network, if the contract is kept."""
     try:
         contract_kept()
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for the contract: {error.message}") from error
+        wait_for("waits for the contract", error, judge, level=1)
     return build(config)
 
 
@@ -154,7 +156,7 @@ def steady(perturbed: Network) -> Network:
 
 
 @pytest.fixture(scope="session")
-def moved_pixels(build: Build, other_config: ModelConfig) -> Once[Effects]:
+def moved_pixels(build: Build, other_config: ModelConfig, judge: Judge) -> Once[Effects]:
     """What a change of single pixels does, of the configuration with 3 channels."""
 
     def move() -> Effects:
@@ -163,7 +165,7 @@ def moved_pixels(build: Build, other_config: ModelConfig) -> Once[Effects]:
         except NotImplementedYet:
             raise
         except (CheckFailed, SubmissionFailed) as error:
-            raise NotJudged(f"waits for contract.other_shapes: {error.message}") from error
+            wait_for("waits for contract.other_shapes", error, judge, level=1)
 
     return Once(move)
 
@@ -187,9 +189,9 @@ def overfit_run(
 
 
 @pytest.fixture
-def trained(network: Network, overfit_run: Once[overfit.Trained]) -> overfit.Trained:
+def trained(network: Network, overfit_run: Once[overfit.Trained], judge: Judge) -> overfit.Trained:
     """The result of the overfit run, for checks of a trained network."""
     try:
         return overfit_run()
     except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for the overfit run: {error.message}") from error
+        wait_for("waits for training.overfits", error, judge, level=1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from assignment.ddpm.config import Config
-from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.finding import CheckFailed
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.schedule import Schedule
 from grader.checks.telling_network import TellingNetwork
@@ -20,6 +20,8 @@ from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
 from grader.submission.sources import why_missing
 from grader.suite.drawn_sampler import Drawn
+from grader.suite.fixtures import wait_for
+from grader.suite.judge import Judge
 
 Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside ones (measure_step.py)
 
@@ -100,26 +102,26 @@ def step_kept(build_sampler: BuildSampler, drawn: Drawn) -> Once[None]:
     return Once(try_it)
 
 
-def waiting_for(once: Once[None], what: str) -> None:
+def waiting_for(once: Once[None], what: str, judge: Judge) -> None:
     try:
         once()
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
-        raise NotJudged(f"waits for {what} to keep the contract: {error.message}") from error
+        wait_for(f"waits for {what} to keep the contract", error, judge, level=4)
 
 
 @pytest.fixture
-def whole(build_sampler: BuildSampler, sampling_kept: Once[None]) -> BuildSampler:
+def whole(build_sampler: BuildSampler, sampling_kept: Once[None], judge: Judge) -> BuildSampler:
     """Builds samplers, if their `sample` returns the right shape."""
-    waiting_for(sampling_kept, "sample")
+    waiting_for(sampling_kept, "sample", judge)
     return build_sampler
 
 
 @pytest.fixture
-def single(build_sampler: BuildSampler, step_kept: Once[None]) -> BuildSampler:
+def single(build_sampler: BuildSampler, step_kept: Once[None], judge: Judge) -> BuildSampler:
     """Builds samplers, if their `p_sample` returns the right shape."""
-    waiting_for(step_kept, "p_sample")
+    waiting_for(step_kept, "p_sample", judge)
     return build_sampler
 
 

@@ -12,18 +12,19 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from assignment.ddpm.config import Config
-from assignment.ddpm.errors import UserError
+from assignment.ddpm.errors import CommandError, UserError
 from grader.bands import Bands
 from grader.check_ids import config_file, id_of
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
-from grader.reports.terminal import details, render
+from grader.reports.terminal import details
 from grader.results import Check, Results, award, cut, level_of
 from grader.runs import settings_for
 from grader.student.budget import TimeBudget
 from grader.submission.fork_server import ForkServer
+from grader.submission.handed_in import refuse_no_submission
 from grader.submission.mounts import aliases
 from grader.submission.sandbox import visible
 from grader.submission.seed import DRAW, PUBLIC, Seed, choose_seed
@@ -47,6 +48,8 @@ class Judge:
         self.in_process = config.option.in_process
         # before torch is imported here, so that both processes import it at the same time
         try:
+            self.settings = self._settings()
+            refuse_no_submission(config.option.submission)
             self.fork_server = None if self.in_process else self._fork_server(fork=platform.system() == "Linux")
         except (GraderFault, UserError) as fault:
             raise pytest.UsageError(str(fault)) from fault
@@ -54,7 +57,8 @@ class Judge:
         self.seed = Seed(PUBLIC, "", b"")
         self.checks: dict[str, Check] = {}
         self.bands: dict[str, Bands] = {}  # of the checks that have some
-        self.faults: list[str] = []
+        self.faults: dict[str, list[str]] = {}  # of the grader itself: the exception → the checks that met it
+        self.misuse: CommandError | None = None  # what is wrong with the call itself
         self.submission: AnySubmission | None = None
         self.budget = TimeBudget(load_grading().time)
         self.paced: tuple[Config, str, Pace] | None = None  # whose pace the deadlines follow, where, and the pace
@@ -70,11 +74,16 @@ class Judge:
             fork=fork, sandbox=option.sandbox, trusted=trusted or option.trusted, private=self._private()
         )  # fmt: skip
 
+    def _settings(self) -> list[Config]:
+        """Of each level. Raises UserError for what is wrong with --config or --set."""
+        option = self.config.option
+        files = sorted({config_file(level, option.config) for level in LEVELS})
+        return [settings_for(file, option.set, trusted=option.trusted) for file in files]
+
     def _private(self) -> tuple[Path, ...]:
         """What no submission may see, where a folder that the sandbox shows has it: images, the secret, results."""
         option = self.config.option
-        configs = {config_file(level, option.config) for level in LEVELS}
-        private = [Path(settings_for(file, option.set, trusted=option.trusted).data.root) for file in sorted(configs)]
+        private = [Path(settings.data.root) for settings in self.settings]
         private += [option.figures, *([Path(option.secret_seed)] if option.secret_seed not in (None, DRAW) else [])]
         usual = visible()
         return tuple(path.resolve() for path in private if aliases([path], usual))
@@ -149,6 +158,8 @@ class Judge:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Function, nextitem: pytest.Item | None) -> bool:
         """Run a check; if time ran out, once more with deadlines for the machine as it is now."""
+        if self.misuse:
+            return True  # told once, and the same for every check
         about = {"nodeid": item.nodeid, "location": item.location}
         item.ihook.pytest_runtest_logstart(**about)
         self.budget.start_check()
@@ -187,7 +198,10 @@ class Judge:
             verdict.apply(check, call.excinfo and call.excinfo.value, in_process=self.in_process)
         except verdict.Ours:
             assert call.excinfo is not None, "raised for want of a verdict on it"
-            self.faults.append(f"{check.id}: {call.excinfo.exconly()}")
+            if isinstance(error := call.excinfo.value, CommandError) and not isinstance(error, GraderFault):
+                self.misuse = error
+            else:
+                self.faults.setdefault(call.excinfo.exconly(), []).append(check.id)
             return report  # pytest shows it as it is
         award(check, self.bands.get(check.id))
         if check.verdict != "passed":
@@ -196,29 +210,21 @@ class Judge:
             report.verdict = check.verdict  # type: ignore[attr-defined]  # pytest lets plugins add to a report
         return report
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        verdict = getattr(report, "verdict", None)  # also from a fixture, which pytest would report as our own error
-        if verdict is None:
-            return None
-        return ("not judged", "N", "NOT JUDGED") if verdict == "not_judged" else ("failed", "F", verdict.upper())
-
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.faults:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        elif self.misuse:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.submission:
             self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.faults:
-            for fault in self.faults:
-                terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
-        elif self.results.checks:
-            terminalreporter.write_line(render(self.results))
-            if self.config.option.details:
-                for check in self.results.checks:
-                    if check.verdict != "passed":
-                        terminalreporter.write_line("\n" + details(check))
+    def told_faults(self) -> list[str]:
+        """What failed in the grader itself: each cause in a line, however many checks have met it."""
+        return [
+            f"{checks[0]}{f' and {len(checks) - 1} checks more' if len(checks) > 1 else ''}: {says}"
+            for says, checks in self.faults.items()
+        ]
 
 
 def is_about_time(error: BaseException | None) -> bool:

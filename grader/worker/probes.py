@@ -95,9 +95,12 @@ def call(student: Callable[..., Any], what: str, *arguments: Any) -> Any:
 
 
 def find_class(file: str, name: str) -> type:
-    found = getattr(importlib.import_module(f"assignment.{file}"), name, None)
+    module = importlib.import_module(f"assignment.{file}")
+    found = getattr(module, name, None)
     if not isinstance(found, type):
-        raise ContractError(f"{file}.py defines no class {name}")
+        theirs = {each: of.__module__ for each, of in vars(module).items() if isinstance(of, type)}
+        others = [each for each, home in theirs.items() if home == module.__name__]
+        raise ContractError(f"{file}.py defines no class {name}" + (f", only {', '.join(others)}" if others else ""))
     return found
 
 

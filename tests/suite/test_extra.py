@@ -44,7 +44,7 @@ def test_the_example_is_a_check_like_any_other(copy):
     with_points(copy, "level1.extra.small: 0.5")
     ran = grade(copy)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert re.search(r"extra\.small +passed +The network has at most a million parameters\. +0\.5/0\.5", ran.stdout)
+    assert re.search(r"✓ extra\.small +The network has at most a million parameters\. +0\.5/0\.5", ran.stdout)
 
 
 def test_its_points_are_asked_for(copy):

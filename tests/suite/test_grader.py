@@ -62,7 +62,7 @@ def test_the_readme_shows_what_a_student_sees(tmp_path):
     shutil.copy(BANK / "wrong" / "networks" / "time_left_out.py", tmp_path / "model.py")
     results = grade(tmp_path, levels=[1], config=DIGITS, quiet=True, only=lambda check: "depends_on_t" in check)
     shown = re.search(r"```\n(✗.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    page = render(results)
+    page = render(results, 110)
     assert [line for line in shown.splitlines() if line not in page.splitlines() and line != "…"] == []
 
 
@@ -136,8 +136,9 @@ def test_the_starter_fails_every_check_in_one_line():
     for check in results.checks:
         assert check.verdict == "failed"
         assert re.match(r"not implemented yet: (model|sampler)\.py:\d+: ", check.message) and "\n" not in check.message
-    page = render(results)
-    assert len(page.splitlines()) < len(results.checks) + 20 and page.rstrip().endswith("first.")
+    page = render(results, 110)
+    assert len(page.splitlines()) < len(results.checks) + 40
+    assert page.endswith("then run `make test-level1 K=contract.builds\nCONFIG=configs/digits.yaml`")
 
 
 def test_a_missing_file_fails_the_checks_of_its_level_and_no_others(right, tmp_path):

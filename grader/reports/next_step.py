@@ -1,0 +1,75 @@
+"""What a student does next: the one step, and the check that is closest to passing."""
+
+import shlex
+from pathlib import Path
+
+from grader import ROOT
+from grader.check_ids import LEVEL_CONFIGS, check_ids, name_of
+from grader.reports.wording import one_line
+from grader.results import UNWRITTEN, Check, Results, level_of, to_look_at
+
+OWN = ROOT / "assignment"
+
+
+def closest(results: Results) -> str:
+    """The failed check whose value is nearest to its limit, and how far it is; empty where none has such a value."""
+    margins = {
+        check.id: margin for check in results.checks
+        if check.verdict == "failed" and -1 < (margin := _margin(check)) < 0
+    }  # fmt: skip
+    if not margins:
+        return ""
+    nearest = max(margins, key=margins.__getitem__)
+    return f"Closest to passing: {name_of(nearest)}, {-100 * margins[nearest]:.2g}% from its limit"
+
+
+def _margin(check: Check) -> float:
+    margin = check.measurements.get("margin")
+    return float(margin) if isinstance(margin, (int, float)) else 0.0
+
+
+def next_step(results: Results, submission: Path | None = None) -> str:
+    """One line that leads on, with the command to type.
+
+    Args:
+        submission: the folder that was graded, if the reader is to grade it again under that name
+    """
+    first = next(iter(to_look_at([check.verdict for check in results.checks])), None)
+    if first is None:
+        return f"Next: {_onward(results, submission)}"
+    check = results.checks[first]
+    again = f"`{_command(check.level, results, submission, only=name_of(check.id))}`"
+    if check.verdict == "not_judged":
+        return f"Next: {name_of(check.id)} was not judged: {one_line(check.message)}"
+    if check.message.startswith(UNWRITTEN):
+        where = check.location or name_of(check.id)
+        return f"Next: write what is missing at {where}, then run {again}"
+    return f"Next: mend {name_of(check.id)}, then run {again}"
+
+
+def _onward(results: Results, submission: Path | None) -> str:
+    """What is left to do when all that was judged has passed."""
+    judged = {check.id for check in results.checks}
+    for level in sorted({check.level for check in results.checks}):
+        if not judged.issuperset(of_level := [i for i in check_ids() if level_of(i) == level]):
+            left = len(set(of_level) - judged)
+            return f"`{_command(level, results, submission)}`, as {left} checks of this level were left out"
+    left_out = [level for level in LEVEL_CONFIGS if level not in {check.level for check in results.checks}]
+    if left_out:
+        return f"`{_command(left_out[0], results, submission)}`"
+    return "all checks passed; pack what you hand in: `make submit`"
+
+
+def _command(level: int, results: Results, submission: Path | None, *, only: str = "") -> str:
+    words = ["make", f"test-level{level}", *([f"K={only}"] if only else [])]
+    if config := _shown(results.environment.get("config_file", "")):
+        words.append(f"CONFIG={config}")
+    if submission is not None and submission.resolve() != OWN:
+        words.append(f"SUBMISSION={submission}")
+    return shlex.join(words)
+
+
+def _shown(config: str) -> str:
+    """A configuration as it is typed in the root of the project; empty for one that lies elsewhere."""
+    file = Path(config).resolve()
+    return file.relative_to(ROOT).as_posix() if config and file.is_relative_to(ROOT) else ""
