@@ -45,8 +45,13 @@ grade: env  ## grade all levels: the contract, then training, then the rest: SUB
 submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, ARGS=…
 	$(PYTHON) -m grader submit $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-env: $(UV)  ## set up the environment, as every other verb does by itself
-	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
+# PYTHON=python: one of your own, with requirements.txt installed; uv isn't used then, and nothing is set up
+ifneq ($(origin PYTHON),command line)
+env: $(UV)  ## set up the environment, as every other verb does by itself; TORCH=cpu, TORCH=cuda: another build of torch
+	@test -d .venv -a -z "$(TORCH)" || $(UV) run --no-project --quiet python grader/set_up.py $(UV) $(TORCH)
+else
+env: ;
+endif
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

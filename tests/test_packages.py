@@ -1,6 +1,7 @@
 """Packages: what is imported is declared, and each one that is needed is pinned at the version it is tested with."""
 
 import ast
+import re
 import sys
 import tomllib
 from importlib import metadata
@@ -57,6 +58,14 @@ def test_the_pins_are_the_versions_that_are_installed():
     # a build for CPUs or another CUDA calls itself 2.15.0+cpu
     there = {name: metadata.version(name).partition("+")[0] for name in pinned_here(TEXT)}
     assert there == pinned_here(TEXT), f"uv sync; or, where these versions are meant, {HOW}"
+
+
+def test_the_requirements_for_pip_are_the_same_and_name_no_host_but_pytorchs():
+    text = (ROOT / "requirements.txt").read_text()
+    assert text == pins.requirements(TEXT), HOW
+    listed = [Requirement(line) for line in text.splitlines() if not line.startswith("#")]
+    assert listed == pins.read_pins(STUDENTS_TEXT)
+    assert set(re.findall(r"https?://([^/\s]+)", text)) == {"download.pytorch.org"}
 
 
 def test_the_pins_are_exact():
