@@ -6,7 +6,7 @@ SUBMISSION ?= assignment
 GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)") $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade submit clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade report submit clean
 
 ##@ Students
 
@@ -42,6 +42,9 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
+report: env  ## show the last grading in the browser: each check, its hint, pictures
+	$(PYTHON) -m grader report --open $(ARGS)
+
 submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, ARGS=…
 	$(PYTHON) -m grader submit $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
@@ -63,8 +66,8 @@ clean:  ## remove caches; outputs, data and the environment stay
 
 ##@ Instructors
 
-handout: env  ## write what students receive, as a zip file or a folder: TARGET=outputs/handout.zip
-	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
+handout: env  ## write what students receive, as an archive or a folder: TARGET=outputs/handout.zip, ARGS=…
+	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip) $(ARGS)
 
 gradescope: env  ## write the zip to upload to Gradescope, which judges levels 1 and 4 without training: ARGS=…
 	$(PYTHON) -m grader gradescope $(ARGS)

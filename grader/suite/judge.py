@@ -214,6 +214,8 @@ class Judge:
             for fault in self.faults:
                 terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
         elif self.results.checks:
+            if self.config.option.results:
+                self.results.save(Path(self.config.option.results))
             terminalreporter.write_line(render(self.results))
             if self.config.option.details:
                 for check in self.results.checks:

@@ -21,5 +21,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})
     add("--check", action="append", default=[], metavar="ID", help="only this check; may be repeated")
     add("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
+    add("--results", default="outputs/grading/results.json", metavar="FILE", help="what `make report` shows; '': none")
     add("--in-process", action="store_true", help="run the submission in this process, for a debugger; advisory only")
     add("--details", action="store_true", help="show everything about every check that did not pass")
