@@ -5,6 +5,7 @@ leaves no half-trained network in the notebook. Only the standard library and IP
 """
 
 import base64
+import codecs
 import html
 import importlib.metadata
 import os
@@ -27,7 +28,9 @@ OUTPUTS = ROOT / "outputs"
 OWN_PYTHON = ROOT / ".venv" / "bin" / "python"  # where `make env` has set it up, whichever Python runs the notebook
 EVERY = 1.0  # seconds between two looks
 TAIL = 400  # lines of output that are kept
-BOX = "max-height:22em; overflow:auto; white-space:pre-wrap; line-height:1.25; margin:0; padding:0.4em 0"
+# the last lines stay in view: what is laid out from below is scrolled to its end
+BOX = "display:flex; flex-direction:column-reverse; max-height:24em; overflow:auto; padding:0.4em 0"
+TEXT = "font-family:monospace; font-size:13px; line-height:1.3; white-space:pre; margin:0"
 ROW = "display:flex; flex-wrap:wrap; gap:1em; align-items:flex-start; margin-top:0.5em"
 PICTURE = "max-width:min(100%, 30em); height:auto; background:white"
 PAGE = "width:100%; height:44em; border:1px solid #8888; border-radius:4px; background:white"
@@ -43,7 +46,7 @@ class Ended(Exception):
 
 
 def set_up() -> None:
-    """Keep the two files as they are now, as cells write them anew; install packages, unless `make env` has done that."""
+    """Keep the two files as they are now, for cells write them anew; install packages, unless `make env` has."""
     for name in ("model.py", "sampler.py"):
         keep(ROOT / "assignment" / name)
     if not OWN_PYTHON.exists():
@@ -52,7 +55,7 @@ def set_up() -> None:
 
 
 def install() -> None:
-    """Install what is missing, for this notebook's Python. What is there stays, such as Colab's torch, which fits its GPU."""
+    """Install what is missing, for this notebook's Python; what is there stays, such as the torch of Colab."""
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     if not all(map(is_installed, needs)):
         print("installing packages: a minute or two")
@@ -86,8 +89,8 @@ def train(config: str, *overrides: str) -> None:
 def grade(config: str, *options: str) -> None:
     """Grade assignment/, as `python -m grader assignment …` does, and show the table and the report."""
     run("-m", "grader", "grade", "assignment", "--config", config, *options)
-    page = (OUTPUTS / "report.html").read_text()
-    display(HTML(f'<iframe style="{PAGE}" title="report" srcdoc="{html.escape(page)}"></iframe>'))
+    page = (OUTPUTS / "report.html").read_text(encoding="utf-8")
+    display(HTML(f'<div><iframe style="{PAGE}" title="report" srcdoc="{html.escape(page)}"></iframe></div>'))
 
 
 def submit(*options: str) -> None:
@@ -105,9 +108,11 @@ def run(*arguments: str, pictures: Path | None = None) -> None:
     """
     shown = display(HTML(""), display_id=True)
     started = time.time()
+    python = str(OWN_PYTHON) if OWN_PYTHON.exists() else sys.executable
     environment = os.environ | {"COLUMNS": "100", "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "1"}
+    environment.pop("MPLBACKEND", None)  # the notebook's own
     process = subprocess.Popen(
-        [OWN_PYTHON if OWN_PYTHON.exists() else sys.executable, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [python, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True,  # an interrupt of the notebook reaches it once, and from here
     )  # fmt: skip
     screen, printed, interrupted = Screen(), Printed(process), False
@@ -157,9 +162,10 @@ class Screen:
 
     def __init__(self) -> None:
         self.lines, self.row, self.column = [""], 0, 0
+        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode  # a character may come in two pieces
 
     def write(self, printed: bytes) -> None:
-        for part in PARTS.split(printed.decode("utf-8", "replace")):
+        for part in PARTS.split(self.decode(printed)):
             if part == "\n":
                 self.row, self.column = self.row + 1, 0
                 self.lines += [""] * (self.row == len(self.lines))
@@ -180,16 +186,16 @@ class Screen:
 
 def page(screen: Screen, pictures: Path | None, *, since: float) -> str:
     """The output, and beneath it the pictures."""
-    found = newest_pictures(pictures, since) if pictures else []
-    row = "".join(f'<img style="{PICTURE}" alt="{file.name}" src="{data_url(file)}">' for file in found)
-    return f'<pre style="{BOX}">{html.escape(str(screen))}</pre>' + (f'<div style="{ROW}">{row}</div>' if row else "")
+    files = drawn(pictures, since) if pictures else []
+    row = "".join(f'<img style="{PICTURE}" alt="{file.name}" src="{data_url(file)}">' for file in files)
+    text = f'<div style="{BOX}"><pre style="{TEXT}">{html.escape(str(screen))}</pre></div>'
+    return text + (f'<div style="{ROW}">{row}</div>' if row else "")
 
 
-def newest_pictures(folder: Path, since: float) -> list[Path]:
-    """The curve, and the newest samples, of a run that has begun since then."""
-    curves, samples = folder.glob("curve.png"), [*folder.glob("samples*.png"), folder.parent / "samples.png"]
-    kinds = [[file for file in kind if file.is_file() and file.stat().st_mtime >= since] for kind in (curves, samples)]
-    return [max(files, key=lambda file: file.stat().st_mtime) for files in kinds if files]
+def drawn(folder: Path, since: float) -> list[Path]:
+    """The curve, the samples as they grow, and those at the end, of a run that has begun since then."""
+    files = [folder / "curve.png", folder / "growth.png", folder.parent / "samples.png"]
+    return [file for file in files if file.is_file() and file.stat().st_mtime >= since]
 
 
 def data_url(file: Path) -> str:

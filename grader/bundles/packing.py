@@ -49,14 +49,16 @@ def write(target: Path, contents: dict[str, bytes], *, top: str = "") -> None:
     Args:
         top: the one folder at the top of an archive; a folder has none
     Raises:
-        UserError: the folder exists and is not empty, or it is an archive that can't be written; one that can is replaced
+        UserError: the folder exists and is not empty, or there is no such kind of archive; an archive is replaced
     """
     kind = ARCHIVE.search(target.name)
     if kind is None:
         _write_folder(target, contents)
         return
     if target.is_dir():
-        raise UserError(f"{target}: a folder; expected the name of a file, or of a folder that does not end in {kind[0]}")
+        raise UserError(
+            f"{target}: a folder; expected the name of a file, or of a folder that does not end in {kind[0]}"
+        )
     writers = {".zip": _write_zip, ".tar": _write_tar, ".tar.gz": _write_tar, ".tgz": _write_tar}
     if kind[0].lower() not in writers:
         raise UserError(f"{target}: {kind[0]} can't be written; expected {', '.join(writers)}, or a folder")

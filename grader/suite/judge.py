@@ -208,14 +208,14 @@ class Judge:
         if self.submission:
             self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
+        if self.config.option.results and self.results.checks and not self.faults:
+            self.results.save(Path(self.config.option.results))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.faults:
             for fault in self.faults:
                 terminalreporter.write_line(f"the grader itself failed, nothing is said about the submission: {fault}")
         elif self.results.checks:
-            if self.config.option.results:
-                self.results.save(Path(self.config.option.results))
             terminalreporter.write_line(render(self.results))
             if self.config.option.details:
                 for check in self.results.checks:
