@@ -26,7 +26,9 @@ ALL = "\n".join(TEXT.values())
 STUDENTS, INSTRUCTORS, PLATFORMS, EVIDENCE = (
     TEXT[Path("docs") / f"{name}.md"] for name in ("students", "instructors", "platforms", "evidence")
 )
-OTHERS = {"--pdb", "--runtime", "--allowed-files", "--submission-mode"}  # pytest's, gh's
+OTHERS = {  # pytest's, gh's, uv's, pip's
+    "--pdb", "--runtime", "--allowed-files", "--submission-mode", "--with", "--extra-index-url",
+}  # fmt: skip
 VERBS = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 

@@ -10,7 +10,6 @@ machine, of whatever version. Writes tests/bench/results/set-up.json.
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -89,7 +88,8 @@ def measure(build: str, wheels: list[Path]) -> dict[str, object]:
             "torch": asked.stdout.strip(), "packages": len(packages), "seconds": round(seconds, 1),
             "megabytes_downloaded": round(sum(packages.values()) / 1e6),
             "megabytes_of_cuda": round(sum(size for name, size in packages.items() if OF_CUDA.match(name)) / 1e6),
-            "megabytes_on_disk": round(on_disk(project / ".venv") / 1e6), "megabytes_of_handout": round(handout / 1e6, 1),
+            "megabytes_on_disk": round(on_disk(project / ".venv") / 1e6),
+            "megabytes_of_handout": round(handout / 1e6, 1),
         }  # fmt: skip
 
 

@@ -166,7 +166,9 @@ def test_every_archive_has_one_folder_at_its_top(name, tmp_path, monkeypatch):
     subprocess.run(["tar" if name != "handout.zip" else "unzip", *(["-xf"] if name != "handout.zip" else ["-q"]),
                     tmp_path / "new" / name], cwd=tmp_path, check=True)  # fmt: skip
     (tmp_path / "new" / name).unlink()
-    found = {str(file.relative_to(tmp_path)): file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()}
+    found = {
+        str(file.relative_to(tmp_path)): file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()
+    }
     assert found == {"no-confusion-diffusion/docs/course.md": 0o644, "no-confusion-diffusion/setup": 0o755}
 
 

@@ -68,7 +68,7 @@ def test_open_shows_the_newest_results_in_the_browser(browser, saved, tmp_path, 
         os.utime(path, (1000 + age, 1000 + age))
     assert command.main(["--open"]) == 0
     page = tmp_path / "outputs" / "grading" / "report.html"
-    assert shown == [page.as_uri()] and page.read_text().startswith("<!DOCTYPE html>")
+    assert shown == [page.as_uri()] and page.read_text().startswith("<!doctype html>")
     said = capsys.readouterr().out
     assert said.startswith("report: outputs/grading/report.html") and ("open this file in yours" in said) != browser
 

@@ -35,7 +35,10 @@ def quality() -> str:
 
 def reference() -> str:
     """What students are compared with, in short."""
-    lines = ["| | validation loss | test loss | samples | their FID | FID of real images |", "|---|---:|---:|---|---:|---:|"]
+    lines = [
+        "| | validation loss | test loss | samples | their FID | FID of real images |",
+        "|---|---:|---:|---|---:|---:|",
+    ]
     for config in CONFIGS:
         if (record := load_record(config)) is None:
             continue
@@ -44,7 +47,9 @@ def reference() -> str:
         for drawn in record.figures["samples"].values():
             fid = interval([row["fid"] for row in drawn["reference"]])
             number = f"{drawn['images']:,} in {drawn['steps']} steps"
-            lines.append(f"| {config} | {' | '.join(losses)} | {number} | {fid} | {drawn['floor']['fid']['mean']:.2f} |")
+            lines.append(
+                f"| {config} | {' | '.join(losses)} | {number} | {fid} | {drawn['floor']['fid']['mean']:.2f} |"
+            )
     return "\n".join(lines)
 
 
