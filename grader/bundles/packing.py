@@ -56,9 +56,7 @@ def write(target: Path, contents: dict[str, bytes], *, top: str = "") -> None:
         _write_folder(target, contents)
         return
     if target.is_dir():
-        raise UserError(
-            f"{target}: a folder; expected the name of a file, or of a folder that does not end in {kind[0]}"
-        )
+        raise UserError(f"{target}: a folder; expected a file, as the name ends in {kind[0]}")
     writers = {".zip": _write_zip, ".tar": _write_tar, ".tar.gz": _write_tar, ".tgz": _write_tar}
     if kind[0].lower() not in writers:
         raise UserError(f"{target}: {kind[0]} can't be written; expected {', '.join(writers)}, or a folder")
