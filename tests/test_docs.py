@@ -26,8 +26,8 @@ ALL = "\n".join(TEXT.values())
 STUDENTS, INSTRUCTORS, PLATFORMS, EVIDENCE = (
     TEXT[Path("docs") / f"{name}.md"] for name in ("students", "instructors", "platforms", "evidence")
 )
-OTHERS = {  # pytest's, gh's, uv's, pip's
-    "--pdb", "--runtime", "--allowed-files", "--submission-mode", "--with", "--extra-index-url",
+OTHERS = {  # of pytest, gh, uv, pip, wsl
+    "--pdb", "--runtime", "--allowed-files", "--submission-mode", "--with", "--extra-index-url", "--install",
 }  # fmt: skip
 VERBS = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
