@@ -54,9 +54,16 @@ def test_its_cells_write_the_starters_files(name):
     assert cell.removeprefix(magic).rstrip("\n") == (ROOT / "assignment" / name).read_text().rstrip("\n")
 
 
-def solved() -> dict:
+def with_handout(address: str) -> str:
+    """The notebook as text, as a course has told it where its handout is."""
+    text, placeholder = json.dumps(NOTEBOOK, ensure_ascii=False), r"HANDOUT = \"\""
+    assert text.count(placeholder) == 1
+    return text.replace(placeholder, rf"HANDOUT = \"{address}\"")
+
+
+def solved(address: str) -> dict:
     """The notebook as a student has it who is done."""
-    text = json.dumps(NOTEBOOK, ensure_ascii=False)
+    text = with_handout(address)
     for was, is_now in {} if REHEARSE else QUICK.items():
         assert text.count(json.dumps(was)[1:-1]) == 1, was
         text = text.replace(json.dumps(was)[1:-1], json.dumps(is_now)[1:-1])
@@ -78,15 +85,15 @@ def ran(folder: Path, book: dict) -> dict:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """An empty place, but for the handout, as on Colab after it was uploaded."""
+    """An empty place, and a handout somewhere else."""
     folder = tmp_path_factory.mktemp("colab")
-    assert main(["handout", str(folder / "handout.zip")]) == 0
+    assert main(["handout", str(folder.with_name("course") / "handout.zip")]) == 0
     return folder
 
 
 @pytest.mark.timeout(1800)
 def test_its_cells_run_on_the_digits(folder):
-    found = ran(folder, solved())
+    found = ran(folder, solved((folder.with_name("course") / "handout.zip").as_uri()))
     assert found["error"] is None, found["shown"][-1]
     trained, graded, report, *more = found["shown"]
     assert re.findall(r'<img [^>]*alt="([\w.]+)"', trained)[:1] == ["curve.png"]
@@ -108,6 +115,13 @@ def test_untouched_cells_stop_at_the_line_that_waits(folder):
     assert found["error"] == "Ended('exit code 1; the last lines above say why')" and len(found["shown"]) == 1
     kept = folder / "no-confusion-diffusion" / "outputs" / "before-the-notebook"
     assert (kept / "model-2.py").read_text() == (BANK / "right" / SOLVED["model.py"]).read_text()
+
+
+def test_a_page_in_place_of_the_handout_is_told(tmp_path):
+    (tmp_path / "login.html").write_text("Log in first")
+    found = ran(tmp_path, json.loads(with_handout((tmp_path / "login.html").as_uri())))
+    assert "That was no zip file. If its address wants a login" in found["error"]
+    assert not (tmp_path / "handout.zip").exists()  # so that it can be had once more
 
 
 def test_bars_stay_in_their_line():
