@@ -30,7 +30,7 @@ EVERY = 1.0  # seconds between two looks
 TAIL = 400  # lines of output that are kept
 # the last lines stay in view: what is laid out from below is scrolled to its end
 BOX = "display:flex; flex-direction:column-reverse; max-height:24em; overflow:auto; padding:0.4em 0"
-TEXT = "font-family:monospace; font-size:13px; line-height:1.3; white-space:pre; margin:0"
+TEXT = "flex:none; font-family:monospace; font-size:13px; line-height:1.3; white-space:pre-wrap; margin:0"
 ROW = "display:flex; flex-wrap:wrap; gap:1em; align-items:flex-start; margin-top:0.5em"
 PICTURE = "max-width:min(100%, 30em); height:auto; background:white"
 PAGE = "width:100%; height:44em; border:1px solid #8888; border-radius:4px; background:white"

@@ -209,7 +209,10 @@ class Judge:
             self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
         if self.config.option.results and self.results.checks and not self.faults:
-            self.results.save(Path(self.config.option.results))
+            try:
+                self.results.save(Path(self.config.option.results))
+            except OSError as error:  # the verdicts stand all the same
+                self.inform("results", f"not written, so `make report` can't show them: {error}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.faults:
