@@ -8,7 +8,7 @@ GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--c
 JUDGED = || { code=$$?; test $$code -eq 1 || exit $$code; }
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade submit clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade report submit clean
 
 ##@ Students
 
@@ -44,11 +44,19 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
+report: env  ## show the last grading in the browser: each check, its hint, pictures
+	$(PYTHON) -m grader report --open $(ARGS)
+
 submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, ARGS=…
 	$(PYTHON) -m grader submit $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-env: $(UV)  ## set up the environment, as every other verb does by itself
-	@test -d .venv || $(UV) sync  # with progress: the first time takes minutes; afterwards `uv run` keeps it in step
+# PYTHON=python: one of your own, with requirements.txt installed; uv isn't used then, and nothing is set up
+ifneq ($(origin PYTHON),command line)
+env: $(UV)  ## set up the environment, as every other verb does by itself; TORCH=cpu, TORCH=cuda: another build of torch
+	@test -d .venv -a -z "$(TORCH)" || $(UV) run --no-project --quiet python grader/set_up.py $(UV) $(TORCH)
+else
+env: ;
+endif
 
 clean:  ## remove caches; outputs, data and the environment stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
@@ -60,8 +68,8 @@ clean:  ## remove caches; outputs, data and the environment stay
 
 ##@ Instructors
 
-handout: env  ## write what students receive, as a zip file or a folder: TARGET=outputs/handout.zip
-	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip)
+handout: env  ## write what students receive, as an archive or a folder: TARGET=outputs/handout.zip, ARGS=…
+	$(PYTHON) -m grader handout $(or $(TARGET),outputs/handout.zip) $(ARGS)
 
 gradescope: env  ## write the zip to upload to Gradescope, which judges levels 1 and 4 without training: ARGS=…
 	$(PYTHON) -m grader gradescope $(ARGS)
@@ -90,8 +98,8 @@ test: env  ## run the project's own tests, on all cores
 test-class: env  ## grade a class of 33 on a real Slurm: five minutes
 	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
 
-rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU: two minutes
-	REHEARSE=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/gpu/test_gpu_script.py
+rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU, and run the whole notebook: seven minutes
+	REHEARSE=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/gpu/test_gpu_script.py tests/test_notebook.py
 
 prove: env  ## is the grader right? grade the whole bank of right and wrong submissions, and one that is trained
 	$(PYTHON) -m tests.proof.prove

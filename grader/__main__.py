@@ -6,6 +6,7 @@ python -m grader COMMAND --help     a command's options
 
 import difflib
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ COMMANDS = {
     "class": ("grader.classroom.command", "grade a whole class"),
     "estimate": ("grader.estimate_training", "measure how long training a submission would take"),
     "export": ("grader.exports.command", "write a class's grades for Canvas, Moodle and students"),
-    "report": ("grader.reports.command", "write results for a platform, or as a page"),
+    "report": ("grader.reports.command", "show results in the browser, or write them in another format"),
     "replay": ("grader.replay", "grade again: do the verdicts stand?"),
     "handout": ("grader.bundles.handout", "write what students receive"),
     "gradescope": ("grader.platforms.gradescope.command", "write a zip file to upload as Gradescope's autograder"),
@@ -35,9 +36,18 @@ def overview() -> str:
         epilog="`python -m grader SUBMISSION` means `grade`; see `python -m grader COMMAND --help`",
     )  # fmt: skip
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, (_, says) in COMMANDS.items():
-        commands.add_parser(name, help=says)
+    for name, (module, says) in COMMANDS.items():
+        if is_here(module):
+            commands.add_parser(name, help=says)
     return parser.format_help()
+
+
+def is_here(module: str) -> bool:
+    """Whether this copy of the project has a command; students' copies lack the instructors'."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def find_main(name: str) -> Callable[[list[str]], int]:
@@ -60,7 +70,8 @@ def main(argv: list[str]) -> int:
         name, *rest = argv or [""]
         if name in COMMANDS:  # to grade a folder of the same name, type ./class
             return find_main(name)(rest)
-        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=SIMILAR)
+        here = [command for command, (module, _) in COMMANDS.items() if is_here(module)]
+        near = difflib.get_close_matches(name, here, n=1, cutoff=SIMILAR)
         if near and not Path(name).exists():
             raise UserError(f"{name}: no such command, and no such folder; did you mean {near[0]}?")
         return find_main("grade")(argv)

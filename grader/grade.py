@@ -75,7 +75,7 @@ def grade(
     arguments = [
         *files, f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", "-p", "no:cacheprovider",
         "--assert=plain", "-p", "pytest_timeout", *(f"--check={check}" for check in wanted if only),
-        f"--submission={submission}", *(f"--set={text}" for text in overrides), *options,
+        "--results=", f"--submission={submission}", *(f"--set={text}" for text in overrides), *options,
     ]  # fmt: skip
     if not summary:
         arguments.append("--rows-only")

@@ -31,7 +31,7 @@ ROOT_FILES = {
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4"},
     "grader: commands": {
         "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay", "submit",
-        "trained_code",
+        "trained_code", "set_up", "notebook",
     },
     "grader: the command line": {"__main__"},
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """Packages: what is imported is declared, and each one that is needed is pinned at the version it is tested with."""
 
 import ast
+import re
 import sys
 import tomllib
 from importlib import metadata
@@ -16,6 +17,7 @@ from tests.support import pins
 
 TEXT = (ROOT / "pyproject.toml").read_text()
 STUDENTS_TEXT = for_students(TEXT.encode()).decode()
+WITH_NOTEBOOKS = {"IPython"}  # there wherever a notebook runs
 OURS = {"assignment", "grader", "main", "reference", "tests"}
 HOW = "run: uv run python -m tests.support.pins"
 
@@ -59,6 +61,14 @@ def test_the_pins_are_the_versions_that_are_installed():
     assert there == pinned_here(TEXT), f"uv sync; or, where these versions are meant, {HOW}"
 
 
+def test_the_requirements_for_pip_are_the_same_and_name_no_host_but_pytorchs():
+    text = (ROOT / "requirements.txt").read_text()
+    assert text == pins.requirements(TEXT), HOW
+    listed = [Requirement(line) for line in text.splitlines() if not line.startswith("#")]
+    assert listed == pins.read_pins(STUDENTS_TEXT)
+    assert set(re.findall(r"https?://([^/\s]+)", text)) == {"download.pytorch.org"}
+
+
 def test_the_pins_are_exact():
     for pin in pins.read_pins(TEXT):
         assert [s.operator for s in pin.specifier] == ["=="] and "*" not in str(pin.specifier), pin
@@ -84,7 +94,7 @@ def imported(*places: str) -> set[str]:
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.split(".")[0])
-    return found - OURS - set(sys.stdlib_module_names)
+    return found - OURS - WITH_NOTEBOOKS - set(sys.stdlib_module_names)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from assignment.ddpm.errors import UserError
 
 T = TypeVar("T")
+NVIDIA = Path("/dev/nvidiactl")  # there where a driver for GPUs is loaded
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,12 @@ def choose_device(wanted: str) -> Choice[torch.device]:
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         best = next(kind for kind, there in have.items() if there)
-        found = f"found {torch.cuda.get_device_name()}" if best == "cuda" else "no CUDA device found"
-        return Choice(torch.device(best), found if best != "cpu" else "neither CUDA nor MPS found")
+        reasons = {"mps": "no CUDA device found", "cpu": "neither CUDA nor MPS found"}
+        if best == "cuda":
+            reasons["cuda"] = f"found {torch.cuda.get_device_name()}"
+        elif torch.version.cuda is None and NVIDIA.exists():
+            reasons["cpu"] = "this torch is a build for CPUs; `make env TORCH=cuda` takes the one for your GPU"
+        return Choice(torch.device(best), reasons[best])
     device = torch.device(wanted)
     # "cuda" without a number means the first GPU
     if not have[device.type] or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):

@@ -1,12 +1,14 @@
-"""Write results in the format of a platform.
+"""Show results as a page in the browser, or write them in another format.
 
-python -m grader report RESULTS.json --format NAME [--output FILE] [--visibility WHEN] [--prefix FOLDER/]
+python -m grader report [RESULTS.json] (--open | --format NAME [--output FILE])
 """
 
 import argparse
 import difflib
+import os
 import sys
 import traceback
+import webbrowser
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,32 +16,22 @@ from typing import Any
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
-from grader.reports import (
-    classroom50,
-    github_annotations,
-    github_classroom,
-    github_summary,
-    gradescope,
-    html,
-    junit,
-    prairielearn,
-    table,
-    terminal,
-)
+from grader.reports import html, table, terminal
 from grader.reports.reading import from_json, load
+
+try:
+    from grader.reports import for_platforms
+except ImportError:  # in what students receive
+    for_platforms = None  # type: ignore[assignment]  # a module or nothing
 
 FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     "text": lambda results: terminal.render(from_json(results)).lstrip("\n") + "\n",
-    "gradescope": gradescope.render,
-    "classroom50": classroom50.render,
-    "github-summary": github_summary.render,
-    "github-annotations": github_annotations.render,
-    "github-classroom": github_classroom.render,
-    "junit": junit.render,
-    "csv": table.render,
-    "prairielearn": prairielearn.render,
     "html": html.render,
+    "csv": table.render,
+    **(for_platforms.FORMATS if for_platforms else {}),
 }
+# where gradings leave their results: `make grade`, and `make test-level1` and pytest
+WRITTEN = (Path("outputs/results.json"), Path("outputs/grading/results.json"))
 EXIT_FAULT = 3
 
 
@@ -50,43 +42,56 @@ def parse(argv: list[str]) -> argparse.Namespace:
         usage=__doc__.splitlines()[2],
         epilog="exit 0: written; 2: the call or a file is wrong; 3: the report itself failed",
     )  # fmt: skip
-    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="the results.json of a grading")
-    parser.add_argument("--format", required=True, metavar="NAME", help=", ".join(FORMATS))
+    parser.add_argument(
+        "results", nargs="?", type=Path, metavar="RESULTS.json",
+        help=f"of a grading; default: the newer of {' and '.join(map(str, WRITTEN))}",
+    )  # fmt: skip
+    parser.add_argument("--open", action="store_true", help="write report.html beside it, and show it in the browser")
+    parser.add_argument("--format", metavar="NAME", help=", ".join(FORMATS))
     parser.add_argument("--output", type=Path, metavar="FILE", help="the file to write; default: standard output")
-    parser.add_argument(
-        "--visibility",
-        choices=gradescope.VISIBILITIES,
-        help="when Gradescope shows the tests to students; default: visible",
-    )
-    parser.add_argument(
-        "--prefix", metavar="FOLDER/", help="path of the files in the student's repository, for github-annotations"
-    )
+    if for_platforms:
+        for_platforms.add_options(parser)
     args = parser.parse_args(argv)
-    if args.format not in FORMATS:
+    if args.open == bool(args.format):
+        raise UserError(f"expected either --open, or --format with one of {', '.join(FORMATS)}")
+    if args.format and args.format not in FORMATS:
         near = difflib.get_close_matches(args.format, FORMATS, n=1, cutoff=0.0)[0]
         raise UserError(f"--format {args.format}: no such format; did you mean {near}?")
-    if args.visibility and args.format != "gradescope":
-        raise UserError(f"--visibility {args.visibility}: only --format gradescope has it")
-    if args.prefix is not None and args.format != "github-annotations":
-        raise UserError(f"--prefix {args.prefix}: only --format github-annotations has it")
+    args.render = FORMATS.get(args.format)
+    if for_platforms:
+        args.render = for_platforms.with_options(args.format, args.render, args.visibility, args.prefix)
     return args
 
 
+def newest() -> Path:
+    """The results of the last grading. Raises UserError if there are none."""
+    there = [path for path in WRITTEN if path.is_file()]
+    if not there:
+        raise UserError(f"no results yet in {WRITTEN[0].parent}/; `make test-level1` and `make grade` write some")
+    return max(there, key=lambda path: path.stat().st_mtime)
+
+
 def run(args: argparse.Namespace) -> None:
-    results, render = load(args.results), FORMATS[args.format]
-    if args.format == "html":
-        render = partial(html.render, folder=args.results.parent)
-    if args.visibility:
-        render = partial(gradescope.render, visibility=args.visibility)
-    if args.prefix:
-        render = partial(github_annotations.render, path_of=f"{args.prefix}{{}}".format)
+    path = args.results or newest()
+    results = load(path)
+    render, output = (html.render, path.with_name("report.html")) if args.open else (args.render, args.output)
+    if render is html.render:
+        render = partial(html.render, folder=path.parent)
     written = render(results).encode("utf-8", "replace")
-    if args.output:
-        with replacing(args.output) as temporary:
-            temporary.write_bytes(written)
-    else:
+    if output is None:
         sys.stdout.buffer.write(written)
         sys.stdout.flush()
+        return
+    with replacing(output) as temporary:
+        temporary.write_bytes(written)
+    if args.open:
+        shown = has_a_screen() and webbrowser.open(output.resolve().as_uri())
+        print(f"report: {output}" if shown else f"report: {output}; no browser was found here: open this file in yours")
+
+
+def has_a_screen() -> bool:
+    """Whether a browser could open a window; else Python would start one that draws in the terminal."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def main(argv: list[str]) -> int:

@@ -218,6 +218,11 @@ class Judge:
         if self.submission:
             self.results.environment["slowdown"] = round(self.budget.slowdown, 2)
             self.submission.close()
+        if self.config.option.results and self.results.checks and not self.faults:
+            try:
+                self.results.save(Path(self.config.option.results))
+            except OSError as error:  # the verdicts stand all the same
+                self.inform("results", f"not written, so `make report` can't show them: {error}")
 
     def told_faults(self) -> list[str]:
         """What failed in the grader itself: each cause in a line, however many checks have met it."""

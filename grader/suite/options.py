@@ -54,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})
     add("--check", **OPTIONS["--check"] | {"default": []})
     add("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
+    add("--results", default="outputs/grading/results.json", metavar="FILE", help="what `make report` shows; '': none")
     add("--in-process", action="store_true", help="run the submission in this process, for a debugger; advisory only")
     add("--rows-only", action="store_true", help="without the summary, as more follows")
     add("--details", action="store_true", help="show everything about every check that did not pass")

@@ -34,18 +34,21 @@ def handout(tmp_path_factory) -> Path:
     assert main(["handout", str(folder / "handout.zip")]) == 0
     with zipfile.ZipFile(folder / "handout.zip") as archive:
         archive.extractall(folder)
-    return folder
+    return folder / command.TOP
 
 
 def test_it_holds_what_students_need_and_nothing_of_the_instructors(handout):
     for name in ("assignment/model.py", "assignment/ddpm/diffusion.py", "grader/test_level1.py", "configs/digits.yaml",
-                 "reference/model.py", "reference/results/digits.json", "main.py", ".gitignore"):  # fmt: skip
+                 "reference/model.py", "reference/results/digits.json", "main.py", ".gitignore", "notebook.ipynb",
+                 "requirements.txt", "Dockerfile", "docs/course.md"):  # fmt: skip
         assert (handout / name).is_file(), name
     for name in (
         "tests",
         "grader/classroom",
         "grader/platforms",
         "grader/bundles",
+        "grader/replay.py",
+        "grader/reports/gradescope.py",
         "reference/weights",
         "DECISIONS.md",
     ):
@@ -55,10 +58,38 @@ def test_it_holds_what_students_need_and_nothing_of_the_instructors(handout):
         assert "instructors" not in (handout / name).read_text()
 
 
+NOT_FOR_STUDENTS = re.compile(
+    r"instructor|gradescope|classroom ?50|slurm|replay|roster|canvas|moodle|provisional|not yet measured|\bCI\b"
+    r"|class\.(?:csv|html)|grader (?:class|export|handout|estimate)\b",
+    re.IGNORECASE,
+)
+
+
+def test_its_pages_and_files_speak_to_students_alone(handout):
+    pages = [handout / name for name in (*command.CUT, "notebook.ipynb", "Dockerfile", "requirements.txt", "main.py")]
+    pages += [*handout.glob("configs/*.yaml"), *handout.glob("assignment/*.py")]
+    said = {page.name: NOT_FOR_STUDENTS.findall(page.read_text()) for page in pages}
+    assert {name: found for name, found in said.items() if found} == {}
+
+
+def test_its_commands_speak_to_students_alone(handout):
+    """--help of each, and what they answer to a command that is not there."""
+    asked = subprocess.run([sys.executable, "-m", "grader", "--help"], cwd=handout, capture_output=True, text=True)
+    commands = re.findall(r"^    (\w+) ", asked.stdout, re.MULTILINE)
+    assert commands == ["grade", "submit", "code", "report"]
+    helps = [
+        subprocess.run([sys.executable, "-m", "grader", name, "--help"], cwd=handout, capture_output=True, text=True)
+        for name in commands
+    ]
+    assert [NOT_FOR_STUDENTS.findall(each.stdout) for each in (asked, *helps)] == [[]] * 5
+    near = subprocess.run([sys.executable, "-m", "grader", "clas"], cwd=handout, capture_output=True, text=True)
+    assert "class" not in near.stderr.replace("clas:", "")
+
+
 def test_every_verb_and_every_link_of_its_pages_is_there(handout):
     verbs = set(re.findall(r"^([a-z0-9-]+):.*##", (handout / "Makefile").read_text(), re.MULTILINE))
     pages = [str(file.relative_to(handout)) for file in handout.rglob("*.md")]
-    assert sorted(pages) == ["README.md", "docs/students.md"]
+    assert sorted(pages) == ["README.md", "docs/course.md", "docs/students.md"]
     named = {command.split()[0] for page in pages for command in commands((handout / page).read_text(), "make ")}
     assert {"demo", "test-level1", "sample"} <= named <= verbs
     assert [link for page in pages for link in dead_links(handout, page)] == []
@@ -123,6 +154,51 @@ def test_a_command_that_students_do_not_have_says_so(handout):
         done.stderr
         == "error: class: only the course's own checkout has this command (No module named 'grader.classroom')\n"
     )
+
+
+@pytest.mark.parametrize("name", ["handout.zip", "handout.tar", "handout.tar.gz", "HANDOUT.TGZ"])
+def test_every_archive_has_one_folder_at_its_top(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "contents", lambda *_: {"docs/course.md": b"rules", "setup": b"#!/bin/sh\n"})
+    assert main(["handout", str(tmp_path / "new" / name)]) == 0
+    first = (tmp_path / "new" / name).read_bytes()
+    assert main(["handout", str(tmp_path / "new" / name)]) == 0
+    assert (tmp_path / "new" / name).read_bytes() == first  # the same files make the same archive
+    subprocess.run(["tar" if name != "handout.zip" else "unzip", *(["-xf"] if name != "handout.zip" else ["-q"]),
+                    tmp_path / "new" / name], cwd=tmp_path, check=True)  # fmt: skip
+    (tmp_path / "new" / name).unlink()
+    found = {
+        str(file.relative_to(tmp_path)): file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()
+    }
+    assert found == {"no-confusion-diffusion/docs/course.md": 0o644, "no-confusion-diffusion/setup": 0o755}
+
+
+@pytest.mark.parametrize("name", ["handout.rar", "handout.tar.xz", "handout.gz", "handout.7z"])
+def test_other_archives_are_refused_not_made_as_folders(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "contents", lambda *_: {"docs/course.md": b"rules"})
+    assert main(["handout", str(tmp_path / name)]) == 2
+    assert "can't be written; expected .zip, .tar, .tar.gz, .tgz, or a folder" in capsys.readouterr().err
+    (tmp_path / "handout.tar").mkdir()
+    assert main(["handout", str(tmp_path / "handout.tar")]) == 2
+    assert "a folder; expected a file, as the name ends in .tar" in capsys.readouterr().err
+
+
+def test_the_courses_repository_and_rules_are_put_in(tmp_path, capsys):
+    (tmp_path / "rules.md").write_text("Due on Friday.\n")
+    options = ["--repository", "ai-101/ddpm", "--rules", str(tmp_path / "rules.md")]
+    assert main(["handout", str(tmp_path / "with"), *options]) == 0
+    assert "no rules of your course yet" not in capsys.readouterr().out
+    assert main(["handout", str(tmp_path / "without")]) == 0
+    assert "docs/course.md has no rules of your course yet" in capsys.readouterr().out
+    badge = "(https://colab.research.google.com/github/ai-101/ddpm/blob/main/notebook.ipynb)"
+    page, bare = ((tmp_path / name / "README.md").read_text() for name in ("with", "without"))
+    assert badge in page and command.NOBODYS not in page and "colab.research" not in bare
+    book = json.loads((tmp_path / "with" / "notebook.ipynb").read_text())
+    source = "".join(line for cell in book["cells"] for line in cell["source"])
+    assert 'HANDOUT = "https://github.com/ai-101/ddpm/archive/HEAD.zip"  # the address' in source
+    rules = (tmp_path / "with" / "docs" / "course.md").read_text()
+    assert rules.endswith("## The rules of your course\n\nDue on Friday.\n")
+    assert main(["handout", str(tmp_path / "third"), "--repository", "https://github.com/a/b"]) == 2
+    assert "expected OWNER/NAME" in capsys.readouterr().err
 
 
 def test_a_solved_starter_is_not_handed_out(monkeypatch, tmp_path, capsys):

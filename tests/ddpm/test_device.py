@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from assignment.ddpm import device
 from assignment.ddpm.device import choose_device, half_precision, is_out_of_memory
 from assignment.ddpm.errors import UserError
 
@@ -23,6 +24,14 @@ def test_the_best_device_that_is_there_is_chosen(monkeypatch):
     assert choose_device("cuda:1").value == torch.device("cuda:1")
     with pytest.raises(UserError, match="cuda:2: not on this machine, which has cuda, mps, cpu"):
         choose_device("cuda:2")
+
+
+def test_a_gpu_that_torchs_build_cannot_use_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(device, "NVIDIA", tmp_path)
+    assert "`make env TORCH=cuda` takes the one for your GPU" in str(choose_device("auto"))
 
 
 @pytest.mark.parametrize(("native", "half"), [(True, torch.bfloat16), (False, torch.float16)])

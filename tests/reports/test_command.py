@@ -1,5 +1,6 @@
 """The command that writes reports: what it prints or writes, and how it answers a wrong call."""
 
+import os
 import subprocess
 import sys
 
@@ -23,7 +24,8 @@ def test_every_format_is_printed_or_written_alike(name, saved, tmp_path, capfdbi
     [
         (["--format", "junitt"], "--format junitt: no such format; did you mean junit?"),
         (["--format", "summary"], "--format summary: no such format; did you mean github-summary?"),
-        ([], "required: --format"),
+        ([], "expected either --open, or --format with one of text, html, csv, "),
+        (["--open", "--format", "csv"], "expected either --open, or --format with one of"),
         (["--format", "csv", "--visibility", "hidden"], "--visibility hidden: only --format gradescope has it"),
         (["--format", "csv", "--prefix", "a/"], "--prefix a/: only --format github-annotations has it"),
         (["--format", "gradescope", "--visibility", "never"], "invalid choice: 'never'"),
@@ -50,6 +52,25 @@ def test_a_report_that_fails_leaves_the_last_one(saved, tmp_path, monkeypatch, c
         "result.json",
         "results.json",
     ]
+
+
+@pytest.mark.parametrize("browser", [True, False])
+def test_open_shows_the_newest_results_in_the_browser(browser, saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    monkeypatch.setattr(command.webbrowser, "open", lambda address: shown.append(address) or browser)
+    monkeypatch.setattr(command, "has_a_screen", lambda: True)
+    assert command.main(["--open"]) == 2
+    assert "no results yet in outputs/; `make test-level1`" in capsys.readouterr().err
+    for age, path in enumerate(command.WRITTEN):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(saved.read_bytes())
+        os.utime(path, (1000 + age, 1000 + age))
+    assert command.main(["--open"]) == 0
+    page = tmp_path / "outputs" / "grading" / "report.html"
+    assert shown == [page.as_uri()] and page.read_text().startswith("<!doctype html>")
+    said = capsys.readouterr().out
+    assert said.startswith("report: outputs/grading/report.html") and ("open this file in yours" in said) != browser
 
 
 def test_reports_start_without_torch():

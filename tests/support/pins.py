@@ -2,9 +2,10 @@
 
     uv run python -m tests.support.pins [PACKAGE …]
 
-Resolves for Linux and macOS and every Python from 3.11 on, and writes the versions into pyproject.toml. What is pinned
-stays, but for each PACKAGE named (or `all`), which is taken in its newest version. What only the project's own tests
-need stands between the lines `instructors` and `/instructors`, which the handout leaves out.
+Resolves for Linux and macOS and every Python from 3.11 on, and writes the versions into pyproject.toml, and those that
+students need into requirements.txt as well. What is pinned stays, but for each PACKAGE named (or `all`), which is taken
+in its newest version. What only the project's own tests need stands between the lines `instructors` and `/instructors`,
+which the handout leaves out.
 """
 
 import argparse
@@ -22,8 +23,10 @@ from packaging.requirements import Requirement
 
 from assignment.ddpm.errors import UserError, run_command
 from assignment.ddpm.files import replacing
+from grader.bundles.packing import for_students
 
 PYPROJECT = Path(__file__).parent.parent.parent / "pyproject.toml"
+REQUIREMENTS = PYPROJECT.with_name("requirements.txt")
 PINS = re.compile(r"(?<=^constraint-dependencies = \[\n).*?(?=^\])", re.MULTILINE | re.DOTALL)
 WITH_TORCH = re.compile(r"nvidia-|cuda-|triton")  # a build of torch names their versions itself
 PLATFORMS = (
@@ -31,6 +34,14 @@ PLATFORMS = (
     {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "aarch64"},
     {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
 )
+HEADING = """\
+# What the assignment needs, for pip, conda and Docker; `make` alone uses uv and pyproject.toml instead.
+#
+#     pip install -r requirements.txt
+#     make demo PYTHON=python
+#
+# Without an NVIDIA GPU, this saves gigabytes: --extra-index-url https://download.pytorch.org/whl/cpu
+"""
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -83,6 +94,12 @@ def pinned(text: str, everybodys: list[str], ours: list[str]) -> str:
     return PINS.sub("\n".join(block).replace("\\", r"\\") + "\n", text)
 
 
+def requirements(text: str) -> str:
+    """The requirements.txt of a pyproject.toml: what students need, for whoever installs with pip."""
+    lines = map(str, read_pins(for_students(text.encode()).decode()))
+    return HEADING + "".join(f"{line}\n" for line in lines)
+
+
 def run(upgrade: list[str]) -> None:
     text = PYPROJECT.read_text()
     kept = [pin for pin in read_pins(text) if "all" not in upgrade and pin.name not in upgrade]
@@ -94,8 +111,10 @@ def run(upgrade: list[str]) -> None:
         newer = [word for name in upgrade if name != "all" for word in ("--upgrade-package", name)]
         everything = resolve(wanted, Path(folder), "--all-groups", *newer)
         everybodys = resolve(wanted, Path(folder), "--no-dev")
-    with replacing(PYPROJECT) as temporary:
-        temporary.write_text(pinned(text, everybodys, [pin for pin in everything if pin not in everybodys]))
+    text = pinned(text, everybodys, [pin for pin in everything if pin not in everybodys])
+    for file, content in ((PYPROJECT, text), (REQUIREMENTS, requirements(text))):
+        with replacing(file) as temporary:
+            temporary.write_text(content)
     print(f"{PYPROJECT.name}: {len(everything)} pins, {len(everybodys)} of them for students too")
 
 

@@ -33,6 +33,26 @@ def quality() -> str:
     return "\n".join(lines)
 
 
+def reference() -> str:
+    """What students are compared with, in short."""
+    lines = [
+        "| | validation loss | test loss | samples | their FID | FID of real images |",
+        "|---|---:|---:|---|---:|---:|",
+    ]
+    for config in CONFIGS:
+        if (record := load_record(config)) is None:
+            continue
+        losses = [f"{row['loss']:.5f} ± {1.96 * row['standard_error']:.5f}"
+                  for row in (record.chosen, record.figures["test"])]  # fmt: skip
+        for drawn in record.figures["samples"].values():
+            fid = interval([row["fid"] for row in drawn["reference"]])
+            number = f"{drawn['images']:,} in {drawn['steps']} steps"
+            lines.append(
+                f"| {config} | {' | '.join(losses)} | {number} | {fid} | {drawn['floor']['fid']['mean']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
 def interval(values: list[float], digits: int = 1) -> str:
     if not values:
         return "–"

@@ -4,27 +4,47 @@ from tests.bench.__main__ import table
 from tests.bench.results import CONFIGS, DEVICES, each, load, where
 from tests.bench.runs import LARGE, T4
 
+MAIN = "main.py --config configs/"
+
 
 def runs() -> str:
+    """The documented runs that were carried out."""
     lines = ["| run | machine | time | epochs | validation loss |", "|---|---|---:|---:|---:|"]
-    measured = set()
     for device in DEVICES:
         result = load(f"runs-{device}.json") or {"runs": []}
         for run in result["runs"]:
-            arguments = run["command"].removeprefix("main.py --config configs/")
-            measured.add(arguments)
+            arguments = run["command"].removeprefix(MAIN)
             minutes = (run["seconds"] if device == "cpu" else run["whole_training_seconds"]) / 60
             done = f"{run['epochs']:g} of {run['epochs_wanted']}"
             machine = where(run).split(", torch")[0]
             lines.append(f"| `{arguments}` | {machine} | {minutes:.1f} min | {done} | {run['val_loss']:.4f} |")
-    documented = [
-        (machine, args, config) for machine, args in (("T4", T4), ("large GPU", LARGE)) for config in CONFIGS[1:]
-    ]
-    for machine, arguments, config in documented:
-        run = f"{config}.yaml --solution {arguments}"
-        if run not in measured:
-            lines.append(f"| `{run}` | {machine} | not yet measured | | |")
     return "\n".join(lines)
+
+
+def runs_to_measure() -> str:
+    """Those that wait for a GPU."""
+    measured = {run["command"] for run in (load("runs-cuda.json") or {"runs": []})["runs"]}
+    missing = [
+        f"- `{config}.yaml --solution {arguments}` on a {machine}"
+        for machine, arguments in (("T4", T4), ("large GPU", LARGE)) for config in CONFIGS[1:]
+        if f"{MAIN}{config}.yaml --solution {arguments}" not in measured
+    ]  # fmt: skip
+    return "\n".join(["Not yet measured:", "", *missing]) if missing else "All have been measured."
+
+
+def set_up() -> str:
+    """What `make env` downloads and how long it takes, by torch's build."""
+    ways = (load("set-up.json") or {"ways": {}})["ways"]
+    lines = ["| torch | downloaded | of it CUDA | on disk | time |", "|---|---:|---:|---:|---:|"]
+    for build, says in (("cpu", "its build for CPUs"), ("cuda", "with CUDA, as PyPI has it")):
+        if (way := ways.get(build)) is None:
+            lines.append(f"| {says} | not yet measured | | | |")
+            continue
+        time = f"{way['seconds'] / 60:.1f} min{', torch from a local disk' if way['from_this_machine'] else ''}"
+        sizes = (f"{way[f'megabytes_{what}'] / 1000:.1f} GB" for what in ("downloaded", "of_cuda", "on_disk"))
+        lines.append(f"| {says} ({way['torch']}) | {' | '.join(sizes)} | {time} |")
+    machines = {f"{way['machine']['device']}, {way['machine']['date']}" for way in ways.values()}
+    return "\n".join([*lines, "", f"From an empty cache; {' and '.join(sorted(machines))}"])
 
 
 def speed() -> str:
