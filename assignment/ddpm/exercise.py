@@ -123,7 +123,7 @@ def train(
     if config.training.max_minutes != 0:  # only sampling again: the record of the training stays
         with replacing(run_dir / ckpt.CONFIG) as temporary:
             temporary.write_text(to_yaml(config))
-    save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
+    save_noising(images.train, diffusion, run_dir / "noising.png")
 
     def preview(epoch: int, averaged: Runner) -> None:
         every = config.sampling.every_epochs  # but not after the last epoch, which samples.png shows
@@ -219,14 +219,16 @@ def code_hash(network: Callable[..., object]) -> str:
     return code_of(network)["code"]
 
 
-def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:
+def save_noising(images: Tensor, diffusion: GaussianDiffusion, path: Path, num_images: int = 4) -> None:
     """The forward process on the first images (N, C, H, W): a row each, x_t at t = 0 … T-1 from left to right."""
     x_0 = to_float(images[:num_images]).to(diffusion.device)  # (n, C, H, W)
     way = torch.linspace(0, 1, STRIP_STEPS, device=diffusion.device)  # (S,)
-    # 0 … T-1, again for each image. Squared: most is lost early on.
-    t = (way**2 * (diffusion.num_timesteps - 1)).long().repeat(len(x_0))  # (n·S,): t_1 … t_S, t_1 … t_S
+    columns = (way**2 * (diffusion.num_timesteps - 1)).long()  # (S,): 0 … T-1, squared, as most is lost early on
+    t = columns.repeat(len(x_0))  # (n·S,): t_1 … t_S, t_1 … t_S
     x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)  # (n·S, C, H, W): image 1 S times, image 2 S times
-    return diffusion.q_sample(x_0, t, torch.randn_like(x_0))  # one jump each (Eq. 4), not step by step
+    x_t = diffusion.q_sample(x_0, t, torch.randn_like(x_0))  # one jump each (Eq. 4), not step by step
+    above = [(column, f"t = {step}") for column, step in enumerate(columns.tolist())]
+    save_grid(x_t, path, columns=STRIP_STEPS, above=above)
 
 
 def make_room(run_dir: Path) -> None:

@@ -143,7 +143,8 @@ class _Sitting:
         """Redraw after each epoch, unless epochs are faster than drawing."""
         # matplotlib takes longer than an epoch of the digits
         if rows and (at_once or time.monotonic() - self.drawn > CURVE_SECONDS):
-            save_loss_curve(rows, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
+            log = [(row["epoch"], row["train_loss"], row["val_loss"]) for row in rows]
+            save_loss_curve(log, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
             self.drawn = time.monotonic()
 
     def save_if_due(self) -> None:

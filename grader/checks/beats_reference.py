@@ -108,7 +108,10 @@ def check_beats(
     measured = {
         "relative_difference": found.relative, "standard_error": found.error, "interval": [lower, upper],
         "loss": found.student, "loss_of_reference": found.reference, "triples": found.triples,
-        "relative_difference_by_t": [r for r, _ in found.bins], "limit": -MARGIN,
+        "relative_difference_by_t": [r for r, _ in found.bins],
+        "epochs_along_the_reference": [row["epoch"] for row in along],
+        "losses_along_the_reference": [row["loss"] for row in along],
+        "upper_bound": upper, "value": upper, "limit": -MARGIN,
         # of the interval's width, between its upper end and the limit
         "margin": max(-1.0, min(1.0, (-MARGIN - upper) / (upper - lower))) if upper > lower else 0.0,
     }  # fmt: skip

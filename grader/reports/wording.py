@@ -44,6 +44,16 @@ def partial(check: dict[str, Any]) -> str:
     return clean(band["says"]) if band and check["points"] < check["max_points"] else ""
 
 
+def own_value(check: dict[str, Any]) -> str:
+    """What was measured beside its limit: `fid 3.42, limit 27.6`; empty where a check compares no numbers."""
+    measured = check["measurements"]
+    value, limit = (measured.get(name) for name in ("value", "limit"))
+    if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in (value, limit)):
+        return ""
+    names = [name for name, number in measured.items() if number == value and name not in ("value", "limit", "margin")]
+    return f"{names[0].replace('_', ' ') if names else 'measured'} {value:.3g}, limit {limit:.3g}"
+
+
 def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
