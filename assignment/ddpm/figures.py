@@ -52,6 +52,17 @@ def save_grid(
         _with_words(grid, heads, sides).save(temporary)
 
 
+def save_rows(rows: dict[str, Image.Image], path: Path) -> None:
+    """Write pictures of `save_grid`, all of one size, below each other, with their names on the left."""
+    width, height = next(iter(rows.values())).size
+    step = height - GAP  # each has white around it; once is enough
+    page = Image.new("RGB", (width, len(rows) * step + GAP), "white")
+    for i, picture in enumerate(rows.values()):
+        page.paste(picture, (0, i * step))
+    with replacing(path) as temporary:
+        _with_words(page, [], [((i + 0.5) * step + GAP / 2, name) for i, name in enumerate(rows)]).save(temporary)
+
+
 def _with_words(grid: Image.Image, heads: list[tuple[float, str]], sides: list[tuple[float, str]]) -> Image.Image:
     """The picture with words centred over an x, and words that end left of it at the height of a y."""
     size = max(16, grid.width // 48)  # of letters; wide pictures are shown smaller
