@@ -20,7 +20,17 @@ HALVES = 0.5  # the loss in train mode, of that in eval mode: below it, the two 
 IMPOSSIBLE = 0.5  # of the loss at which the reference ended
 JUMP = 1.5  # the last validation loss, of the lowest: not the slow rise of learning by heart
 RISE = 1.1  # the same, with a training loss that went on falling
-STILL = 0.005  # of the loss, in the last quarter of the epochs
+STILL = 0.01  # of the loss, in the last quarter of the epochs
+NO_GRADIENT = {  # what torch says in backward, where no line of the network's is left to point at
+    "does not require grad and does not have a grad_fn": (
+        "the network's answer has no gradient, so nothing can be learnt: forward runs under torch.no_grad(), or cuts "
+        "the graph with .detach(), .data, .item() or numpy"
+    ),
+    "modified by an inplace operation": (
+        "backward needs values that forward has overwritten: look for an in-place operation (+=, .add_(), "
+        "nn.ReLU(inplace=True)), often on a skip; write h = h + … instead"
+    ),
+}
 
 
 def explain(
@@ -121,6 +131,11 @@ def why_not_finite(step: int, rate: float, *, half: bool) -> str:
     return f"try a smaller training.learning_rate (now {rate:g}){also}"
 
 
+def why_no_gradient(error: RuntimeError) -> str:
+    """What usually stands behind an error in backward; empty for any other error."""
+    return next((words for piece, words in NO_GRADIENT.items() if piece in str(error)), "")
+
+
 def still_falling(log: Sequence[Row]) -> str:
     """A sentence if the validation loss was still falling at the end; empty if not, or if that is not known."""
     losses = [loss for _, _, loss in log]
@@ -132,6 +147,6 @@ def still_falling(log: Sequence[Row]) -> str:
         return ""
     epoch = log[-1][0]
     return (
-        f"The loss was still falling, by {fallen:.1%} over the last {len(losses) - before} epochs: "
+        f"The loss was still falling, by {fallen:.1%} in the last quarter of the epochs: "
         f"training.epochs={math.ceil(2 * epoch)} training.resume=true goes on from here"
     )

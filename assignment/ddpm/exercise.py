@@ -23,6 +23,7 @@ from assignment.ddpm.config import Config, ModelConfig, identity, to_yaml
 from assignment.ddpm.data import Images, load_images, num_batches, to_float
 from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_memory
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.endings import why_no_gradient
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import only_one, replacing
@@ -162,7 +163,7 @@ def train(
             live.picture(trainer.step_count, run_dir / name)
         on_epoch(epoch, averaged)
 
-    with naming_the_batch_size(config.data.batch_size), contextlib.closing(live):
+    with naming_the_batch_size(config.data.batch_size), explaining_gradients(), contextlib.closing(live):
         rows = fit(
             trainer, images, run_dir=run_dir, identity=identity(config), about=about, on_epoch=after_epoch,
             epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
@@ -183,6 +184,17 @@ def naming_the_batch_size(size: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise RunError(f"out of memory with data.batch_size={size}: try data.batch_size={max(1, size // 2)}") from error
+
+
+@contextmanager
+def explaining_gradients() -> Iterator[None]:
+    """Turn an error in backward into a line that says what usually causes it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (why := why_no_gradient(error)):
+            raise
+        raise RunError(why) from error
 
 
 class _Silence(nn.Module):

@@ -49,7 +49,7 @@ def _task(config: Config) -> tuple[object, ...]:
 def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: bool) -> str:
     """Where a training of a network with so many parameters stands, in two sentences."""
     epoch, _, best = min(log, key=lambda row: row[2])
-    own = f"validation loss {best:.4f} after epoch {epoch:.4g}, with {parameters:,} parameters"
+    own = f"Validation loss {best:.4f} after epoch {epoch:.4g}, with {parameters:,} parameters"
     last_epoch, last = of.final
     end = f"{last:.4f} after epoch {last_epoch:.3g}"
     on = "" if all_images else ", trained on all images,"
@@ -59,4 +59,5 @@ def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: b
         return f"{own}: lower than where {reference} ended, {end}. `make test-level2` says whether the lead is clear"
     if not behind:
         return f"{own}. After epoch {of.first[0]:g} {reference} had {of.first[1]:.4f}; it ended at {end}"
-    return f"{own}. {reference.capitalize()} stood there after about {max(behind):g} epochs; it ended at {end}"
+    stood = f"{max(behind):.3g} epoch{'s' if max(behind) != 1 else ''}"
+    return f"{own}. {reference.capitalize()} stood there after about {stood}; it ended at {end}"

@@ -27,7 +27,7 @@ from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
 
 UPDATE_SECONDS = 0.5  # between readings of the loss, each of which makes the CPU wait for the GPU
-CURVE_SHARE = 0.1  # of the time, at most, goes into drawing the curve, which takes about half a second
+CURVE_SECONDS, CURVE_SHARE = 2, 0.1  # the curve is drawn after so long, then in so much of the time, at most
 
 
 class _Sitting:
@@ -63,7 +63,7 @@ class _Sitting:
         self.first_step = trainer.step_count
         # monotonic: the clock on the wall may be set back or forth
         self.started = self.updated = self.saved = time.monotonic()
-        self.next_curve = self.started  # when it may be drawn again
+        self.next_curve = self.started + CURVE_SECONDS
         self.seconds_before = trainer.seconds  # of earlier sittings
         self.bar = progress_bar(self._images(epochs * self.steps_per_epoch), "images", "training", done=self._images())
 
