@@ -52,7 +52,9 @@ def test_beats_the_reference(
     against = f"reference {found.reference:.5f}{record.caveat}"
     judge.inform("loss", f"{found.student:.5f}, {against}, {opponent.in_words}; see {picture}")
     measured.update(
-        beats_reference.check_beats(found, opponent.looks, losses.edges, losses.along, record.provisional)
+        beats_reference.check_beats(
+            found, opponent.looks, losses.edges, losses.along, record.provisional, losses.go_on
+        )
     )  # fmt: skip
 
 

@@ -136,17 +136,20 @@ def why_no_gradient(error: RuntimeError) -> str:
     return next((words for piece, words in NO_GRADIENT.items() if piece in str(error)), "")
 
 
-def still_falling(log: Sequence[Row]) -> str:
-    """A sentence if the validation loss was still falling at the end; empty if not, or if that is not known."""
+def fallen(log: Sequence[Row]) -> float | None:
+    """By how much the validation loss fell in the last quarter of the epochs; None where there are too few."""
     losses = [loss for _, _, loss in log]
     if len(losses) < 4:
-        return ""
+        return None
     before = len(losses) * 3 // 4
-    fallen = 1 - min(losses[before:]) / min(losses[:before])
-    if not fallen > STILL or not math.isfinite(fallen):
+    return 1 - min(losses[before:]) / min(losses[:before])
+
+
+def still_falling(log: Sequence[Row]) -> str:
+    """A sentence if the validation loss was still falling at the end; empty if not, or if that is not known."""
+    if not (fell := fallen(log)) or fell <= STILL:
         return ""
-    epoch = log[-1][0]
     return (
-        f"The loss was still falling, by {fallen:.1%} in the last quarter of the epochs: "
-        f"training.epochs={math.ceil(2 * epoch)} training.resume=true goes on from here"
+        f"The loss was still falling, by {fell:.1%} in the last quarter of the epochs: "
+        f"training.epochs={math.ceil(2 * log[-1][0])} training.resume=true goes on from here"
     )
