@@ -73,8 +73,9 @@ def _of_answers(found: Symptoms, best: float, steps: int, grade: str) -> list[st
     elif found.loss_in_train_mode < HALVES * found.loss:
         says.append(
             f"In train mode the loss is {found.loss_in_train_mode:.4f}, in eval mode, in which samples are drawn, "
-            f"{found.loss:.4f}: usually BatchNorm, whose running statistics mix images of very different t. "
-            "Next: use GroupNorm, which treats each image alone"
+            f"{found.loss:.4f}: the network computes something else there. Usually that is BatchNorm, whose running "
+            "statistics mix images of very different t, or what forward remembers or does in eval mode only. "
+            f"Next: GroupNorm in place of BatchNorm, or {grade} K=behaviour"
         )
     elif loss > WORSE and steps >= TOO_FEW:
         says.append(

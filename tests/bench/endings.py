@@ -5,10 +5,11 @@ resumes where it stopped. The result goes to tests/bench/results/endings.json, w
 """
 
 import argparse
-import contextlib
 import io
+import sys
 import tempfile
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -37,6 +38,7 @@ def ending(entry: Entry, folder: Path) -> dict:
     diffusion = GaussianDiffusion.of(config)
     images = load_images("digits", config.data.root, limit=None, shape=config.model.image_shape)
     torch.manual_seed(config.training.seed)
+    sys.stderr = io.StringIO()
     try:
         model = network_class(entry.file)(config.model)
         trainer = Trainer(Runner(model), diffusion, learning_rate=1e-3, ema_decay=0.999, fused=False)
@@ -62,8 +64,9 @@ def main() -> None:
     for entry in entries():
         if entry.level != 1 or entry.name in networks or args.only not in entry.name:
             continue
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-            networks[entry.name] = {"caught_by": entry.caught_by, **ending(entry, Path(folder))}
+        # each in a process of its own: some change what holds for a whole process
+        with tempfile.TemporaryDirectory() as folder, get_context("fork").Pool(1) as pool:
+            networks[entry.name] = {"caught_by": entry.caught_by, **pool.apply(ending, (entry, Path(folder)))}
         print(entry.name, networks[entry.name].get("says", networks[entry.name].get("stopped")), flush=True)
         write(NAME, torch.device("cpu"), {"epochs": EPOCHS, "networks": networks})
 

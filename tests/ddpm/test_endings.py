@@ -42,7 +42,10 @@ def said(log=FALLING, steps=1260, found=HONEST, milestones=REFERENCE, **changed)
         ({"lowest": 0.0, "loss": 0.56}, "No pixel that the network predicts is below 0.*ReLU"),
         ({"highest": 0.0, "loss": 0.56}, "is above 0"),
         ({"lowest": -1.0, "highest": 1.0, "loss": 0.2}, "beyond ±1.*tanh"),
-        ({"loss": 0.3, "loss_in_train_mode": 0.1}, "BatchNorm.*Next: use GroupNorm"),
+        (
+            {"loss": 0.3, "loss_in_train_mode": 0.1},
+            "BatchNorm.*Next: GroupNorm.*K=behaviour",
+        ),
         ({"loss": 1.0, "lowest": -0.01, "highest": 0.01}, "nothing was learnt.*Next: make test-level1 K=training"),
         ({"loss": 7.5}, "run away.*learning rate is too high"),
         ({"by_t": 0.0}, "the same answer at every t.*K=timestep"),
