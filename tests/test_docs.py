@@ -19,6 +19,7 @@ from grader.reports.command import FORMATS
 from grader.student.deadlines import FACTOR
 from tests.bench.report import MAKERS, PAGES, fill
 from tests.conftest import ROOT
+from tests.proof.bank import entries
 from tests.support.pages import code, commands, dead_links
 
 TEXT = {page: (ROOT / page).read_text() for page in PAGES}
@@ -26,7 +27,7 @@ ALL = "\n".join(TEXT.values())
 STUDENTS, INSTRUCTORS, PLATFORMS, EVIDENCE = (
     TEXT[Path("docs") / f"{name}.md"] for name in ("students", "instructors", "platforms", "evidence")
 )
-OTHERS = {"--pdb", "--runtime", "--allowed-files", "--submission-mode"}  # pytest's, gh's
+OTHERS = {"--pdb", "--runtime", "--allowed-files", "--submission-mode", "--extra", "--logdir"}  # pytest's, gh's, uv's …
 VERBS = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 
@@ -126,11 +127,23 @@ def test_every_message_under_trouble_is_one_that_the_program_has():
         assert longest in source, message
 
 
+def test_every_question_leads_to_a_check_that_catches_that_mistake():
+    rows = re.search(r"\n## Questions\n(.*?)\n## ", STUDENTS, re.DOTALL)[1]
+    asked = re.findall(r"\| `([\w.]+)` \|$", rows, re.MULTILINE)
+    caught = {entry.caught_by.split(".", 1)[1] for entry in entries() if not entry.right}
+    assert len(asked) >= 20 and len(asked) == len(re.findall(r"^\| (?!what you see|---)", rows, re.MULTILINE))
+    assert set(asked) <= caught
+
+
 def test_every_table_is_shown_and_evidence_has_all_that_were_measured():
     makers = {make.__name__ for make in MAKERS}
     shown = set(re.findall(r"<!-- (\w+) -->", ALL)) - {"instructors"}
     assert shown == makers
-    assert makers - set(re.findall(r"<!-- (\w+) -->", EVIDENCE)) == {"runs", "wanted"}  # students.md has these two
+    assert makers - set(re.findall(r"<!-- (\w+) -->", EVIDENCE)) == {
+        "runs",
+        "wanted",
+        "ladder",
+    }  # students.md has these
 
 
 @each_page
