@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from grader.checks.finding import at_least, at_most
 from grader.reports.html import HERE, LINES, MAX_TEXT, render
 from grader.reports.scales import scales
 from grader.reports.wording import own_value
@@ -65,10 +66,21 @@ def trained(**changed: Any) -> dict[str, Any]:
 
 
 def test_a_passed_check_says_its_own_value_and_its_limit():
-    assert "fid 7.7, limit 27.6" in "".join(Page(render(trained())).texts)
+    assert "fid 7.7, at most 27.6" in "".join(Page(render(trained())).texts)
     assert own_value(results()["checks"][0]) == ""
-    assert own_value({"measurements": {"value": 0.125, "limit": 1}}) == "measured 0.125, limit 1"
     assert own_value({"measurements": {"value": "inf", "limit": 1}}) == ""
+    assert own_value({"measurements": {"value": 0.0, "limit": 0.0, "difference": 0.0}}) == "difference 0, at most 0"
+
+
+@pytest.mark.parametrize(
+    ("bound", "says"),
+    [
+        (at_most(1.0, 2.0), "1, at most 2"), (at_most(3.0, 2.0), "3, at most 2"), (at_most(2.0, 2.0), "2, at most 2"),
+        (at_most(0.5, 0.0), "0.5, at most 0"), (at_least(3.0, 2.0), "3, at least 2"), (at_least(1.0, 2.0), "1, at least 2"),
+    ],
+)  # fmt: skip
+def test_which_way_a_limit_holds_follows_from_the_margin(bound, says):
+    assert own_value({"measurements": bound}) == f"measured {says}"
 
 
 def test_scales_show_where_a_training_stands():
