@@ -20,6 +20,7 @@ HALVES = 0.5  # the loss in train mode, of that in eval mode: below it, the two 
 IMPOSSIBLE = 0.5  # of the loss at which the reference ended
 JUMP = 1.5  # the last validation loss, of the lowest: not the slow rise of learning by heart
 RISE = 1.1  # the same, with a training loss that went on falling
+CALM = 1.0  # the loss a step before it was not finite: below it, it did not run away
 STILL = 0.01  # of the loss, in the last quarter of the epochs
 NO_GRADIENT = {  # what torch says in backward, where no line of the network's is left to point at
     "does not require grad and does not have a grad_fn": (
@@ -116,8 +117,15 @@ def _of_losses(log: Sequence[Row], best_epoch: float, best: float) -> list[str]:
     return []
 
 
-def why_not_finite(step: int, rate: float, *, half: bool) -> str:
-    """What to do about a loss that is infinite or NaN from a step on, counted from 1; `half`: in float16."""
+def why_not_finite(step: int, before: float, rate: float, *, half: bool) -> str:
+    """What to do about a loss that is infinite or NaN.
+
+    Args:
+        step: since which it is, counted from 1
+        before: the loss of the step before
+        rate: of learning
+        half: whether products are computed in float16
+    """
     if step == 1:
         return (
             "it was so before anything was learnt: look in the network for a division by 0 (by t, or by a noise level "
@@ -128,8 +136,15 @@ def why_not_finite(step: int, rate: float, *, half: bool) -> str:
             "the first step was finite, and the weights that it left are not: look in the network for a root, a norm "
             "or a division of 0, whose gradient is infinite"
         )
-    also = ", or runtime.precision=float32, as float16 ends at 65,504" if half else ""
-    return f"try a smaller training.learning_rate (now {rate:g}){also}"
+    says = f"try a smaller training.learning_rate (now {rate:g})"
+    if half:
+        return f"{says}, or runtime.precision=float32, as float16 ends at 65,504"
+    if before < CALM:  # a rate that is too high drives the loss up first
+        says += (
+            f"; or, as the loss was {before:.2f} a step before, look in the network for a division by 0, or the log or "
+            "root of 0, that only some t meets, such as t = 0 (make test-level1 K=finite)"
+        )
+    return says
 
 
 def why_no_gradient(error: RuntimeError) -> str:

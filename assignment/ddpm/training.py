@@ -181,10 +181,11 @@ class _Sitting:
         losses = [step.item() for step in trainer.epoch_losses]
         good = next((i for i, step in enumerate(losses) if not math.isfinite(step)), len(losses))
         step = trainer.step_count - len(losses) + good + 1  # the first one that was not finite
+        earlier = losses[:good] or [row["train_loss"] for row in trainer.log] or [math.inf]
         rate, half = trainer.optimizer.param_groups[0]["lr"], trainer.runner.setting.precision == torch.float16
         return (
             f"the {what} is {loss} from step {step} on, so training stopped; {kept}; "
-            f"{why_not_finite(step, rate, half=half)}"
+            f"{why_not_finite(step, earlier[-1], rate, half=half)}"
         )
 
 

@@ -52,7 +52,9 @@ def ending(entry: Entry, folder: Path) -> dict:
         return {"stopped": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
     log = [(row["epoch"], row["train_loss"], row["val_loss"]) for row in rows]
     says = explain(log, trainer.step_count, found, load_milestones("digits", config), "make test-level1")
-    return {"losses": log, "steps": trainer.step_count, "found": asdict(found), "says": says}
+    losses = [[round(value, 5) for value in row] for row in log]
+    symptoms = {name: float(f"{value:.5g}") for name, value in asdict(found).items()}
+    return {"losses": losses, "steps": trainer.step_count, "found": symptoms, "says": says}
 
 
 def main() -> None:

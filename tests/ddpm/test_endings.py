@@ -214,6 +214,7 @@ def test_a_loss_that_is_not_finite_says_since_when_and_why(network, says, tmp_pa
         run(tmp_path, network=network)
 
 
-def test_float16_is_named_where_it_may_be_the_reason():
-    assert "runtime.precision=float32" in why_not_finite(9, 1e-3, half=True)
-    assert why_not_finite(9, 1e-3, half=False) == "try a smaller training.learning_rate (now 0.001)"
+def test_a_loss_that_was_low_just_before_points_at_single_t():
+    assert why_not_finite(43, 0.12, 1e-3, half=False).endswith("such as t = 0 (make test-level1 K=finite)")
+    assert why_not_finite(43, 17.0, 1e-3, half=False) == "try a smaller training.learning_rate (now 0.001)"
+    assert "runtime.precision=float32" in why_not_finite(43, 0.12, 1e-3, half=True)

@@ -76,7 +76,8 @@ def test_a_passed_check_says_its_own_value_and_its_limit():
     ("bound", "says"),
     [
         (at_most(1.0, 2.0), "1, at most 2"), (at_most(3.0, 2.0), "3, at most 2"), (at_most(2.0, 2.0), "2, at most 2"),
-        (at_most(0.5, 0.0), "0.5, at most 0"), (at_least(3.0, 2.0), "3, at least 2"), (at_least(1.0, 2.0), "1, at least 2"),
+        (at_most(0.5, 0.0), "0.5, at most 0"), (at_least(3.0, 2.0), "3, at least 2"),
+        (at_least(1.0, 2.0), "1, at least 2"),
     ],
 )  # fmt: skip
 def test_which_way_a_limit_holds_follows_from_the_margin(bound, says):
