@@ -64,11 +64,16 @@ def sampler_class(*, custom: bool) -> type:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     from assignment.ddpm import exercise
+    from assignment.ddpm.milestones import load_milestones
 
     network, sampler = network_class(solution=args.solution), sampler_class(custom=args.custom_sampler)
-    name = f"{Path(args.config).stem}-{'solution' if args.solution else 'student'}"
+    config_name = Path(args.config).stem
+    run_dir = Path(config.output_dir) / f"{config_name}-{'solution' if args.solution else 'student'}"
     try:
-        exercise.run(config, network, sampler, Path(config.output_dir) / name)
+        exercise.run(
+            config, network, sampler, run_dir,
+            milestones=load_milestones(config_name, config), grade=f"make test-level1 CONFIG={args.config}",
+        )  # fmt: skip
     except NotImplementedError as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         if not (where.line or "").startswith("raise NotImplementedError"):

@@ -7,7 +7,7 @@ import torch
 from assignment.ddpm.config import Config, ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
-from grader.checks import behaviour, channels, conditioning, learning, output_contract
+from grader.checks import behaviour, channels, conditioning, friendly_notes, learning, output_contract
 from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gradients import check_slopes
@@ -32,6 +32,7 @@ from grader.suite.network_questions import (
     one_by_one,
     shuffled,
     spread,
+    widest_angle_of_t,
 )
 from grader.suite.trainings import Training
 
@@ -43,7 +44,9 @@ Measured = dict[str, Any]
 
 
 @check("level1.contract.builds")
-def test_builds(build: Build, config: ModelConfig, other_config: ModelConfig, judge: Judge) -> None:
+def test_builds(
+    build: Build, config: ModelConfig, other_config: ModelConfig, judge: Judge, model_file: bytes
+) -> None:  # fmt: skip
     """DiffusionModel(config) builds, for this configuration and for another one."""
     built = build(config).built.values
     build(other_config)
@@ -51,9 +54,9 @@ def test_builds(build: Build, config: ModelConfig, other_config: ModelConfig, ju
     if frozen := sum(count for _, count, trainable in built["parameters"] if not trainable):
         judge.inform("of them frozen", f"{frozen:,}")
     if built["batch_norms"]:
-        judge.inform(
-            "BatchNorm", "images of a batch with very different t share its statistics; GroupNorm is the usual choice"
-        )
+        judge.inform("BatchNorm", friendly_notes.BATCH_NORM)
+    if friendly_notes.adds_x(model_file):
+        judge.inform("x + f(x)", friendly_notes.ADDS_X)
 
 
 @check("level1.own_work")
@@ -149,11 +152,14 @@ def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured
 
 
 @check("level1.timestep.depends_on_t")
-def test_depends_on_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
+def test_depends_on_t(steady: Network, config: ModelConfig, judge: Judge, measured: Measured) -> None:
     """The answer depends on t: the same image gets another one at t = 0 than at t = T − 1."""
     middle = spread(config.num_timesteps, 4, seed=steady.seed)[1:3]
     x = steady.noisy(middle, "depends on t")
     first, last = (steady(x, torch.full((2,), t)) for t in (0, config.num_timesteps - 1))
+    angle = widest_angle_of_t(steady)
+    if angle is not None and angle <= friendly_notes.NARROW:
+        judge.inform("sinusoids of t", friendly_notes.SLOW_ANGLES.format(angle=angle))
     measured.update(conditioning.check_depends_on_t(first, last, config.num_timesteps))
 
 

@@ -9,6 +9,7 @@ from grader.check_ids import check
 from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
 from grader.student.trained_losses import TrainedLosses
+from grader.suite import captions
 from grader.suite.fixtures import WithProgress
 from grader.suite.fixtures_trained import CheckWeights, check_uses_t
 from grader.suite.judge import Judge
@@ -41,16 +42,19 @@ def test_beats_the_reference(
         found = losses.on_validation
     picture = save_loss_by_t(found, losses.edges, figures / "level2-loss-by-t.png")
     judge.show(
-        picture, "Loss by t, against the reference's",
+        picture, "Your loss by t, against the reference's",
         f"Bars, one for each range of t: the loss differs from the reference's by {found.relative:+.1%} in all, "
         f"from {min(found.bins)[0]:+.1%} to {max(found.bins)[0]:+.1%} by t",
+        captions.LOSS_BY_T,
     )  # fmt: skip
     record, opponent = losses.trained.record, losses.opponent
     measured["triples_follow_from"] = opponent.follow_from
     against = f"reference {found.reference:.5f}{record.caveat}"
     judge.inform("loss", f"{found.student:.5f}, {against}, {opponent.in_words}; see {picture}")
     measured.update(
-        beats_reference.check_beats(found, opponent.looks, losses.edges, losses.along, record.provisional)
+        beats_reference.check_beats(
+            found, opponent.looks, losses.edges, losses.along, record.provisional, losses.go_on
+        )
     )  # fmt: skip
 
 

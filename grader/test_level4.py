@@ -30,6 +30,7 @@ from grader.student.sampler import Model
 from grader.student.sampler_record import Record
 from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
+from grader.suite import captions
 from grader.suite.drawn_sampler import Drawn
 from grader.suite.fixtures import ShowPicture, unless_a_stub
 from grader.suite.fixtures_sampler import BuildSampler, Steps
@@ -265,7 +266,10 @@ def test_end_to_end(
     if len(steps) > 1:
         errors = step_errors(steps)
         title = f"Your sampler's steps: error by t, on a steep schedule of {steep.T} steps"
-        show_picture("level4-steps.png", title, in_words(errors), lambda path: save_step_errors(errors, path))
+        show_picture(
+            "level4-steps.png", title, in_words(errors), captions.STEPS,
+            lambda path: save_step_errors(errors, steep.T, path),
+        )  # fmt: skip
     samples = sampler.verified(trace, shape)
     if not end_to_end.is_right(samples, oracle):
         asked = trace.judged_steps(steep.T)

@@ -19,6 +19,7 @@ from grader.reports.command import FORMATS
 from grader.student.deadlines import FACTOR
 from tests.bench.report import MAKERS, PAGES, fill
 from tests.conftest import ROOT
+from tests.proof.bank import entries
 from tests.support.pages import code, commands, dead_links
 
 TEXT = {page: (ROOT / page).read_text() for page in PAGES}
@@ -26,8 +27,9 @@ ALL = "\n".join(TEXT.values())
 STUDENTS, INSTRUCTORS, PLATFORMS, EVIDENCE = (
     TEXT[Path("docs") / f"{name}.md"] for name in ("students", "instructors", "platforms", "evidence")
 )
-OTHERS = {  # of pytest, gh, uv, pip, wsl
-    "--pdb", "--runtime", "--allowed-files", "--submission-mode", "--with", "--extra-index-url", "--install",
+OTHERS = {  # of pytest, gh, uv, pip, wsl, TensorBoard
+    "--pdb", "--runtime", "--allowed-files", "--submission-mode", "--with", "--extra-index-url", "--install", "--extra",
+    "--logdir",
 }  # fmt: skip
 VERBS = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
@@ -128,12 +130,20 @@ def test_every_message_under_trouble_is_one_that_the_program_has():
         assert longest in source, message
 
 
+def test_every_question_leads_to_a_check_that_catches_that_mistake():
+    rows = re.search(r"\n## Questions\n(.*?)\n## ", STUDENTS, re.DOTALL)[1]
+    asked = re.findall(r"\| `([\w.]+)` \|$", rows, re.MULTILINE)
+    caught = {entry.caught_by.split(".", 1)[1] for entry in entries() if not entry.right}
+    assert len(asked) >= 20 and len(asked) == len(re.findall(r"^\| (?!what you see|---)", rows, re.MULTILINE))
+    assert set(asked) <= caught
+
+
 def test_every_table_is_shown_and_evidence_has_all_that_were_measured():
     makers = {make.__name__ for make in MAKERS}
     shown = set(re.findall(r"<!-- (\w+) -->", ALL)) - {"instructors", "rules"}
     assert shown == makers
     # students.md has these
-    assert makers - set(re.findall(r"<!-- (\w+) -->", EVIDENCE)) == {"reference", "runs", "wanted"}
+    assert makers - set(re.findall(r"<!-- (\w+) -->", EVIDENCE)) == {"reference", "runs", "wanted", "ladder"}
 
 
 @each_page

@@ -99,6 +99,7 @@ class TrainingConfig:
     max_minutes: float | None = None  # stop after this long, sample, and leave the rest for training.resume=true
     resume: bool = False  # continue from the run's checkpoint
     checkpoint_minutes: float = 1.0  # what a crash can cost
+    tensorboard: bool = False  # also log losses and pictures for TensorBoard, in the run's folder
     seed: int = 0  # of initial weights, order, timesteps and noise; the split into train and validation has its own
 
     def check(self) -> None:
@@ -118,13 +119,16 @@ class TrainingConfig:
 class SamplingConfig:
     num_images: int | None = None  # null: 64, or 16 where a CPU would need long
     batch_size: int | None = None  # null: chosen for the device, halved where memory runs out
-    every_epochs: int = 0  # also draw a grid every k epochs; 0: only at the end
+    every_epochs: int | None = None  # a row of growth.png every k epochs; null: after 1, 2, 3, 5, 8, 12, …; 0: none
     seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
 
     def check(self) -> None:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
         _check(self.batch_size is None or self.batch_size >= 1, "sampling.batch_size", self.batch_size, "at least 1")
-        _check(self.every_epochs >= 0, "sampling.every_epochs", self.every_epochs, "at least 0")
+        _check(
+            self.every_epochs is None or self.every_epochs >= 0,
+            "sampling.every_epochs", self.every_epochs, "at least 0, or null for more and more seldom",
+        )  # fmt: skip
         _check(0 <= self.seed < SEEDS, "sampling.seed", self.seed, "at least 0, and below 2^63")
 
 
@@ -222,7 +226,7 @@ _TEXTS = {
 
 # Settings that may differ when a run is resumed: how long, where and how fast, not what is computed.
 _FREE = ("training.epochs", "training.max_minutes", "training.resume", "training.checkpoint_minutes",
-         "data.root", "sampling.", "runtime.", "output_dir")  # fmt: skip
+         "training.tensorboard", "data.root", "sampling.", "runtime.", "output_dir")  # fmt: skip
 
 
 def identity(config: Config) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Invalid input is rejected before the first file is written; what the machine chose is printed with its reason.
 """
 
+import contextlib
 import hashlib
 import inspect
 import itertools
@@ -15,22 +16,27 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.autotune import tune
+from assignment.ddpm.conclusion import conclude
 from assignment.ddpm.config import Config, ModelConfig, differences, identity, to_yaml
 from assignment.ddpm.data import Images, load_images, num_batches, to_float
 from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_memory
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.endings import why_no_gradient
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import only_one, replacing
+from assignment.ddpm.growth import GROWTH, Growth
+from assignment.ddpm.live import LiveLog, live_log
+from assignment.ddpm.milestones import Milestones
 from assignment.ddpm.runner import Runner, threads
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import Start, fit, resume
 
-PREVIEW_IMAGES = 16  # in the grids drawn while training
 LONGEST_SOURCE = 256 << 10  # bytes of a model.py that is kept in its weights
 STRIP_STEPS = 9  # columns of the picture of the forward process
 
@@ -43,11 +49,16 @@ def run(
     *,
     start: Start | None = None,
     on_epoch: Callable[[int, Runner], None] = lambda epoch, averaged: None,
+    milestones: Milestones | None = None,
+    grade: str = "make test-level1",
 ) -> None:
     """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
 
-    A new run begins with the weights of `start`, if given. `on_epoch` is called after each epoch with its number and
-    the averaged network.
+    Args:
+        start: a new run begins with its weights
+        on_epoch: called after each epoch with its number and the averaged network
+        milestones: of the reference, to compare with at the end
+        grade: the command that looks at a network which has not learnt
     """
     device = choose_device(config.runtime.device)
     shape = config.model.image_shape  # (C, H, W)
@@ -59,6 +70,7 @@ def run(
     # now, not after hours of training: a sampler that fails, or is still a stub
     check_samples(sampler.sample(_Silence(), (2, *shape)), (2, *shape))
     images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape)
+    open_log = live_log(config.training.tensorboard)
 
     settings = f"settings: {' '.join(differences(config))}; all others as in assignment/ddpm/config.py"
     columns = shutil.get_terminal_size((110, 24)).columns
@@ -85,13 +97,24 @@ def run(
 
     lock = run_dir.with_name(f".{run_dir.name}.lock")
     with only_one(lock, f"{run_dir}: another training is working there"):
-        train(runner, images, diffusion, config, run_dir, draw, about=code_of(network), start=start, on_epoch=on_epoch)
+        growth = Growth(
+            make_sampler, diffusion, shape, run_dir, every=config.sampling.every_epochs, seed=config.sampling.seed
+        )  # fmt: skip
+        rows = train(
+            runner, images, diffusion, config, run_dir, growth, about=code_of(network), start=start, on_epoch=on_epoch,
+            milestones=milestones, open_log=open_log,
+        )  # fmt: skip
         # the averaged weights of the best epoch, into the network that training has left at its last step
         about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
+    says = conclude(rows, runner, diffusion, images, config, milestones, grade) if rows else []
     print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
-    save_grid(draw(runner, num_images.value), samples)
-    print(f"samples: {samples}\nrun: {run_dir}")
+    try:
+        save_grid(draw(runner, num_images.value), samples)
+        print(f"samples: {samples}\nrun: {run_dir}")
+    finally:  # where samples can't be drawn, this may say why
+        for sentences in says:
+            print(f"\n{sentences}.")
 
 
 def train(
@@ -100,13 +123,18 @@ def train(
     diffusion: GaussianDiffusion,
     config: Config,
     run_dir: Path,
-    draw: Callable[[Runner, int], Tensor],
+    growth: Growth,
     *,
     about: dict[str, str],
     start: Start | None,
     on_epoch: Callable[[int, Runner], None],
-) -> None:
-    """Start or resume the run, and leave its best weights in `run_dir`, with the facts of `about`."""
+    milestones: Milestones | None,
+    open_log: Callable[[Path, int], LiveLog],
+) -> list[dict[str, float]]:
+    """Start or resume the run, and leave its best weights in `run_dir`, with the facts of `about`.
+
+    Returns the rows of its log; none if there was nothing left to train.
+    """
     trainer = Trainer(
         runner, diffusion, learning_rate=config.training.learning_rate,
         ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
@@ -127,22 +155,28 @@ def train(
     if config.training.max_minutes != 0:  # only sampling again: the record of the training stays
         with replacing(run_dir / ckpt.CONFIG) as temporary:
             temporary.write_text(to_yaml(config))
-    save_grid(noising_strip(images.train, diffusion), run_dir / "noising.png", columns=STRIP_STEPS)
+    save_noising(images.train, diffusion, run_dir / "noising.png")
 
-    def preview(epoch: int, averaged: Runner) -> None:
-        every = config.sampling.every_epochs  # but not after the last epoch, which samples.png shows
-        if every and epoch % every == 0 and epoch < config.training.epochs:
-            save_grid(draw(averaged, PREVIEW_IMAGES), run_dir / f"samples-epoch-{epoch:04d}.png")
+    live = open_log(run_dir, trainer.step_count)
+
+    def after_epoch(epoch: int, averaged: Runner) -> None:
+        last = epoch == config.training.epochs
+        if why_not := growth.after_epoch(epoch, averaged, trainer.seconds, last=last):
+            tqdm.write(why_not)
+        for name in (GROWTH, ckpt.CURVE):
+            live.picture(trainer.step_count, run_dir / name)
         on_epoch(epoch, averaged)
 
-    with naming_the_batch_size(config.data.batch_size):
-        fit(
-            trainer, images, run_dir=run_dir, identity=identity(config), about=about, on_epoch=preview,
+    with naming_the_batch_size(config.data.batch_size), explaining_gradients(), contextlib.closing(live):
+        rows = fit(
+            trainer, images, run_dir=run_dir, identity=identity(config), about=about, on_epoch=after_epoch,
             epochs=config.training.epochs, batch_size=config.data.batch_size, seed=config.training.seed,
             max_minutes=config.training.max_minutes, checkpoint_minutes=config.training.checkpoint_minutes,
+            reference=milestones.losses if milestones else (), live=live,
         )  # fmt: skip
     if not (run_dir / ckpt.WEIGHTS).exists():
         raise RunError(f"{run_dir}: no trained weights to sample from; train first, without training.max_minutes=0")
+    return rows
 
 
 @contextmanager
@@ -154,6 +188,17 @@ def naming_the_batch_size(size: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise RunError(f"out of memory with data.batch_size={size}: try data.batch_size={max(1, size // 2)}") from error
+
+
+@contextmanager
+def explaining_gradients() -> Iterator[None]:
+    """Turn an error in backward into a line that says what usually causes it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (why := why_no_gradient(error)):
+            raise
+        raise RunError(why) from error
 
 
 class _Silence(nn.Module):
@@ -223,14 +268,16 @@ def code_hash(network: Callable[..., object]) -> str:
     return code_of(network)["code"]
 
 
-def noising_strip(images: Tensor, diffusion: GaussianDiffusion, num_images: int = 4) -> Tensor:
+def save_noising(images: Tensor, diffusion: GaussianDiffusion, path: Path, num_images: int = 4) -> None:
     """The forward process on the first images (N, C, H, W): a row each, x_t at t = 0 … T-1 from left to right."""
     x_0 = to_float(images[:num_images]).to(diffusion.device)  # (n, C, H, W)
     way = torch.linspace(0, 1, STRIP_STEPS, device=diffusion.device)  # (S,)
-    # 0 … T-1, again for each image. Squared: most is lost early on.
-    t = (way**2 * (diffusion.num_timesteps - 1)).long().repeat(len(x_0))  # (n·S,): t_1 … t_S, t_1 … t_S
+    columns = (way**2 * (diffusion.num_timesteps - 1)).long()  # (S,): 0 … T-1, squared, as most is lost early on
+    t = columns.repeat(len(x_0))  # (n·S,): t_1 … t_S, t_1 … t_S
     x_0 = x_0.repeat_interleave(STRIP_STEPS, dim=0)  # (n·S, C, H, W): image 1 S times, image 2 S times
-    return diffusion.q_sample(x_0, t, torch.randn_like(x_0))  # one jump each (Eq. 4), not step by step
+    x_t = diffusion.q_sample(x_0, t, torch.randn_like(x_0))  # one jump each (Eq. 4), not step by step
+    above = [(column, f"t = {step}") for column, step in enumerate(columns.tolist())]
+    save_grid(x_t, path, columns=STRIP_STEPS, above=above)
 
 
 def make_room(run_dir: Path) -> None:

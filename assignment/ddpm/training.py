@@ -6,16 +6,20 @@ continues exactly, and on a CPU the loss curve of a resumed run is the same to t
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.data import Images, num_batches, place, shuffled_batches
+from assignment.ddpm.endings import why_not_finite
 from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.figures import save_loss_curve
 from assignment.ddpm.interrupts import StopRequest, stop_requests
+from assignment.ddpm.live import LiveLog, NoLog
 from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.runner import Runner
 from assignment.ddpm.seeds import derive_seed
@@ -23,7 +27,7 @@ from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
 
 UPDATE_SECONDS = 0.5  # between readings of the loss, each of which makes the CPU wait for the GPU
-CURVE_SECONDS = 15  # between drawings of the curve
+CURVE_SECONDS, CURVE_SHARE = 2, 0.1  # the curve is drawn after so long, then in so much of the time, at most
 
 
 class _Sitting:
@@ -41,8 +45,11 @@ class _Sitting:
         batch_size: int,
         seed: int,
         checkpoint_seconds: float,
+        reference: Sequence[tuple[float, float]],
+        live: LiveLog,
     ) -> None:
         device = trainer.diffusion.device
+        self.reference, self.live = reference, live
         self.trainer, self.run_dir, self.identity, self.about = trainer, run_dir, identity, about
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.checkpoint_seconds = checkpoint_seconds
@@ -56,7 +63,7 @@ class _Sitting:
         self.first_step = trainer.step_count
         # monotonic: the clock on the wall may be set back or forth
         self.started = self.updated = self.saved = time.monotonic()
-        self.drawn = self.started
+        self.next_curve = self.started + CURVE_SECONDS
         self.seconds_before = trainer.seconds  # of earlier sittings
         self.bar = progress_bar(self._images(epochs * self.steps_per_epoch), "images", "training", done=self._images())
 
@@ -92,6 +99,7 @@ class _Sitting:
             # At its end the epoch has to be judged first: a checkpoint between the two would lose its row of the log.
             if self.within_epoch:
                 self.save_if_due()
+                self.draw_curve(self.trainer.log, at_once=False)
             if stop.made or now > deadline:
                 return
 
@@ -105,6 +113,7 @@ class _Sitting:
         if self.trainer.epoch_losses:
             self.bar.set_postfix(epoch=f"{epoch}/{self.epochs}", loss=f"{loss:.4f}", refresh=False)
         self.bar.update(self._images() - self.bar.n)
+        self.live.losses(self.trainer.step_count, training=loss)
         self.updated = time.monotonic()
         self.trainer.seconds = self.seconds_before + self.updated - self.started
 
@@ -133,6 +142,7 @@ class _Sitting:
                 epoch=row["epoch"], step=row["step"], val_loss=loss, **self.about,
             )  # fmt: skip
         ckpt.save_log([*trainer.log, row], self.run_dir / ckpt.LOG)
+        self.live.losses(trainer.step_count, validation=loss)
         self.bar.write(
             f"epoch {row['epoch']:.4g}/{self.epochs}   training loss {row['train_loss']:.4f}   "
             f"validation loss {loss:.4f}{'   (best so far)' if best else ''}"
@@ -140,11 +150,19 @@ class _Sitting:
         return row
 
     def draw_curve(self, rows: list[dict[str, float]], *, at_once: bool) -> None:
-        """Redraw after each epoch, unless epochs are faster than drawing."""
+        """Redraw every few seconds, also within an epoch, as on a CPU one can take minutes."""
         # matplotlib takes longer than an epoch of the digits
-        if rows and (at_once or time.monotonic() - self.drawn > CURVE_SECONDS):
-            save_loss_curve(rows, self.run_dir / ckpt.CURVE, title=self.run_dir.name)
-            self.drawn = time.monotonic()
+        started = time.monotonic()
+        if started < self.next_curve and not at_once:
+            return
+        log, under_way = [(row["epoch"], row["train_loss"], row["val_loss"]) for row in rows], None
+        if self.within_epoch and not at_once and math.isfinite(loss := self.trainer.mean_loss()):
+            under_way = self.trainer.step_count / self.steps_per_epoch, loss
+        if log or under_way:
+            save_loss_curve(
+                log, self.run_dir / ckpt.CURVE, reference=self.reference, under_way=under_way, title=self.run_dir.name
+            )  # fmt: skip
+        self.next_curve = time.monotonic() + (time.monotonic() - started) / CURVE_SHARE
 
     def save_if_due(self) -> None:
         if time.monotonic() - self.saved > self.checkpoint_seconds:
@@ -158,12 +176,16 @@ class _Sitting:
         self.saved = time.monotonic()
 
     def _not_finite(self, what: str, loss: float) -> str:
-        weights = self.run_dir / ckpt.WEIGHTS
+        weights, trainer = self.run_dir / ckpt.WEIGHTS, self.trainer
         kept = f"the best weights so far are kept in {weights}" if weights.exists() else "there are no weights yet"
-        rate = self.trainer.optimizer.param_groups[0]["lr"]  # the usual reason is one that is too large
+        losses = [step.item() for step in trainer.epoch_losses]
+        good = next((i for i, step in enumerate(losses) if not math.isfinite(step)), len(losses))
+        step = trainer.step_count - len(losses) + good + 1  # the first one that was not finite
+        earlier = losses[:good] or [row["train_loss"] for row in trainer.log] or [math.inf]
+        rate, half = trainer.optimizer.param_groups[0]["lr"], trainer.runner.setting.precision == torch.float16
         return (
-            f"the {what} is {loss} at step {self.trainer.step_count}, so training stopped; {kept}; "
-            f"try a smaller training.learning_rate (now {rate:g})"
+            f"the {what} is {loss} from step {step} on, so training stopped; {kept}; "
+            f"{why_not_finite(step, earlier[-1], rate, half=half)}"
         )
 
 
@@ -180,13 +202,18 @@ def fit(
     max_minutes: float | None,
     checkpoint_minutes: float,
     on_epoch: Callable[[int, Runner], None],
-) -> None:
+    reference: Sequence[tuple[float, float]] = (),
+    live: LiveLog | None = None,
+) -> list[dict[str, float]]:
     """Train until `epochs` are done or `max_minutes` are over; leave weights, checkpoint, log and curve in `run_dir`.
 
     Args:
         identity: the settings that make this run what it is, stored for `resume` to compare
         about: facts stored with the weights, such as a hash of the network's code
         on_epoch: called after each epoch with its number and the averaged network
+        reference: (epoch, validation loss) of the reference, for the curve
+    Returns:
+        the rows of the log; none if there was nothing left to train
     Raises:
         RunError: the loss is not finite; the last good weights and checkpoint stay
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the checkpoint is written
@@ -195,7 +222,7 @@ def fit(
     deadline = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
     sitting = _Sitting(
         trainer, images, run_dir=run_dir, identity=identity, about=about, epochs=epochs, batch_size=batch_size,
-        seed=seed, checkpoint_seconds=60 * checkpoint_minutes,
+        seed=seed, checkpoint_seconds=60 * checkpoint_minutes, reference=reference, live=live or NoLog(),
     )  # fmt: skip
 
     with stop_requests() as stop, sitting.bar:
@@ -213,10 +240,11 @@ def fit(
         if stop.made:  # without a last validation: Ctrl-C should give the prompt back soon
             raise KeyboardInterrupt
         if trainer.step_count == sitting.first_step:  # nothing was trained, so there is nothing new to judge
-            return
+            return []
         # out of time within an epoch: a last row, which is not in the checkpoint, so that resuming stays exact
         rows = [*trainer.log, sitting.judge()] if trainer.epoch_losses else trainer.log
         sitting.draw_curve(rows, at_once=True)
+        return rows
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def decide(comparison: Comparison, looks: int) -> str:
 
 
 def check_beats(
-    found: Comparison, looks: int, edges: list[int], along: list[dict[str, Any]], provisional: str
+    found: Comparison, looks: int, edges: list[int], along: list[dict[str, Any]], provisional: str, go_on: str = ""
 ) -> dict[str, Any]:
     """The student's loss is below the reference's, by more than chance explains: equals pass in at most FALSE_WIN.
 
@@ -102,13 +102,17 @@ def check_beats(
         edges: of the K bins of t, in timesteps, K + 1 of them
         along: the reference's losses during its training: dicts with epoch and loss
         provisional: why the reference's figures are not final; empty if they are
+        go_on: sentences on how to go on, for the hint
     """
     z = quantile(looks)
     lower, upper = found.interval(z)
     measured = {
         "relative_difference": found.relative, "standard_error": found.error, "interval": [lower, upper],
         "loss": found.student, "loss_of_reference": found.reference, "triples": found.triples,
-        "relative_difference_by_t": [r for r, _ in found.bins], "limit": -MARGIN,
+        "relative_difference_by_t": [r for r, _ in found.bins],
+        "epochs_along_the_reference": [row["epoch"] for row in along],
+        "losses_along_the_reference": [row["loss"] for row in along],
+        "upper_bound": upper, "value": upper, "limit": -MARGIN,
         # of the interval's width, between its upper end and the limit
         "margin": max(-1.0, min(1.0, (-MARGIN - upper) / (upper - lower))) if upper > lower else 0.0,
     }  # fmt: skip
@@ -128,6 +132,7 @@ def check_beats(
     behind = [row for row in along if row["loss"] >= found.student]
     if behind:
         hint += f" The reference stood there after about {max(row['epoch'] for row in behind):g} epochs."
+    hint += f" {go_on}" if go_on else ""
     about = f" (provisional: {provisional})" if provisional else ""
     raise CheckFailed(
         f"expected a loss below the reference's {found.reference:.4f}{about}, got {got}", hint, **measured

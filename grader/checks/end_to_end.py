@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, at_most, least_margin, refuse_not_finite
+from grader.checks.finding import CheckFailed, at_most, refuse_not_finite, tightest
 from grader.checks.gaussian_world import GaussianOracle
 from grader.checks.loop_mistakes import could_be, mutants
 from grader.checks.noise import Z
@@ -67,7 +67,7 @@ def check_end_to_end(
     numbers = {"n": n, "mean": measured[0], "std": measured[1]}
     for moments in expected.values():
         if agrees(measured, moments, n):
-            margin = least_margin(*(at_most(*pair) for pair in distances(measured, moments, n)))
+            margin = tightest(*(at_most(*pair) for pair in distances(measured, moments, n)))
             return {**numbers, "expected_mean": moments[0], "expected_std": moments[1], **margin}
     (tilde_mean, tilde_std), (_, beta_std) = expected["beta-tilde"], expected["beta"]
     # the simulated moments have sampling errors of their own

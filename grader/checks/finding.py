@@ -21,24 +21,25 @@ class CheckFailed(Exception):
 
 
 def at_most(value: float, limit: float) -> dict[str, float]:
-    """For the measurements: the limit, and how far within it a value is.
+    """For the measurements: the value, its limit, and how far within it the value is.
 
     The margin is 1 far within the limit, 0 at the limit, and −1 where it is exceeded by its own size or more, or where
     either is not a number. Values that have to be exact have none.
     """
     if limit == 0:
-        return {"limit": limit}
-    return {"limit": limit, "margin": max(-1.0, 1 - value / limit) if limit > 0 else -1.0}
+        return {"value": value, "limit": limit}
+    return {"value": value, "limit": limit, "margin": max(-1.0, 1 - value / limit) if limit > 0 else -1.0}
 
 
 def at_least(value: float, limit: float) -> dict[str, float]:
     """The same for a value that has to be large."""
-    return {"limit": limit, "margin": max(-1.0, 1 - limit / value) if value > 0 else -1.0}
+    return {"value": value, "limit": limit, "margin": max(-1.0, 1 - limit / value) if value > 0 else -1.0}
 
 
-def least_margin(*found: dict[str, float]) -> dict[str, float]:
-    """The margin of whichever comparison comes closest to a failure."""
-    return {"margin": min(one["margin"] for one in found)}
+def tightest(*found: dict[str, float]) -> dict[str, float]:
+    """Value, limit and margin of whichever comparison comes closest to a failure."""
+    closest = min(found, key=lambda one: one["margin"])
+    return {name: closest[name] for name in ("value", "limit", "margin") if name in closest}
 
 
 def all_finite(*found: object) -> bool:

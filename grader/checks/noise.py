@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from grader.checks.finding import at_most, least_margin
+from grader.checks.finding import at_most, tightest
 
 Z = 6.0
 
@@ -50,14 +50,14 @@ def most_alike(z: Tensor, axes: dict[str, int]) -> tuple[str | None, dict[str, f
     # rounded, so that among several perfect repetitions the first axis wins
     worst = max(beyond, key=lambda name: round(found[name][0], 2), default=None)
     correlations = {f"correlation_between_{name.replace(' ', '_')}": r for name, (r, _) in found.items()}
-    return worst, correlations | least_margin(*(at_most(errors, Z) for _, errors in found.values()))
+    return worst, correlations | tightest(*(at_most(errors, Z) for _, errors in found.values()))
 
 
 def shape_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     """What makes n numbers (z, any shape) look non-normal, if anything: 2 comparisons."""
     n, k, s = z.numel(), kurtosis(z), skewness(z)
     off = at_most(abs(k - 3), Z * math.sqrt(24 / n)), at_most(abs(s), Z * math.sqrt(6 / n))
-    numbers = {"n": n, "kurtosis": k, "skewness": s} | least_margin(*off)
+    numbers = {"n": n, "kurtosis": k, "skewness": s} | tightest(*off)
     if not abs(k - 3) <= Z * math.sqrt(24 / n):
         return f"kurtosis {k:.2f} (a normal distribution has 3, a uniform one 1.8)", numbers
     if not abs(s) <= Z * math.sqrt(6 / n):
@@ -69,7 +69,7 @@ def scale_problem(z: Tensor) -> tuple[str | None, dict[str, float]]:
     """Which of mean 0 and variance 1 n numbers (z, any shape) lack, if any: 2 comparisons."""
     n, mean, variance = z.numel(), z.double().mean().item(), torch.var(z.double()).item()
     off = at_most(abs(mean), Z / math.sqrt(n)), at_most(abs(variance - 1), Z * math.sqrt(2 / n))
-    numbers = {"n": n, "mean": mean, "variance": variance} | least_margin(*off)
+    numbers = {"n": n, "mean": mean, "variance": variance} | tightest(*off)
     if not abs(mean) <= Z / math.sqrt(n):
         return f"mean {mean:.3f} instead of 0", numbers
     if not abs(variance - 1) <= Z * math.sqrt(2 / n):

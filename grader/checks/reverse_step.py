@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from grader.checks.deviations import MANY
-from grader.checks.finding import CheckFailed, NotJudged, at_most, least_margin, refuse_not_finite
+from grader.checks.finding import CheckFailed, NotJudged, at_most, refuse_not_finite, tightest
 from grader.checks.measure_step import SILENT, Step, allowed_sigma, coefficients, excess, sigma_fits, spread
 from grader.checks.noise import shape_problem
 from grader.checks.own_schedules import OWN_SCHEDULE
@@ -162,7 +162,7 @@ def check_gaussian(inside: list[Step]) -> dict[str, float]:
         if z.std() < SILENT or len(z) < MANY:  # check_variance reports the former
             continue
         problem, found = shape_problem(z)
-        numbers = found | (least_margin(numbers, found) if numbers else {})
+        numbers = found | (tightest(numbers, found) if numbers else {})
         if problem:
             raise CheckFailed(
                 f"at {step.where}: expected normally distributed noise, got {problem}",

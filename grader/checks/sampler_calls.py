@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, least_margin, refuse_not_finite
+from grader.checks.finding import CheckFailed, refuse_not_finite, tightest
 from grader.checks.noise import most_alike, scale_problem, shape_problem
 
 LOOP = "Look at the loop in sample: it visits T−1, T−2, …, 1, 0, and in diffusion.py t = 0 is the least noisy step."
@@ -102,11 +102,11 @@ def check_starting_noise(x_T: Tensor) -> dict[str, float]:
     zero = not x_T.any()
     if problem is None:
         problem, more = shape_problem(x_T)
-        numbers |= more | least_margin(numbers, more)
+        numbers |= more | tightest(numbers, more)
     axis, correlations = most_alike(
         x_T - x_T.mean(), {"columns": 3, "rows": 2, "channels": 1, "images of the batch": 0}
     )
-    numbers |= correlations | least_margin(numbers, correlations)
+    numbers |= correlations | tightest(numbers, correlations)
     # noise repeated over the batch also has odd moments, as there is less of it: then report the repetition
     if axis and not zero:
         problem = f"{axis} that repeat each other"

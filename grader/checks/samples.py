@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, all_finite, at_least, at_most, least_margin
+from grader.checks.finding import CheckFailed, all_finite, at_least, at_most, tightest
 
 SPREAD = 0.01  # standard deviation of a pixel over the samples, at least
 MORE_TRAINING = (
@@ -40,8 +40,8 @@ def check_classes(classes: list[float], least: float, most: float, missing: int)
     common = max(range(len(classes)), key=classes.__getitem__)
     enough, bounded = at_least(sorted(classes)[missing], least), at_most(classes[common], most)
     measured = {
-        "classes": classes, "least": min(classes), "most": classes[common], "limit": least, "limit_of_most": most,
-        "found": len(classes) - len(rare), **least_margin(enough, bounded),
+        "classes": classes, "least": min(classes), "most": classes[common], "found": len(classes) - len(rare), **enough,
+        "limit_of_most": most, "margin": tightest(enough, bounded)["margin"],
     }  # fmt: skip
     if len(rare) > missing or not all_finite(classes, least, most):
         raise CheckFailed(

@@ -15,11 +15,26 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from grader.reports.wording import MARKS, adjustments, checks_to_look_at, partial, printable, score_line, title, word
+from grader.reports.scales import scales
+from grader.reports.wording import (
+    MARKS,
+    adjustments,
+    checks_to_look_at,
+    own_value,
+    partial,
+    printable,
+    score_line,
+    title,
+    word,
+)
 
 HERE = Path(__file__).parent
 MAX_TEXT = 10_000  # characters of one text, and
 LINES = 200  # lines of it; all of it is in results.json
+SHAPES = {  # of the marks on a scale, around its line
+    "own": "M0-7a7 7 0 1 1-.1 0z", "reference": "M0-7L7 0L0 7L-7 0z", "real": "M0-8V8", "along": "M0-5V5",
+    "limit": "M0-12V12",
+}  # fmt: skip
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -34,7 +49,8 @@ def render(results: dict[str, Any], folder: Path | None = None) -> str:
         to_look_at=checks_to_look_at(checks),
         figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],
         environment={name: value for name, value in results["environment"].items() if name != "advisory"},
-        points=points, title=title, counts=counts, partial=partial, dedent=dedent, marks=MARKS,
+        points=points, title=title, counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
+        own_value=own_value, shapes=SHAPES,
     )  # fmt: skip
 
 
@@ -93,4 +109,5 @@ def figure(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
     path = folder / Path(entry["file"]).name  # beside results.json and nowhere else
     picture = path.read_bytes() if path.is_file() else b""
     data = base64.b64encode(picture).decode() if picture.startswith(PNG) else ""
-    return {"title": entry["title"], "alt": entry["alt"], "name": path.name, "data": Markup(data)}
+    words = {"title": entry["title"], "alt": entry["alt"], "caption": entry.get("caption", "")}
+    return words | {"name": path.name, "data": Markup(data)}

@@ -85,6 +85,9 @@ def problems(results: Any) -> Iterator[str]:
         wrong += _kinds(results["submission"], "submission.", {"path": str, "sha256": dict})
         wrong += _all_kinds(results["checks"], "checks", CHECK)
         wrong += _all_kinds(results.get("figures", []), "figures", FIGURE)
+    for place, each in enumerate(results.get("figures", [])):
+        if isinstance(each, dict) and not isinstance(each.get("caption", ""), str):  # the first ones have none
+            wrong.append(f"figures[{place}].caption: expected a text, got {reprlib.repr(each['caption'])}")
     for place, each in enumerate(results.get("adjustments", [])):
         if not (isinstance(each, dict) and _is_number(each.get("points")) and isinstance(each.get("reason"), str)):
             wrong.append(f"adjustments[{place}]: expected points and a reason, got {reprlib.repr(each)}")

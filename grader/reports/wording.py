@@ -54,6 +54,22 @@ def partial(check: dict[str, Any]) -> str:
     return clean(band["says"]) if band and check["points"] < check["max_points"] else ""
 
 
+def own_value(check: dict[str, Any]) -> str:
+    """What was measured beside its limit: `fid 3.42, at most 27.6`; empty where a check compares no numbers."""
+    measured = check["measurements"]
+    value, limit, margin = (measured.get(name, 0.0) for name in ("value", "limit", "margin"))
+    if "value" not in measured or not all(map(_is_number, (value, limit, margin))):
+        return ""
+    names = [name for name, number in measured.items() if number == value and name not in ("value", "limit", "margin")]
+    # it keeps its limit where the margin is not negative; values that have to be exact have none
+    bound = "at least" if "margin" in measured and (value > limit) == (margin >= 0) and value != limit else "at most"
+    return f"{names[0].replace('_', ' ') if names else 'measured'} {value:.3g}, {bound} {limit:.3g}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     """Everything about one check: claim, verdict, hint, the student's lines, and the output."""
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)

@@ -78,6 +78,12 @@ class Network:
             raise Raised(f"the submission's process sent {len(reply.values['losses'])} losses of {len(t)} steps")
         return reply
 
+    def angles(self, x: Tensor, t: Tensor) -> list[Tensor]:
+        """What it takes sines and cosines of, for x (B, C, H, W) and t (B,): (B, D) each, for a note only."""
+        reply = self._request("angles", self.pace.forward * len(x), tensors={"x": x, "t": t})
+        came = (angle for angle in reply.tensors.values() if angle.is_floating_point())
+        return [angle for angle in came if angle.ndim == 2 and len(angle) == len(x) and angle.numel()]
+
     def flow(self, x: Tensor, t: Tensor, cotangent: Tensor, *, seed: int) -> Reply:
         tensors = {"x": x, "t": t, "cotangent": cotangent}
         reply = self._request("flow", self.pace.step * len(x), tensors=tensors, seed=seed)

@@ -11,6 +11,7 @@ from grader.metrics.triples import EDGES, losses, widths
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.opponent import Opponent
+from grader.student.outlook import outlook
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 
@@ -59,6 +60,11 @@ class TrainedLosses:
     def on_test(self) -> Comparison:
         student, reference, bins, index = self.look(self.trained.network(), "test", 0)
         return compare(student, reference, bins, widths(), index)
+
+    @property
+    def go_on(self) -> str:
+        """How to go on, in sentences."""
+        return outlook(self.trained)
 
     @property
     def along(self) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Samples of a finished training: drawn with the reference sampler, looked at, and compared with real images."""
 
+from collections.abc import Callable
 from statistics import mean
 from typing import Any
 
@@ -10,13 +11,14 @@ from assignment.ddpm.device import half_precision
 from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.checks.sample_claims import SampleClaims
+from grader.checks.sample_claims import Measured, SampleClaims
 from grader.grading_config import Drawing, Samples
 from grader.metrics.companions import Companions
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
 from grader.metrics.randomness import randomness
 from grader.student.once import done_once
+from grader.student.outlook import outlook
 from grader.student.trained_denoiser import TrainedDenoiser
 from grader.student.trained_network import BATCH, TrainedNetwork
 
@@ -101,6 +103,27 @@ class TrainedSamples(SampleClaims):
     def of_real(self, name: str) -> float:
         found = self.of_real_images[name]
         return found["mean"] if isinstance(found, dict) else found
+
+    def check_classes(self) -> Measured:
+        return self.with_outlook(super().check_classes)
+
+    def check_clean(self) -> Measured:
+        return self.with_outlook(super().check_clean)
+
+    def check_fid(self) -> Measured:
+        return self.with_outlook(super().check_fid)
+
+    def check_confidence(self) -> Measured:
+        return self.with_outlook(super().check_confidence)
+
+    def with_outlook(self, check: Callable[[], Measured]) -> Measured:
+        """The hint of a failure ends with how to go on."""
+        try:
+            return check()
+        except CheckFailed as failed:
+            if (go_on := outlook(self.trained)) and go_on not in failed.hint:
+                failed.hint = f"{failed.hint} {go_on}"
+            raise
 
     @property
     def wanted(self) -> Samples:

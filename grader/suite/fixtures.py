@@ -122,20 +122,20 @@ def measured() -> dict[str, Any]:
     return {}
 
 
-ShowPicture = Callable[[str, str, str, Callable[[Path], object]], None]  # name, title, alt, save
+ShowPicture = Callable[[str, str, str, str, Callable[[Path], object]], None]  # name, title, alt, caption, save
 
 
 @pytest.fixture(scope="session")
 def show_picture(judge: Judge, figures: Path) -> ShowPicture:
     """Draw and show a picture on which no verdict depends; one that can't be written is reported as left out."""
 
-    def show(name: str, title: str, alt: str, save: Callable[[Path], object]) -> None:
+    def show(name: str, title: str, alt: str, caption: str, save: Callable[[Path], object]) -> None:
         try:
             save(figures / name)
         except OSError as error:
             judge.inform(title, f"left out: {error}")
         else:
-            judge.show(figures / name, title, alt)
+            judge.show(figures / name, title, alt, caption)
 
     return show
 

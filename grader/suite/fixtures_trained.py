@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.figures import save_loss_curve
 from grader.check_ids import id_of
 from grader.checks import conditioning
 from grader.checks.finding import CheckFailed, NotJudged
@@ -16,9 +17,10 @@ from grader.results import level_of
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
+from grader.suite import captions
 from grader.suite.fixtures import ShowPicture, WithProgress
 from grader.suite.judge import Judge
-from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_bands, save_loss_curve, save_samples
+from grader.suite.pictures import SAMPLES_ALT, curve_in_words, save_samples
 from grader.suite.trainings import Training, Trainings
 
 
@@ -105,7 +107,8 @@ def check_sound(judge: Judge, figures: Path, with_progress: WithProgress, level:
         with with_progress():
             measured = check_sound_samples(samples.images)
         picture = save_samples(samples.images, samples.trained.images.train, figures / f"level{level}-samples.png")
-        judge.show(picture, f"Samples of level {level}", SAMPLES_ALT)
+        title = f"Level {level}: your samples of {samples.trained.name} beside real images"
+        judge.show(picture, title, SAMPLES_ALT, captions.drawn(samples.drawing))
         count, steps = len(samples.images), samples.drawing.steps
         judge.inform(f"samples of level {level}", f"{count} in {steps} steps, see {picture}")
         return measured
@@ -130,33 +133,24 @@ def show_training(judge: Judge, show_picture: ShowPicture) -> ShowTraining:
             return
         if log:
             reference = [(epoch, loss) for epoch, loss in trained.reference_curve if epoch <= log[-1].epoch]
-            caveat = f"; the reference's is of other noise{trained.record.caveat}" if reference else ""
+            beside = captions.REFERENCE_CURVE.format(caveat=trained.record.caveat) if reference else ""
             show_picture(
-                f"training-{trained.name}.png", title + caveat, curve_in_words(log, reference),
-                lambda path: save_loss_curve(log, reference, path),
+                f"training-{trained.name}.png", title, curve_in_words(log, reference), captions.CURVE + beside,
+                lambda path: save_loss_curve(log, path, reference=reference),
             )  # fmt: skip
 
     return show
 
 
 @pytest.fixture
-def say_fid(
-    judge: Judge, figures: Path, with_progress: WithProgress, request: pytest.FixtureRequest, level: int
-) -> SayFid:
-    """Report the FID, with a picture of the bands that it lies among; and Inception's, where that is asked for."""
+def say_fid(judge: Judge, with_progress: WithProgress, request: pytest.FixtureRequest, level: int) -> SayFid:
+    """Report the FID beside those of real images and of the reference; and Inception's, where that is asked for."""
 
     def say(samples: TrainedSamples) -> None:
-        quality, reference = samples.quality, samples.reference_fids
-        real, limit = samples.of_real_images["fid"], samples.fid_limit
-        picture = save_bands(quality.fid, real, reference, limit, samples.drawing, figures / f"level{level}-fid.png")
-        beside = "real images, of the reference" if reference else "real images"
-        judge.show(
-            picture, f"FID of level {level}",
-            f"A line with the FID of the samples, {quality.fid:.1f}, that of {beside}, and the limit, {limit:.1f}",
-        )  # fmt: skip
-        of_reference = f", the reference's {samples.reference_in_words}" if reference else ""
+        quality, real = samples.quality, samples.of_real_images["fid"]
+        of_reference = f", the reference's {samples.reference_in_words}" if samples.reference_fids else ""
         told = f"{quality.fid:.2f}, of as many real images {real['mean']:.2f}{of_reference}"
-        judge.inform(f"FID of level {level}", f"{told}; KID {quality.kid:.3f}, see {picture}")
+        judge.inform(f"FID of level {level}", f"{told}; KID {quality.kid:.3f}")
         if weights := request.config.option.inception:
             with with_progress():
                 fid = samples.inception_fid(weights)

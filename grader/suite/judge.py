@@ -132,9 +132,14 @@ class Judge:
         """Record something about the submission that earns no points."""
         self.results.information[name] = cut(says)
 
-    def show(self, picture: Path, title: str, alt: str) -> None:
-        """Add a picture to the reports; it is stored beside results.json. `alt` describes it in words."""
-        self.results.figures.append({"file": picture.name, "title": title, "alt": alt})
+    def show(self, picture: Path, title: str, alt: str, caption: str) -> None:
+        """Add a picture to the reports; it is stored beside results.json.
+
+        Args:
+            alt: what it shows, in words
+            caption: how to read it
+        """
+        self.results.figures.append({"file": picture.name, "title": title, "alt": alt, "caption": caption})
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         option, grading = self.config.option, load_grading()

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from assignment.ddpm.seeds import derive_seed
-from grader.checks import learning
+from grader.checks import friendly_notes, learning
+from grader.errors import SubmissionFailed
 from grader.student.network import Network
 
 GRADIENT_STEPS = 4
@@ -45,6 +46,17 @@ def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
     both = spread(network.config.num_timesteps, 4, seed=network.seed)[1:3]
     one, other = (torch.cat([network(part, t.expand(len(part)).contiguous()) for part in x.split(BATCH)]) for t in both)
     return x, one, other
+
+
+def widest_angle_of_t(network: Network) -> float | None:
+    """The largest angle among the network's own sinusoids of t; None if it has none, or fails when it is watched."""
+    last = network.config.num_timesteps - 1
+    x, _ = network.at_random(2, "angles")
+    t = torch.tensor([last, last, last // 2])
+    try:
+        return friendly_notes.widest_angle(network.angles(torch.cat([x, x[:1]]), t), t)
+    except SubmissionFailed:
+        return None
 
 
 def alike(network: Network) -> list[Question]:

@@ -17,6 +17,7 @@ from torch.nn.functional import mse_loss
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.worker import slopes as slopes_along
+from grader.worker.angles import Angles
 from grader.worker.devices import NoMixing
 from grader.worker.statistics import kept_by_torch
 
@@ -190,6 +191,15 @@ def forward(
     if sendable(y):
         back["y"] = y
     return {**describe(y), "defaults": [before, after]}, back
+
+
+@probe
+def angles(session: Session, tensors: Tensors, *, name: str) -> Result:
+    """What sines and cosines are taken of in a forward pass in eval mode: x (B, C, H, W), t (B,) → (B, D) each."""
+    x, t = (tensors[k].to(session.device) for k in ("x", "t"))
+    with torch.no_grad(), Angles(len(x)) as seen:
+        session.networks[name].eval()(x, t)
+    return {}, {str(i): angle for i, angle in enumerate(seen.found)}
 
 
 @probe

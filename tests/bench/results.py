@@ -33,5 +33,6 @@ def each(kind: str) -> list[tuple[str, dict]]:
 def where(result: dict) -> str:
     """The machine of a result, in a few words."""
     m = result["machine"]
-    device = f"{m['device']}, {m['threads']} threads" if m["type"] == "cpu" else m["device"]
+    threads = f"{m['threads']} thread{'s' if m['threads'] != 1 else ''}"
+    device = f"{m['device']}, {threads}" if m["type"] == "cpu" else m["device"]
     return f"{device}, torch {m['torch']}, {m['date']}"

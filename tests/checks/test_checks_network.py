@@ -9,7 +9,7 @@ import torch
 
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.checks import behaviour, conditioning, gradients, learning, output_contract
-from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, least_margin
+from grader.checks.finding import CheckFailed, NotJudged, at_least, at_most, tightest
 from grader.checks.gradients import Slopes
 from grader.grading_config import Budget
 from grader.student import overfit, restored
@@ -343,7 +343,7 @@ def test_squashed():
         (at_most(math.inf, 2.0), -1), (at_most(math.nan, 2.0), -1), (at_most(0.0, 0.0), None),
         (at_least(4.0, 2.0), 0.5), (at_least(2.0, 2.0), 0), (at_least(1.0, 2.0), -1), (at_least(0.0, 2.0), -1),
         (at_least(-3.0, 2.0), -1), (at_least(math.nan, 2.0), -1), (at_least(math.inf, 2.0), 1),
-        (least_margin({"margin": 0.5}, {"margin": -0.25}), -0.25),
+        (tightest({"margin": 0.5}, {"margin": -0.25}), -0.25),
     ],
 )  # fmt: skip
 def test_a_margin_tells_how_far_a_value_is_within_its_limit(found, margin):

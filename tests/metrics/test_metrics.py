@@ -11,11 +11,12 @@ from assignment.ddpm.config import config_files, load_config
 from assignment.ddpm.data import load_images, load_part, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.respacing import Respaced
 from grader.checks import beats_reference, samples
 from grader.checks.finding import CheckFailed
 from grader.grading_config import load_grading
 from grader.metrics import classifier, quality
-from grader.metrics.draw import Respaced, draw, to_bytes
+from grader.metrics.draw import draw, to_bytes
 from grader.metrics.record import RESULTS, load_record
 from grader.metrics.train_classifier import RECIPES, augment
 from grader.metrics.triples import EDGES, LOOKS, SHARES, draw_triples, losses, widths

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from grader.checks.finding import at_least, at_most
 from grader.reports.html import HERE, LINES, MAX_TEXT, render
+from grader.reports.scales import scales
+from grader.reports.wording import own_value
 from grader.results import VERDICTS, Check, Results
 from tests.support.browser import COLOURS, HARMLESS, HOSTILE, TOO_WIDE, Page, coded, contrast
 
@@ -46,10 +49,76 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
+FID = {"fid": 7.7, "of_real_images": 2.6, "of_reference": "3.4", "value": 7.7, "limit": 27.6, "margin": 0.72}
+LOSS = {
+    "loss": 0.0866, "loss_of_reference": 0.0815, "epochs_along_the_reference": [1, 20],
+    "losses_along_the_reference": [0.24, 0.095],
+}  # fmt: skip
+
+
+def trained(**changed: Any) -> dict[str, Any]:
+    """With what was measured of a training."""
+    checks = [
+        Check("level1.samples.fid", "Like the data.", 1.0, "passed", "", measurements=FID | changed),
+        Check("level2.loss.beats_reference", "Below the reference.", 1.0, "failed", "no", measurements=LOSS | changed),
+    ]
+    return Results(Path("s"), {}, checks).to_json()
+
+
+def test_a_passed_check_says_its_own_value_and_its_limit():
+    assert "fid 7.7, at most 27.6" in "".join(Page(render(trained())).texts)
+    assert own_value(results()["checks"][0]) == ""
+    assert own_value({"measurements": {"value": "inf", "limit": 1}}) == ""
+    assert own_value({"measurements": {"value": 0.0, "limit": 0.0, "difference": 0.0}}) == "difference 0, at most 0"
+
+
+@pytest.mark.parametrize(
+    ("bound", "says"),
+    [
+        (at_most(1.0, 2.0), "1, at most 2"), (at_most(3.0, 2.0), "3, at most 2"), (at_most(2.0, 2.0), "2, at most 2"),
+        (at_most(0.5, 0.0), "0.5, at most 0"), (at_least(3.0, 2.0), "3, at least 2"),
+        (at_least(1.0, 2.0), "1, at least 2"),
+    ],
+)  # fmt: skip
+def test_which_way_a_limit_holds_follows_from_the_margin(bound, says):
+    assert own_value({"measurements": bound}) == f"measured {says}"
+
+
+def test_scales_show_where_a_training_stands():
+    checks = trained()["checks"]
+    (fid,), (loss,) = scales(checks[:1]), scales(checks[1:])
+    assert [mark.says for mark in fid.marks] == ["real images 2.6", "the reference 3.4", "limit 27.6", "yours 7.7"]
+    assert fid.marks[0].at == 3 and fid.marks[2].at == 97  # percent of the axis
+    assert fid.marks[0].at < fid.marks[1].at < fid.marks[3].at < fid.marks[2].at
+    own, after_20 = loss.marks[-1], loss.marks[1]
+    assert own.says == "yours 0.0866" and loss.marks[2].at < own.at < after_20.at and "after 1, 20 epochs" in loss.says
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"fid": "nan", "loss": "nan"}, {"fid": None, "loss": None}, {"fid": 0.0, "loss": -1.0},
+        {"fid": [1], "loss": {}},
+        {"epochs_along_the_reference": "x", "losses_along_the_reference": 3, "limit": "inf"},
+        {"epochs_along_the_reference": [1, "x"], "losses_along_the_reference": [True, None, 0.1]},
+    ],
+)  # fmt: skip
+def test_any_measurements_can_be_shown(changed):
+    assert Page(render(trained(**changed))).all("id")
+
+
+def test_checks_come_before_pictures_once_all_is_passed(illustrated):
+    graded, folder = illustrated
+    passed = [check | {"verdict": "passed"} for check in graded["checks"]]
+    for checks, first in ((graded["checks"], "pictures"), (passed, "title1")):
+        order = Page(render(graded | {"checks": checks}, folder)).all("id")
+        assert min(order.index("pictures"), order.index("title1")) == order.index(first)
+
+
 @pytest.fixture
 def illustrated(tmp_path: Path) -> tuple[dict[str, Any], Path]:
     (tmp_path / "samples.png").write_bytes(png(1200, 300))
-    figure = {"file": "samples.png", "title": "Samples", "alt": "samples beside real images"}
+    figure = {"file": "samples.png", "title": "Samples", "alt": "samples beside real images", "caption": "Left: …"}
     return results(figures=[figure]), tmp_path
 
 
@@ -84,7 +153,7 @@ def test_all_that_was_found_is_on_the_page():
 def everywhere(said: str, folder: Path) -> str:
     """A page with this text in every place, including a picture's caption."""
     (folder / "wide.png").write_bytes(png(2000, 300))
-    return render(results(said, figures=[{"file": "wide.png", "title": said, "alt": said}]), folder)
+    return render(results(said, figures=[{"file": "wide.png", "title": said, "alt": said, "caption": said}]), folder)
 
 
 def test_what_a_submission_says_stays_text(tmp_path):

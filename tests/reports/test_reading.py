@@ -46,6 +46,10 @@ def test_results_without_figures_are_those_of_an_earlier_grader(sample, tmp_path
         (lambda r: r.update(score=40), "score: expected the sum of the checks' points, 3.25, got 40"),
         (lambda r: r["submission"].pop("sha256"), "submission.sha256: missing; expected an object"),
         (lambda r: r.update(figures=[{"file": "a.png", "title": "A"}]), "figures[0].alt: missing; expected a text"),
+        (
+            lambda r: r.update(figures=[{"file": "a.png", "title": "A", "alt": "a", "caption": 3}]),
+            "figures[0].caption: expected a text, got 3",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_answered_with_a_line(change, says, sample, tmp_path):

@@ -14,6 +14,7 @@ from PIL import Image
 from assignment.ddpm.checkpoint import read_log as read_own_log
 from assignment.ddpm.checkpoint import save_log
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.figures import save_loss_curve
 from grader.checks.gaussian_world import GaussianOracle
 from grader.checks.step_errors import StepError, in_words, step_errors, steps_of
 from grader.checks.step_formulas import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Sigma, eps_form, sigma_beta_tilde
@@ -22,7 +23,7 @@ from grader.checks.wrong_sigmas import WRONG_SIGMAS
 from grader.grade import grade
 from grader.results import Results
 from grader.student.training_log import GREATEST, LARGEST, MAX_EPOCHS, SMALLEST, Epoch, read_log
-from grader.suite.pictures import curve_in_words, save_loss_curve, save_step_errors
+from grader.suite.pictures import curve_in_words, save_step_errors, standing
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, KINDS, make
 from tests.support.steps import STEEP
@@ -114,14 +115,16 @@ LOSSES = st.floats(SMALLEST, GREATEST, exclude_min=True, exclude_max=True)
 )
 def test_any_log_that_is_read_can_be_drawn(tmp_path_factory, rows):
     log = [Epoch(*values) for values in sorted(rows)]
-    with Image.open(save_loss_curve(log, [(1, 0.5)], tmp_path_factory.getbasetemp() / "curve.png")) as picture:
+    with Image.open(
+        save_loss_curve(log, tmp_path_factory.getbasetemp() / "curve.png", reference=[(1, 0.5)])
+    ) as picture:
         assert picture.size == (840, 512)
     assert "validation loss" in curve_in_words(log, [])
 
 
 def test_the_longest_and_wildest_log_can_be_drawn(tmp_path):
     wild = (10 ** (12 * torch.rand(MAX_EPOCHS, 2, dtype=torch.float64) - 6)).tolist()
-    save_loss_curve([Epoch(i + 1, *losses) for i, losses in enumerate(wild)], [], tmp_path / "curve.png")
+    save_loss_curve([Epoch(i + 1, *losses) for i, losses in enumerate(wild)], tmp_path / "curve.png")
 
 
 def test_the_curve_is_told_in_words():
@@ -130,6 +133,14 @@ def test_the_curve_is_told_in_words():
         "Lines by epoch: the training loss goes from 0.5000 to 0.1000, the validation loss from 0.4000 to 0.2500 after "
         "epoch 3, with the least of 0.2000 after epoch 2; the reference's was 0.3500 after epoch 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("relative", "error", "words"),
+    [(-0.0447, 0.002, "4.5 ± 0.2 % below"), (0.062, None, "6.2 % above"), (-0.1, None, "10 % below")],
+)
+def test_a_win_is_below_the_reference(relative, error, words):
+    assert standing(relative, error) == words
 
 
 # ---- errors of a sampler's steps
@@ -219,7 +230,7 @@ def test_whatever_a_sampler_answers_can_be_drawn(tmp_path_factory, data):
     xs, eps = ([data.draw(scales) * torch.randn(16) for _ in ts] for _ in range(2))
     found = step_errors(steps_of(STEEP, ts, xs, eps, data.draw(scales) * torch.randn(16)))
     if len(found) > 1:
-        path = save_step_errors(found, tmp_path_factory.getbasetemp() / "steps.png")
+        path = save_step_errors(found, STEEP.T, tmp_path_factory.getbasetemp() / "steps.png")
         with Image.open(path) as picture:
             assert picture.size == (840, 500)
         assert in_words(found).startswith("Two lines by t")
@@ -313,7 +324,8 @@ def with_log(weights: Path, log: str | None, figures: Path) -> Results:
 def test_a_report_shows_each_training_once(weights, tmp_path):
     results = with_log(weights, HEAD + "1,42,0.5,0.4,4.5\n2,84,0.3,0.2,9.1\n", tmp_path)
     (figure,) = results.figures
-    assert figure["title"].startswith("Training on digits: loss by epoch; the reference's is of other noise")
+    assert figure["title"] == "Training on digits: loss by epoch" and "lower is better" in figure["caption"]
+    assert figure["caption"].endswith("the reference stood after as many epochs, measured with other noise.")
     assert "0.2000 after epoch 2; the reference's was 0.1794 after epoch 2" in figure["alt"]
     with Image.open(tmp_path / figure["file"]) as picture:
         assert picture.format == "PNG"

@@ -1,0 +1,64 @@
+"""Notes without points: what is allowed, works, and yet makes a network's life harder than it need be."""
+
+import ast
+
+import torch
+from torch import Tensor
+
+ADDS_X = (
+    "the output is x + f(x, t); at small t hardly anything in x is noise, so f has to learn to take the image away "
+    "again. A plain last layer learns that sooner"
+)
+SLOW_ANGLES = (
+    "at t = T − 1 no angle is beyond {angle:.2g} rad, so all t look nearly alike: was t divided by T? The sinusoids' "
+    "frequencies are made for the integer t"
+)
+BATCH_NORM = (
+    "images of a batch with very different t share its statistics, in training others than in sampling; GroupNorm is "
+    "the usual choice"
+)
+NARROW = 1.0  # rad: within it a sinusoid is nearly a straight line
+PROPORTIONAL = 1e-3  # relative: angles that are so near to being proportional to t are
+
+
+def adds_x(source: bytes) -> bool:
+    """Whether `DiffusionModel.forward` plainly returns x + something, x being as it came. Unreadable sources don't."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "DiffusionModel"]
+    methods = [node for kind in classes for node in kind.body if isinstance(node, ast.FunctionDef)]
+    return any(method.name == "forward" and _adds_its_first(method) for method in methods)
+
+
+def _adds_its_first(forward: ast.FunctionDef) -> bool:
+    if len(forward.args.args) < 2:
+        return False
+    x, inside = forward.args.args[1].arg, [node for statement in forward.body for node in ast.walk(statement)]
+    stored = [node.id for node in inside if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    returned = [node.value for node in inside if isinstance(node, ast.Return)]
+    if len(returned) != 1 or x in stored:
+        return False
+    value = returned[0]
+    if isinstance(value, ast.Name) and stored.count(value.id) == 1:  # y = x + …; return y
+        value = next((node.value for node in inside if isinstance(node, ast.Assign)
+                      and [getattr(target, "id", "") for target in node.targets] == [value.id]), None)  # fmt: skip
+    sums = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add)
+    return sums and any(isinstance(side, ast.Name) and side.id == x for side in (value.left, value.right))  # type: ignore[union-attr]
+
+
+def widest_angle(angles: list[Tensor], t: Tensor) -> float | None:
+    """The largest angle that sinusoids of t alone reach at t[0]; None if there are none.
+
+    Args:
+        angles: what sines and cosines were taken of, (3, D) each: for two images at one t, and for the first at another
+        t: (3,), t[0] = t[1]
+    """
+    of_t = []
+    for one, other, later in (angle.double() for angle in angles):
+        size = one.abs().max()
+        follows = (later - one * t[2] / t[0]).abs().max() <= PROPORTIONAL * size
+        if size > 0 and torch.equal(one, other) and follows:
+            of_t.append(size.item())
+    return max(of_t, default=None)
