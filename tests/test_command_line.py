@@ -106,7 +106,7 @@ def test_a_whole_run_of_a_students_network_and_sampler(tree):
     code, out, err = tree.run("--custom-sampler", "training.epochs=2", "output_dir=my outputs")
     assert code == 0, err
     assert "device: cpu (" in out or "device: cuda" in out or "device: mps" in out
-    assert "precision: " in out and "training.epochs=2" in out  # what is not the default
+    assert "settings: data.name=digits" in out and "training.epochs=2" in out  # what is not the default
     assert (tree.path / "my outputs" / "samples.png").exists()
     assert (tree.path / "my outputs" / "digits-student" / "weights.safetensors").exists()
 

@@ -47,7 +47,8 @@ def test_sums_are_kept_in_every_format(partial):
 
 
 @pytest.mark.parametrize("name", [name for name in command.FORMATS if name not in ("github-classroom",)])
-def test_every_format_says_how_far_the_next_band_is(name, partial):
+def test_every_format_says_how_far_the_next_band_is(name, partial, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # so that no line breaks in the terminal's
     if name == "classroom50" or name.startswith("github"):  # invisible signs, entities and escapes between the words
         page = command.FORMATS[name](partial)
         assert ("50 %" in page or "50 &#37;" in page or "50 %25" in page) and "for full points" in page
