@@ -116,7 +116,7 @@ class Fixtures:
     """The suite's fixtures for the checks of levels 1 and 4, small, and each made on demand."""
 
     device, seed, config, other_config = "cpu", 1, SMALL, ModelConfig(image_channels=3, image_size=16, num_timesteps=5)
-    long, warm = Schedule(10, 0.01, 0.4), None
+    long, warm, model_file = Schedule(10, 0.01, 0.4), None, b""
     steep, drawn = Schedule(16, 0.01, 0.4), Drawn(1)
     settings = SimpleNamespace(training=SimpleNamespace(learning_rate=1e-3), model=SMALL)
 
