@@ -98,7 +98,7 @@ test: env  ## run the project's own tests, on all cores
 test-class: env  ## grade a class of 33 on a real Slurm: five minutes
 	STUDENTS=30 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/classroom/test_classroom.py -k slurm
 
-rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU, and run the whole notebook: seven minutes
+rehearse: env  ## rehearse on a CPU what `python -m tests.gpu` does on a GPU, and run the whole notebook: four minutes
 	REHEARSE=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/gpu/test_gpu_script.py tests/test_notebook.py
 
 prove: env  ## is the grader right? grade the whole bank of right and wrong submissions, and one that is trained

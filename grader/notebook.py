@@ -51,6 +51,7 @@ def set_up() -> None:
         keep(ROOT / "assignment" / name)
     if not OWN_PYTHON.exists():
         install()
+        os.environ["MAKEFLAGS"] = f"PYTHON={sys.executable}"  # so that `!make …` sets up nothing of its own
     print(f"ready in {ROOT}")
 
 

@@ -19,6 +19,13 @@ from tests.conftest import ROOT
 from tests.support.package_index import add_wheel, served
 from tests.support.pins import find_uv
 
+PYPROJECT = (ROOT / "pyproject.toml").read_text()
+NEEDS_TORCH = """[project]
+name = "needs-torch"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["torch>=2.11", "torchvision"]
+"""
 NOWHERE = "http://127.0.0.1:9"  # the port of "discard": nobody listens
 VERSION = "import torch, torchvision; print(torch.VERSION, torchvision.VERSION)"
 FOR_CPUS, AS_ON_PYPI = "2.15.0+cpu 0.29.2+cpu", "2.15.0 0.29.2"
@@ -47,7 +54,7 @@ def indexes(tmp_path_factory) -> Path:
 
 
 def settings() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]
+    return tomllib.loads(PYPROJECT)["tool"]["uv"]
 
 
 class Project:
@@ -58,9 +65,8 @@ class Project:
         (path / "grader").mkdir()
         for name in ("Makefile", "grader/set_up.py"):
             shutil.copy(ROOT / name, path / name)
-        text = re.sub(r"(?ms)^dependencies = \[.*?^\]", 'dependencies = ["torch>=2.11", "torchvision"]',
-                      (ROOT / "pyproject.toml").read_text(), count=1)  # fmt: skip
-        (path / "pyproject.toml").write_text(re.sub(r"(?ms)^\[dependency-groups\].*?^\]", "", text))
+        settings = re.search(r"^\[tool\.uv\]\n.*?(?=^\[tool\.pytest)", PYPROJECT, re.MULTILINE | re.DOTALL)[0]
+        (path / "pyproject.toml").write_text(f"{NEEDS_TORCH}\n{settings}")
         monkeypatch.setattr(set_up, "ROOT", path)
         monkeypatch.setattr(set_up, "why_not_cpu", lambda: "")
         monkeypatch.setenv("UV_CACHE_DIR", str(path / "cache"))

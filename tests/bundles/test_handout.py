@@ -123,7 +123,7 @@ def test_its_two_commands_work(handout):
     failed = [c["id"] for c in json.loads((handout / "outputs" / "results.json").read_text())["checks"]
               if c["verdict"] != "passed" and not needs_training(c["id"])]  # fmt: skip
     assert failed == ["level1.own_work", "level4.own_work"]
-    assert second.returncode == 2 and "DiffusionModel.__init__: build the layers" in second.stdout
+    assert second.returncode == 0 and "DiffusionModel.__init__: build the layers" in second.stdout
 
 
 def test_what_make_submit_packs_is_graded_by_the_students_own_copy(handout, tmp_path):
