@@ -47,7 +47,7 @@ Measured = dict[str, Any]
 def test_builds(
     build: Build, config: ModelConfig, other_config: ModelConfig, judge: Judge, model_file: bytes
 ) -> None:  # fmt: skip
-    """DiffusionModel(config) builds, for this configuration and for another one."""
+    """DiffusionModel(config) can be built, for this configuration and for another one."""
     built = build(config).built.values
     build(other_config)
     judge.inform("parameters", f"{sum(count for _, count, _ in built['parameters']):,}")
@@ -84,7 +84,7 @@ def test_shapes(build: Build, config: ModelConfig) -> None:
 
 @check("level1.contract.other_shapes")
 def test_shapes_of_another_configuration(build: Build, other_config: ModelConfig) -> None:
-    """The same with 3 channels, 32×32 pixels and 50 timesteps: nothing is hard-coded."""
+    """So it does with 3 channels, 32×32 pixels and 50 timesteps: nothing is hard-coded."""
     network = build(other_config)
     for batch in BATCHES:
         x, t = network.noise(batch, "other shapes")
@@ -94,7 +94,7 @@ def test_shapes_of_another_configuration(build: Build, other_config: ModelConfig
 
 @check("level1.contract.every_data_set")
 def test_runs_on_the_images_of_every_data_set(build: Build, shipped: dict[str, ModelConfig]) -> None:
-    """It builds and runs for the images of every data set that comes with the project."""
+    """The network can be built and called for the images of every data set that comes with the project."""
     for name, config in shipped.items():
         try:
             network = build(config)
@@ -114,7 +114,7 @@ def test_output_is_a_plain_tensor(build: Build, config: ModelConfig) -> None:
 
 @check("level1.contract.finite")
 def test_finite(warm: None, network: Network, config: ModelConfig, measured: Measured) -> None:
-    """All numbers are finite at the first and last timestep, for ordinary and large x, before and after a few steps."""
+    """The output is finite at the first and last timestep, for ordinary and large x, before and after a few steps."""
     last = config.num_timesteps - 1
     for when in ("before training", "after a few steps"):
         for scale in (1.0, 3.0):
@@ -135,7 +135,7 @@ def test_autocast(network: Network, config: ModelConfig) -> None:
 
 @check("level1.timestep.uses_every_t")
 def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured: Measured) -> None:
-    """In a batch with different timesteps each image is treated by its own."""
+    """In a batch with different timesteps, each image is processed with its own."""
     t = spread(config.num_timesteps, steady.number(6, 9, "every t"), seed=steady.seed)
     t = t[shuffled(len(t), "every t", steady.seed)]
     x = steady.noisy(t, "every t")
@@ -153,7 +153,7 @@ def test_uses_every_samples_own_t(steady: Network, config: ModelConfig, measured
 
 @check("level1.timestep.depends_on_t")
 def test_depends_on_t(steady: Network, config: ModelConfig, judge: Judge, measured: Measured) -> None:
-    """The answer depends on t: the same image gets another one at t = 0 than at t = T − 1."""
+    """The output depends on t: for the same image it differs between t = 0 and t = T − 1."""
     middle = spread(config.num_timesteps, 4, seed=steady.seed)[1:3]
     x = steady.noisy(middle, "depends on t")
     first, last = (steady(x, torch.full((2,), t)) for t in (0, config.num_timesteps - 1))
@@ -165,7 +165,7 @@ def test_depends_on_t(steady: Network, config: ModelConfig, judge: Judge, measur
 
 @check("level1.timestep.whole_range")
 def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConfig, measured: Measured) -> None:
-    """Timesteps are told apart over the whole range, not only in a few coarse bins or a part of it."""
+    """The output changes with t over the whole range, not only in part of it or in a few coarse bins."""
     x, _ = steady.at_random(1, "whole range")
     t = spread(config.num_timesteps, min(PROBED_T, config.num_timesteps), seed=steady.seed)
     t = torch.cat([t, t + 1]).unique()  # neighbours, too
@@ -179,7 +179,7 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 
 @check("level1.batch.samples_independent")
 def test_samples_are_independent(steady: Network, config: ModelConfig, measured: Measured) -> None:
-    """In eval mode an image's answer does not depend on the other images of the batch."""
+    """In eval mode, an image's output does not depend on the other images in the batch."""
     t = spread(config.num_timesteps, steady.number(7, 13, "independent"), seed=derive_seed("independent", steady.seed))
     t = t[shuffled(len(t), "independent", steady.seed)] ** 2 // max(1, config.num_timesteps - 1)  # most of them small:
     x = steady.noisy(t, "independent")  # there an image is more than noise
@@ -191,7 +191,7 @@ def test_samples_are_independent(steady: Network, config: ModelConfig, measured:
 
 @check("level1.batch.order")
 def test_batch_order(steady: Network, measured: Measured) -> None:
-    """In eval mode the order of the images in the batch makes no difference."""
+    """In eval mode, the order of the images in the batch makes no difference."""
     x, t = steady.at_random(steady.number(6, 12, "order"), "order")
     order = shuffled(len(x), "images", steady.seed)
     measured.update(conditioning.check_order(steady(x[order], t[order]), steady(x, t), order))
@@ -199,19 +199,19 @@ def test_batch_order(steady: Network, measured: Measured) -> None:
 
 @check("level1.image.channels")
 def test_each_channel_counts(moved_pixels: Once[Effects], measured: Measured) -> None:
-    """With 3 channels every answer follows from its own pixel and those around it, and no channel copies another."""
+    """With 3 channels, each output follows from its own pixel and those around it, and no channel copies another."""
     measured.update(channels.check_channels(moved_pixels()))
 
 
 @check("level1.image.neighbours")
 def test_neighbours_are_those_in_the_image(moved_pixels: Once[Effects], measured: Measured) -> None:
-    """Neighbours are neighbours in the image, not whatever lies side by side in memory."""
+    """Neighbouring pixels are neighbours in the image, not whatever lies side by side in memory."""
     measured.update(channels.check_neighbours(moved_pixels()))
 
 
 @check("level1.behaviour.deterministic")
 def test_deterministic(perturbed: Network, device: str, measured: Measured) -> None:
-    """In eval mode the same input gets the same answer."""
+    """In eval mode, the same input gives the same output."""
     x, t = perturbed.at_random(1, "deterministic")
     first, *others = (perturbed(x, t, seed=seed) for seed in range(REPEATS))
     measured.update(behaviour.check_deterministic(first, others, device))
@@ -221,7 +221,7 @@ def test_deterministic(perturbed: Network, device: str, measured: Measured) -> N
 def test_no_hidden_state(
     perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, device: str, measured: Measured
 ) -> None:
-    """In eval mode no call leaves a trace in the next one."""
+    """In eval mode, no call affects the next one."""
     questions = alike(perturbed)
     answers = [perturbed(x, t) for x, t in questions]
     measured.update(behaviour.check_no_hidden_state(answers[:1], [perturbed(*questions[0])], device))
@@ -236,7 +236,7 @@ def test_no_hidden_state(
 
 @check("level1.behaviour.inputs_unchanged")
 def test_inputs_unchanged(network: Network) -> None:
-    """x and t are after the call as they were before."""
+    """The call leaves x and t unchanged."""
     x, t = network.at_random(3, "inputs")
     behaviour.check_inputs_unchanged({"x": x, "t": t}, network.reply(x, t).tensors)
 
@@ -268,7 +268,7 @@ def test_device(warm: None, network: Network) -> None:
 def test_all_layers_are_registered(
     perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, measured: Measured
 ) -> None:
-    """The state dict holds all that the answer needs: saved and loaded, the network answers the same."""
+    """The state dict holds everything the output depends on: saved and loaded, the network gives the same output."""
     x, t = perturbed.at_random(3, "registered")
     original, state = perturbed(x, t), perturbed.state()
     submission.stop()  # clears whatever is remembered outside the network
@@ -296,7 +296,7 @@ def test_all_parameters_get_gradients(
 
 @check("level1.training.gradient_flow")
 def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Measured) -> None:
-    """Backward works in train mode: gradients reach x, and say how the output changes when x and parameters do."""
+    """Backward works in train mode: gradients reach x, and match how the output changes with x and parameters."""
     x, t = perturbed.at_random(3, "flow")
     cotangent, _ = perturbed.noise(3, "flow, cotangent")
     reply = perturbed.flow(x, t, cotangent, seed=seed)
@@ -306,7 +306,7 @@ def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Meas
 
 @check("level1.training.needs_t")
 def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, measured: Measured) -> None:
-    """t changes what the network does, by more than a factor or a constant; or its loss is higher with a wrong t."""
+    """t changes more than a factor or a constant of the output, or a wrong t raises the loss."""
     answers = trained.restored.answers
     raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
     if not learning.mattering(raised) > 1:
@@ -317,14 +317,14 @@ def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, me
 
 @check("level1.training.predicts_noise")
 def test_predicts_the_noise(trained: overfit.Trained, measured: Measured) -> None:
-    """The network predicts the noise, not the image, the velocity or the rest."""
+    """The network predicts the noise: not the image, the velocity, or anything else."""
     t = trained.triples
     measured.update(learning.check_predicts_noise(trained.y, t.noise, t.x_0, t.x_t, t.alpha_bar))
 
 
 @check("level1.training.not_squashed")
 def test_output_is_not_squashed(trained: overfit.Trained, measured: Measured) -> None:
-    """The output is free to go beyond ±1, as noise does."""
+    """The output can go beyond ±1, as noise does."""
     noisiest = trained.triples.t >= 0.75 * (trained.triples.t.max() + 1)
     measured.update(learning.check_not_squashed(trained.y[noisiest], trained.triples.noise[noisiest]))
 
@@ -334,7 +334,7 @@ def test_overfits(
     network: Network, overfit_run: Once[overfit.Trained], settings: Config, device: str, judge: Judge,
     measured: Measured,
 ) -> None:  # fmt: skip
-    """A few images are learnt within a short training, by the loss that the judge measures on fresh noise."""
+    """The network can learn a few images in a short training, by the loss that the grader measures on fresh noise."""
     trained = overfit_run()
     ratio = trained.seconds_per_image / network.pace.step
     judge.inform("training step", f"{ratio:.2g} × the reference's time, measured once")
@@ -357,13 +357,13 @@ def test_weights(training: Training, check_weights: CheckWeights) -> None:
 
 @check("level1.trained.uses_t")
 def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
-    """The trained network looks at t: a noisy image gets another answer at another t."""
+    """The trained network uses t: for the same noisy image, its output differs from one t to another."""
     measured.update(check_uses_t(loaded.network))
 
 
 @check("level1.samples.sound")
 def test_samples_are_sound(loaded: Training, check_sound: CheckSound, measured: Measured) -> None:
-    """From the trained network samples can be drawn: finite images, not all alike."""
+    """The trained network can be sampled from: its samples are finite images, and not all alike."""
     measured.update(check_sound(loaded.samples))
 
 
@@ -381,19 +381,19 @@ def test_samples_show_every_class(sampled: TrainedSamples, measured: Measured) -
 
 @check("level1.samples.recognizable")
 def test_samples_are_recognizable(sampled: TrainedSamples, measured: Measured) -> None:
-    """One can tell what the samples show: a classifier is sure enough of their classes."""
+    """The samples are recognizable: a classifier is confident enough of their classes."""
     measured.update(sampled.check_confidence())
 
 
 @check("level1.samples.clean")
 def test_samples_are_clean(sampled: TrainedSamples, measured: Measured) -> None:
-    """The samples are clean, one by one: few are noisy, blurred, blocky, or made of two images."""
+    """Each sample is clean: few are noisy, blurred, blocky, or made of two images."""
     measured.update(sampled.check_clean())
 
 
 @check("level1.samples.fid")
 def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: SayFid, measured: Measured) -> None:
-    """As a crowd the samples look like the data: their Fréchet distance to it is small."""
+    """As a set, the samples look like the data: their Fréchet distance (FID) to it is small."""
     say_fid(sampled)
     measured.update(sampled.quality.to_json())
     measured.update(sampled.check_fid())

@@ -28,7 +28,7 @@ def test_weights(training: Training, check_weights: CheckWeights) -> None:
 
 @check("level2.trained.uses_t")
 def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
-    """The trained network looks at t: a noisy image gets another answer at another t."""
+    """The trained network uses t: for the same noisy image, its output differs from one t to another."""
     measured.update(check_uses_t(loaded.network))
 
 
@@ -37,7 +37,7 @@ def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
 def test_beats_the_reference(
     losses: TrainedLosses, with_progress: WithProgress, figures: Path, judge: Judge, measured: Measured
 ) -> None:
-    """The loss on the validation images is lower than the reference's, beyond what chance can do."""
+    """The loss on the validation images is lower than the reference's, by more than chance could explain."""
     with with_progress():
         found = losses.on_validation
     picture = save_loss_by_t(found, losses.edges, figures / "level2-loss-by-t.png")
@@ -61,7 +61,7 @@ def test_beats_the_reference(
 @pytest.mark.timeout(BELT)
 @check("level2.loss.generalises")
 def test_generalises(losses: TrainedLosses, with_progress: WithProgress, measured: Measured) -> None:
-    """The lead is there on the test images, too, which no training may see."""
+    """The lead holds on the test images too, which no training may see."""
     with with_progress():
         found = losses.on_validation
     if beats_reference.decide(found, losses.opponent.looks) != "wins":

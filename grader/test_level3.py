@@ -18,13 +18,13 @@ def test_weights(training: Training, check_weights: CheckWeights) -> None:
 
 @check("level3.trained.uses_t")
 def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
-    """The trained network looks at t: a noisy image gets another answer at another t."""
+    """The trained network uses t: for the same noisy image, its output differs from one t to another."""
     measured.update(check_uses_t(loaded.network))
 
 
 @check("level3.samples.sound")
 def test_samples_are_sound(loaded: Training, check_sound: CheckSound, measured: Measured) -> None:
-    """From the trained network samples can be drawn: finite images, not all alike."""
+    """The trained network can be sampled from: its samples are finite images, and not all alike."""
     measured.update(check_sound(loaded.samples))
 
 
@@ -42,19 +42,19 @@ def test_samples_show_every_class(sampled: TrainedSamples, measured: Measured) -
 
 @check("level3.samples.recognizable")
 def test_samples_are_recognizable(sampled: TrainedSamples, measured: Measured) -> None:
-    """One can tell what the samples show: a classifier is sure enough of their classes."""
+    """The samples are recognizable: a classifier is confident enough of their classes."""
     measured.update(sampled.check_confidence())
 
 
 @check("level3.samples.clean")
 def test_samples_are_clean(sampled: TrainedSamples, measured: Measured) -> None:
-    """The samples are clean, one by one: few are noisy, blurred, blocky, or made of two images."""
+    """Each sample is clean: few are noisy, blurred, blocky, or made of two images."""
     measured.update(sampled.check_clean())
 
 
 @check("level3.samples.fid")
 def test_samples_are_like_the_data(sampled: TrainedSamples, say_fid: SayFid, measured: Measured) -> None:
-    """As a crowd the samples look like the data: their Fréchet distance to it is small."""
+    """As a set, the samples look like the data: their Fréchet distance (FID) to it is small."""
     say_fid(sampled)
     measured.update(sampled.quality.to_json())
     measured.update(sampled.check_fid())

@@ -55,7 +55,7 @@ Measured = dict[str, Any]
 
 @check("level4.contract.builds")
 def test_builds(build_sampler: BuildSampler, long: Schedule, steep: Schedule, step_kept: Once[None]) -> None:
-    """DDPMSampler(diffusion, device) builds and has the methods p_sample and sample."""
+    """DDPMSampler(diffusion, device) can be built, and has the methods p_sample and sample."""
     unless_a_stub(step_kept)
     build_sampler(long)
     build_sampler(steep)
@@ -76,7 +76,7 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
 
 @check("level4.contract.shapes")
 def test_shapes(build_sampler: BuildSampler, steep: Schedule, drawn: Drawn) -> None:
-    """sample and p_sample return plain float tensors, of the shape asked for, on the device."""
+    """sample and p_sample return plain float tensors of the requested shape, on the device."""
     sampler, shape = build_sampler(steep), drawn.shape("shapes", 192, (2, 5))
     t = drawn.random("shapes").randrange(1, steep.T)
     x, eps = inside_inputs(steep, t, shape, torch.Generator().manual_seed(drawn.number("shapes, x")))
@@ -86,7 +86,7 @@ def test_shapes(build_sampler: BuildSampler, steep: Schedule, drawn: Drawn) -> N
 
 @check("level4.contract.range")
 def test_range(whole: BuildSampler, drawn: Drawn, measured: Measured) -> None:
-    """Samples lie in [−1, 1], also where the network drives them far out, and use both halves of it."""
+    """Samples lie in [−1, 1], even if the network pushes them far out, and use both halves of that range."""
     schedule, shape = drawn.steep("range"), drawn.shape("range", 128, (2, 4))
     sampler = whole(schedule)
 
@@ -99,7 +99,7 @@ def test_range(whole: BuildSampler, drawn: Drawn, measured: Measured) -> None:
 
 @check("level4.contract.other_sizes")
 def test_other_sizes(build_sampler: BuildSampler, drawn: Drawn) -> None:
-    """Other numbers of timesteps, images and channels, and images that aren't square: nothing is hard-coded."""
+    """Other numbers of timesteps, images and channels work, also images that aren't square: nothing is hard-coded."""
     for i, (fewest, most, scalars, images, channels) in enumerate(OTHER_SIZES):
         purpose = f"size {i}"
         schedule, shape = drawn.steep(purpose, fewest, most), drawn.shape(purpose, scalars, images, (channels,))
@@ -116,13 +116,13 @@ def test_other_sizes(build_sampler: BuildSampler, drawn: Drawn) -> None:
 
 @check("level4.trace.every_step_once")
 def test_visits_every_step_once(long_trace: Trace, long: Schedule, measured: Measured) -> None:
-    """The network is asked at t = T − 1, …, 1, 0: every step once, in this order."""
+    """The network is called at t = T − 1, …, 1, 0: every step once, in this order."""
     measured.update(calls.check_order(long_trace.judged_steps(long.T), long.T))
 
 
 @check("level4.trace.timesteps")
 def test_timesteps_are_integers(long_trace: Trace, device: str, measured: Measured) -> None:
-    """The network gets t as integers, one for each image, on the device."""
+    """The network is given t as integers, one per image, on the device."""
     dtypes, shapes, devices = (long_trace.of_t(key) for key in ("dtype", "shape", "device"))
     measured.update(
         calls.check_timestep_tensors(dtypes, shapes, devices, len(long_trace.x[0]) if long_trace.x else 0, device)
@@ -183,7 +183,7 @@ def test_step_noise_is_fresh(
     single: BuildSampler, whole: BuildSampler, measured_steps: Once[Steps], steep: Schedule, drawn: Drawn,
     measured: Measured,
 ) -> None:  # fmt: skip
-    """The noise is drawn anew for each step, image, channel and pixel."""
+    """Fresh noise is drawn for each step, image, channel and pixel."""
     measured.update(fresh_noise(whole, measured_steps, steep, drawn))
 
 
@@ -198,7 +198,7 @@ def test_last_step_adds_no_noise(
 
 @check("level4.step.mixed_t")
 def test_mixed_timesteps_in_one_batch(single: BuildSampler, drawn: Drawn, measured: Measured) -> None:
-    """In a batch with different t each image is stepped by its own."""
+    """In a batch with different t, each image takes the step of its own t."""
     schedule = drawn.steep("mixed")
     t = [0, drawn.random("mixed").randrange(4, schedule.T - 3), schedule.T - 1, 0, 1]
     generator = torch.Generator().manual_seed(drawn.number("mixed"))
@@ -219,7 +219,7 @@ def test_mixed_timesteps_in_one_batch(single: BuildSampler, drawn: Drawn, measur
 def test_leaves_everything_alone(
     single: BuildSampler, whole: BuildSampler, drawn: Drawn, settings: Config, record: Record
 ) -> None:  # fmt: skip
-    """Schedule, model, x_t and t are as they were afterwards, for whoever else uses them."""
+    """Sampling leaves the schedule, the model, x_t and t unchanged."""
     schedule = drawn.steep("alone")
     shape, t = (drawn.random("alone").randint(3, 6), *settings.model.image_shape), schedule.T - 1
     x_t, eps = inside_inputs(schedule, t, shape, torch.Generator().manual_seed(drawn.number("alone, x")))
@@ -232,7 +232,7 @@ def test_leaves_everything_alone(
 
 @check("level4.behaviour.reproducible")
 def test_reproducible(whole: BuildSampler, drawn: Drawn, settings: Config, measured: Measured) -> None:
-    """torch.manual_seed before sampling reproduces the samples, and another seed gives others."""
+    """torch.manual_seed before sampling reproduces the samples; another seed gives different ones."""
     schedule = drawn.steep("reproducible")
     sampler, shape = whole(schedule), (drawn.random("reproducible").randint(3, 6), *settings.model.image_shape)
 
@@ -251,7 +251,7 @@ def test_end_to_end(
     measured_steps: Once[Steps], record: Record, own_schedule: Callable[[], bool], drawn: Drawn,
     show_picture: ShowPicture, measured: Measured,
 ) -> None:  # fmt: skip
-    """Samplings denoise: every step is Algorithm 2's, and samples of Gaussian images have the right mean and spread."""
+    """Sampling denoises: every step is Algorithm 2's, and samples of Gaussian images have the right mean and spread."""
     # first what may time out, as a second try begins anew
     long_trace_once()
     try:
