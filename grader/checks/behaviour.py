@@ -23,7 +23,7 @@ def check_deterministic(first: Tensor, others: list[Tensor], device: str) -> dic
     measured = {"difference": off} | at_most(off, limit := SAME[device.split(":")[0]])
     if not off <= limit:
         raise CheckFailed(
-            f"expected the same answer every time, got ones that differ by {off:.1%}",
+            f"expected the same output every time, got a difference of {off:.1%}",
             "Something draws random numbers in eval mode: F.dropout without training=self.training, or torch.randn in "
             "forward. (nn.Dropout knows the mode by itself.)",
             **measured,
@@ -37,7 +37,7 @@ def check_no_hidden_state(before: list[Tensor], after: list[Tensor], device: str
     measured = {"difference": off} | at_most(off, limit := SAME[device.split(":")[0]])
     if not off <= limit:
         raise CheckFailed(
-            f"expected the same answer before and after other calls, got ones that differ by {off:.1%}",
+            f"expected the same output before and after other calls, got a difference of {off:.1%}",
             "forward remembers something from call to call: a counter, a cache (of which the key says too little about "
             "x and t), a running average that is updated in eval mode, an attribute that is written in forward.",
             **measured,
@@ -94,7 +94,7 @@ def check_registered(original: Tensor, restored: Tensor) -> dict[str, float]:
     measured = {"difference": off} | at_most(off, RESTORED)
     if not off <= RESTORED:
         raise CheckFailed(
-            f"expected the same answer after saving and loading the weights, got ones that differ by {off:.1%}",
+            f"expected the same output after saving and loading the weights, got a difference of {off:.1%}",
             "Something the output needs is not in the state dict: layers in a plain list or dict (use nn.ModuleList, "
             "nn.ModuleDict), or a plain tensor attribute (use nn.Parameter, or register_buffer).",
             **measured,

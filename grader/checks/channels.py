@@ -81,7 +81,7 @@ def check_channels(effects: Effects) -> dict[str, float]:
     for c in range(channels):
         if not own[c] > OWN:
             raise CheckFailed(
-                f"expected the answer at a pixel of channel {c} to change when x changes there, got a change that is "
+                f"expected the output at a pixel of channel {c} to change when x changes there, got a change that is "
                 f"{own[c]:.1g} of the largest",
                 "The noise in a pixel can only be seen in that pixel. Does every channel of x take part, and does a "
                 "reshape put everything back where it came from? (B, C, H, W) → (B, H·W, C) takes "
@@ -90,7 +90,7 @@ def check_channels(effects: Effects) -> dict[str, float]:
             )
         if not _around(effects, c) > AROUND:
             raise CheckFailed(
-                f"expected the answers of channel {c} to follow from the pixels around them, too, got ones that follow "
+                f"expected the outputs of channel {c} to follow from the pixels around them, too, got ones that follow "
                 "from their own pixel alone",
                 "Does channel " + str(c) + " go through the network, or only past it?",
                 **measured,
@@ -136,7 +136,7 @@ def check_neighbours(effects: Effects) -> dict[str, float]:
     A network that reads the image as one long row of pixels may well reach the next row at the end of one; but then the
     other channels of the moved pixel, which are the same element of that row, matter no less.
     """
-    refuse_not_finite("the answers", effects.of_moves, effects.of_channels)
+    refuse_not_finite("the outputs", effects.of_moves, effects.of_channels)
     in_memory = effects.rms([[move.in_memory] if move.in_memory else [] for move in effects.moves])
     as_far = effects.rms([move.as_far for move in effects.moves])
     others = _rms(torch.stack([_other_channels(effects, i) for i, move in enumerate(effects.moves) if move.in_memory]))

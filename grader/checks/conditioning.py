@@ -77,7 +77,7 @@ def require_output(y: Tensor, *others: Tensor | None) -> None:
     refuse_not_finite("the output", y, others)
     if y.abs().max() == 0:
         raise CheckFailed(
-            "expected an answer that depends on the input, got only zeros, even after all parameters were perturbed",
+            "expected an output that depends on the input, got only zeros, even after all parameters were perturbed",
             "Something multiplies the output by 0: a zero that is not a trainable parameter, or two zeros in a row.",
         )
 
@@ -89,7 +89,7 @@ def wait_unless_independent(among_others: Tensor, among_copies: Tensor) -> None:
     """
     if not difference(among_others, among_copies) <= SAME:
         raise NotJudged(
-            "waits for batch.samples_independent: an image's answer depends on the other images, even where all have "
+            "waits for batch.samples_independent: an image's output depends on the other images, even where all have "
             "the same t"
         )
 
@@ -110,16 +110,16 @@ def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, 
     first = difference(mixed, alone[:1].expand_as(mixed)) <= SAME
     one_for_all = difference(mixed, mixed[:1].expand_as(mixed)) <= SAME
     if first:
-        hint = "Every image got the answer for the first one's t: look for t[0]; embed the whole t, (B,) → (B, dim)."
+        hint = "Every image got the output for the first one's t: look for t[0]; embed the whole t, (B,) → (B, dim)."
     elif one_for_all:
-        hint = "All images got the same answer: t is averaged, or only one of its values is used."
+        hint = "All images got the same output: t is averaged, or only one of its values is used."
     else:
         hint = (
             "Is the embedding (B, dim) added along the right axis? emb[:, :, None, None] has shape (B, dim, 1, 1): "
             "one vector for each image."
         )
     raise CheckFailed(
-        f"expected the image at t = {t[worst]} to be treated the same in a mixed batch and alone, got answers that "
+        f"expected the image at t = {t[worst]} to be treated the same in a mixed batch and alone, got outputs that "
         f"differ by {off[worst]:.1%}",
         hint, **measured,
     )  # fmt: skip
@@ -132,8 +132,7 @@ def check_depends_on_t(first: Tensor, last: Tensor, num_timesteps: int) -> dict[
     measured = {"difference": off} | at_least(off, ENDS_DIFFER)
     if not off > ENDS_DIFFER:
         raise CheckFailed(
-            f"expected different answers at t = 0 and t = {num_timesteps - 1}, got ones that differ by {off:.1g} of "
-            "their size",
+            f"expected different outputs at t = 0 and t = {num_timesteps - 1}, got a relative difference of {off:.1g}",
             WIPED_OUT
             if off > 0
             else "Does the embedding of t reach the features? A network that ignores t has nearly the same loss, but "
@@ -194,13 +193,13 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
     one_answer = len(same) == len(values) * (len(values) - 1) // 2  # shared by all that are in a pair
     a, b = max(same, key=lambda pair: pair[1] - pair[0])
     if len(same) >= len(t) * (len(t) - 1) // 2:
-        hint = "All t get the same answer: t is ignored, or a norm right after its embedding takes it out again."
+        hint = "All t get the same output: t is ignored, or a norm right after its embedding takes it out again."
     elif one_answer and values == ordered[-len(values) :]:
         hint = (
-            f"All t from about {values[0]} up get the same answer: is t clamped, or the table of embeddings too short?"
+            f"All t from about {values[0]} up get the same output: is t clamped, or the table of embeddings too short?"
         )
     elif one_answer and values == ordered[: len(values)]:
-        hint = f"All t up to about {values[-1]} get the same answer: is t clamped or rounded down?"
+        hint = f"All t up to about {values[-1]} get the same output: is t clamped or rounded down?"
     elif b - a > max(t) // 4:
         hint = "Far apart steps are taken for the same: is there a modulo (t % n), or a comparison (t > n)?"
     else:
@@ -208,7 +207,7 @@ def check_whole_range(y: Tensor, t: list[int], near: list[int], alone: Tensor) -
             "Near steps are taken for the same: is t divided by an integer (t // n) or rounded before it is embedded?"
         )
     raise CheckFailed(
-        f"expected {len(t)} different answers for {len(t)} different t, got the same for t = {a} and t = {b}"
+        f"expected {len(t)} different outputs for {len(t)} different t, got the same for t = {a} and t = {b}"
         + (f", and for {len(same) - 1} more pairs" if len(same) > 1 else ""),
         hint, equal_pairs=len(same), **measured,
     )  # fmt: skip
@@ -221,7 +220,7 @@ def check_independent(together: Tensor, alone: Tensor) -> dict[str, float]:
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:
         raise CheckFailed(
-            f"expected the same answer for an image alone and among others, got ones that differ by {off:.1%}",
+            f"expected the same output for an image alone and among others, got a difference of {off:.1%}",
             OVER_THE_BATCH,
             **measured,
         )
@@ -240,7 +239,7 @@ def check_order(shuffled: Tensor, straight: Tensor, order: list[int]) -> dict[st
     measured = {"largest_difference": off} | at_most(off, SAME)
     if not off <= SAME:
         raise CheckFailed(
-            f"expected the answers in the order of the images, got ones that differ by {off:.1%} after reordering the "
+            f"expected the outputs in the order of the images, got a difference of {off:.1%} after reordering the "
             "batch",
             "An image's place in the batch matters: look for x[0], t[0], cumulative sums or recurrences along "
             "dimension 0, or a reshape that mixes the batch with other dimensions.",

@@ -67,7 +67,7 @@ def check_same_alone(among: Tensor, again: Tensor, other: Tensor) -> dict[str, f
         among: answers given among samples, (N, C, H, W)
         again, other: to the same rows, later, in two other orders
     """
-    refuse_not_finite("the answers", among, again, other)
+    refuse_not_finite("the outputs", among, again, other)
     sizes = among.double().square().flatten(1).mean(1).sqrt()  # (N,)
 
     def apart(a: Tensor, b: Tensor) -> float:
@@ -78,9 +78,9 @@ def check_same_alone(among: Tensor, again: Tensor, other: Tensor) -> dict[str, f
     measured = {"difference": found, "rounding": rounding} | at_most(found, limit)
     if not found <= limit:
         raise CheckFailed(
-            f"expected the network to answer as in the calls that drew the samples when asked again, got answers that "
-            f"differ by {found:.2%}",
-            "An image's answer depends on the others in its batch, on earlier calls, or on something kept between "
+            "expected the same output, asked again, as in the calls that drew the samples, got a difference of "
+            f"{found:.2%}",
+            "An image's output depends on the others in its batch, on earlier calls, or on something kept between "
             "them: forward must compute it from x and t alone.",
             **measured,
         )  # fmt: skip

@@ -59,7 +59,7 @@ def check_slopes(slopes: Slopes | None) -> dict[str, float]:
         return measured
     what = "x" if not of_x <= AGREE else "the parameters"
     raise CheckFailed(
-        f"expected gradients that say how the output changes with {what}, got ones that are {worst:.0%} off",
+        f"expected gradients that say how the output changes with {what}, got gradients that are {worst:.0%} off",
         "Something on the way to the output is cut off from backward (.detach(), .data, torch.no_grad(), .item(), "
         "numpy), or something gives backward another gradient than the output has.",
         **measured,

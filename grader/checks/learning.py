@@ -184,7 +184,7 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
         raised: from raised_by_wrong_t, after the overfit run
         x, one, other: (N, C, H, W), noisy images, and the answers to them at two t, before training
     """
-    refuse_not_finite("the answers", x, one, other, *raised.values())
+    refuse_not_finite("the outputs", x, one, other, *raised.values())
     left, of_loss = beyond_pixels(x, one, other), mattering(raised)
     times = max((part for part in (left / BEYOND_PIXELS, of_loss) if not math.isnan(part)), default=0.0)
     measured = raised | {"beyond_pixels": left, "times_needed": times} | at_least(times, 1.0)
@@ -193,7 +193,7 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
     raise CheckFailed(
         "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that is "
         f"higher by {raised['increase']:.1%} with a wrong t than with the right one",
-        "t reaches the answer, but not what it is made of: add its embedding, by a learnt layer (nn.Linear), to the "
+        "t reaches the output, but not what it is made of: add its embedding, by a learnt layer (nn.Linear), to the "
         "features of every block, in front of an activation.",
         **measured,
     )

@@ -31,7 +31,7 @@ def check_output(
             "forward converts somewhere (.half(), .double(), .long()): leave x's dtype as it is.",
         )
     if facts["device"] != device.split(":")[0]:
-        raise CheckFailed(f"expected an answer on {device}, got one on {facts['device']}", "Don't move the output.")
+        raise CheckFailed(f"expected an output on {device}, got one on {facts['device']}", "Don't move the output.")
     return y
 
 

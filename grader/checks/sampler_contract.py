@@ -61,7 +61,7 @@ def _shape_hint(method: str, got: Sequence[int], shape: Sequence[int]) -> str:
     if len(got) == 4 and got[0] != shape[0]:
         return "The batch size differs: something concatenates along dimension 0, or has a batch size of its own."
     return (
-        "x keeps the shape (B, C, H, W) that was asked for. A coefficient of shape (B,) has to become (B, 1, 1, 1) "
+        "x keeps the requested shape (B, C, H, W). A coefficient of shape (B,) has to become (B, 1, 1, 1) "
         "before it meets x: diffusion.extract(values, t, x_t.shape)."
     )
 
@@ -125,7 +125,7 @@ def check_left_alone(changed: dict[str, list[str]]) -> None:
     for method, names in changed.items():
         if names:
             raise CheckFailed(
-                f"expected {method} to leave everything as it was, got a changed {', '.join(names)}",
+                f"expected {method} to change nothing but its own result, got a changed {', '.join(names)}",
                 "Look for operations in place: +=, *=, .mul_(), .clamp_(), .sqrt_(), an assignment to x_t[…], or "
                 ".requires_grad_() and .to() on the model. What a tensor of `diffusion` is turned into is a tensor of "
                 "your own.",
@@ -144,7 +144,7 @@ def check_reproducible(first: Tensor, again: Tensor) -> dict[str, float]:
     measured = {"difference": off} | at_most(off, SAME)
     if not off <= SAME:  # NaN is not
         raise CheckFailed(
-            f"expected the same samples after the same torch.manual_seed, got ones that differ by up to {off:.3g}",
+            f"expected the same samples after the same torch.manual_seed, got a difference of up to {off:.3g}",
             "Draw all noise with torch's own generator (torch.randn, torch.randn_like), not with numpy, random or a "
             "generator that is seeded by the clock.",
             **measured,

@@ -16,15 +16,15 @@ def check_sound(samples: Tensor) -> dict[str, float]:
     """Samples (N, C, H, W) are finite, in [-1, 1], and not all alike."""
     if not samples.abs().max() <= 1:
         raise CheckFailed(
-            "expected finite samples in [-1, 1], got others",
-            "The network's answers grow along the way: does it see t, and was it trained on all of it?",
+            "expected finite samples in [-1, 1], got values beyond them, or no finite ones",
+            "The network's outputs grow along the way: does it see t, and was it trained on all of it?",
         )
     spread = samples.double().std(0).mean().item()
     measured = {"spread": spread} | at_least(spread, SPREAD)
     if not spread >= SPREAD:
         raise CheckFailed(
-            f"expected samples that differ, got {len(samples)} that are all alike (they differ by {spread:.3f})",
-            "The network's answer does not depend on x, or its output is nearly constant.", **measured,
+            f"expected samples that differ, got {len(samples)} that look alike (standard deviation {spread:.3f})",
+            "The network's output does not depend on x, or its output is nearly constant.", **measured,
         )  # fmt: skip
     return measured
 
@@ -109,7 +109,7 @@ def check_fid(fid: float, of_real: float, above: float, of_reference: str) -> di
         also = f", the reference's {of_reference}" if of_reference else ""
         raise CheckFailed(
             f"expected an FID of at most {limit:.1f}, got {fid:.1f} (as many real images {of_real:.1f}{also})",
-            "As a crowd the samples don't look like the data. " + MORE_TRAINING, **measured,
+            "As a set, the samples don't look like the data. " + MORE_TRAINING, **measured,
         )  # fmt: skip
     return measured
 

@@ -74,7 +74,7 @@ def _of_result(last: Step, result: Tensor, rounding: float) -> Deviation:
 
 
 HINT = (
-    "x_T is drawn from N(0, I), each x becomes what p_sample returns, with the network's answer and no formula of its "
+    "x_T is drawn from N(0, I), each x becomes what p_sample returns, with the network's output and no formula of its "
     "own, and the last x is only clamped: for every number of steps, images and pixels."
 )
 

@@ -93,7 +93,7 @@ def usable_x(
         got = facts.get("x", {}).get("shape", facts.get("x", {}).get("type"))
         raise CheckFailed(
             f"expected the model to be called with x of shape {tuple(shape)}, got {got}",
-            "x keeps the shape that was asked for, (B, C, H, W), through all steps.",
+            "x keeps the requested shape, (B, C, H, W), through all steps.",
         )
     if finite and not x.float().isfinite().all():
         what, t = "NaN" if x.isnan().any() else "infinity", tensors.get("t")

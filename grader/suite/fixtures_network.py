@@ -151,7 +151,7 @@ def steady(perturbed: Network) -> Network:
     x, t = perturbed.at_random(2, "steady")
     off = conditioning.difference(perturbed(x, t, seed=1), perturbed(x, t, seed=2))
     if not off <= conditioning.SAME:
-        raise NotJudged(f"waits for deterministic: the same input gets answers that differ by {off:.1%}")
+        raise NotJudged(f"waits for deterministic: the same input gets outputs that differ by {off:.1%}")
     return perturbed
 
 
