@@ -8,7 +8,7 @@ GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--c
 JUDGED = || { code=$$?; test $$code -eq 1 || exit $$code; }
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 grade report submit clean
+.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 test-level5 grade report submit clean
 
 ##@ Students
 
@@ -40,6 +40,9 @@ test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=�
 
 test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
 	@$(GRADE) -m level4 $(JUDGED)
+
+test-level5: env  ## grade your DDIM sampler, which is optional: SUBMISSION=…, CONFIG=…, K=…
+	@$(GRADE) -m level5 $(JUDGED)
 
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
@@ -111,7 +114,7 @@ attacks: env  ## is it hard to cheat? grade all hostile submissions, within each
 	  tests/submission/test_training_ends.py tests/suite/test_secret.py
 
 calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
-	$(PYTHON) -m tests.proof.calibrate
+	$(PYTHON) -m tests.proof.calibrate $(ARGS)
 
 calibrate-quality: env  ## how often are trained networks misjudged? half an hour, on digits; resumes where it stopped
 	$(PYTHON) -m tests.proof.calibrate_quality

@@ -1,14 +1,17 @@
 """Train a noise-prediction network, then sample from it.
 
-uv run python main.py --config configs/fashion_mnist.yaml [--solution] [--custom-sampler] [key.path=value …]
+uv run python main.py --config configs/X.yaml [--solution] [--custom-sampler] [--sampler ddim] [key.path=value …]
 """
 
 import argparse
 import difflib
+import importlib
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # torch, and everything that needs it, is imported in run(): a mistyped argument is reported at once, not after seconds
 from assignment.ddpm.config import Config, config_files, load_config
@@ -18,27 +21,34 @@ FLAGS = {
     "--solution": "train the reference network instead of assignment/model.py",
     "--custom-sampler": "sample with assignment/sampler.py instead of the reference sampler",
 }
+SAMPLERS = {"ddpm": "DDPMSampler", "ddim": "DDIMSampler"}
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
     """Command line → flags and the resolved configuration. Raises UserError for anything invalid."""
     parser = Parser(
         prog="main.py", allow_abbrev=False, description=__doc__.splitlines()[0],
-        usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [key.path=value …]",
+        usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [--sampler ddim] [key.path=value …]",
         epilog="key.path=value sets any key of the YAML file, such as training.epochs=10 or data.limit=6400",
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="a YAML file, see configs/")
     for flag, what in FLAGS.items():
         parser.add_argument(flag, action="store_true", help=what)
+    says = "ddpm: all T steps (default); ddim: only sampling.steps, with sampling.eta"
+    parser.add_argument("--sampler", choices=list(SAMPLERS), default="ddpm", help=says)
     args, overrides = parser.parse_known_args(argv)
 
     for text in overrides:
         if text.startswith("-"):
-            near = difflib.get_close_matches(text, ["--config", *FLAGS], n=1, cutoff=0.0)[0]
+            near = difflib.get_close_matches(text, ["--config", "--sampler", *FLAGS], n=1, cutoff=0.0)[0]
             raise UserError(f"{text}: unknown flag; did you mean {near}?")
     if args.config is None:
         raise UserError(f"--config is missing: expected one of {', '.join(config_files())}")
-    return args, load_config(args.config, overrides)
+    config = load_config(args.config, overrides)
+    steps, most = config.sampling.steps, config.model.num_timesteps
+    if args.sampler == "ddim" and steps > most:
+        raise UserError(f"sampling.steps={steps}: expected at most model.num_timesteps={most}")
+    return args, config
 
 
 def network_class(*, solution: bool) -> type:
@@ -52,26 +62,33 @@ def network_class(*, solution: bool) -> type:
     return DiffusionModel
 
 
-def sampler_class(*, custom: bool) -> type:
-    if custom:
-        from assignment.sampler import DDPMSampler
-
-        return DDPMSampler
-    from reference.sampler import DDPMSampler as Reference
-
-    return Reference
+def sampler_class(*, custom: bool, name: str = "ddpm") -> Callable[..., Any]:
+    module = "assignment.sampler" if custom else "reference.sampler"
+    found = getattr(importlib.import_module(module), SAMPLERS[name], None)
+    if found is None:
+        raise RunError(f"{module.replace('.', '/')}.py: expected a class {SAMPLERS[name]}")
+    return found
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     from assignment.ddpm import exercise
     from assignment.ddpm.milestones import load_milestones
 
-    network, sampler = network_class(solution=args.solution), sampler_class(custom=args.custom_sampler)
+    network = network_class(solution=args.solution)
+    sampler = sampler_class(custom=args.custom_sampler, name=args.sampler)
+    few = config.sampling.steps if args.sampler == "ddim" else None
+
+    def make_sampler(diffusion: Any, device: Any) -> Any:
+        if few is None:
+            return sampler(diffusion, device)
+        # while it trains, on a schedule that is shorter than T
+        return sampler(diffusion, device, min(few, diffusion.num_timesteps), config.sampling.eta)
+
     config_name = Path(args.config).stem
     run_dir = Path(config.output_dir) / f"{config_name}-{'solution' if args.solution else 'student'}"
     try:
         exercise.run(
-            config, network, sampler, run_dir,
+            config, network, make_sampler, run_dir, steps=few,
             milestones=load_milestones(config_name, config), grade=f"make test-level1 CONFIG={args.config}",
         )  # fmt: skip
     except NotImplementedError as error:

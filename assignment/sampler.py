@@ -1,6 +1,7 @@
 """Your sampler (level 4): Algorithm 2 of Ho et al. 2020, from pure noise to an image.
 
 Try it with    uv run python main.py --config configs/digits.yaml --solution --custom-sampler
+Below it, DDIMSampler (level 5) is optional: leave it as it is if your course does not ask for it.
 """
 
 from collections.abc import Callable
@@ -38,3 +39,40 @@ class DDPMSampler:
         All images take the same step here; model and p_sample get it as integers, (B,). The result is float32.
         """
         raise NotImplementedError("DDPMSampler.sample: Algorithm 2, about 6 lines")
+
+
+class DDIMSampler:
+    """Level 5, optional: the same network in few steps, by DDIM (Song et al. 2021, arXiv 2010.02502).
+
+    Of the T timesteps only `steps` are visited, 2 ≤ steps ≤ T: evenly spaced from T-1 down to 0, both included, and
+    rounded to integers. The paper's alpha (no bar) is our alpha_bar; after the last step, from t = 0, there is no noise
+    left, so there it is 1. That end is called t = -1: mind that alpha_bar[-1] is the *last* entry of a tensor.
+    """
+
+    def __init__(self, diffusion: GaussianDiffusion, device: torch.device | str, steps: int, eta: float) -> None:
+        self.diffusion = diffusion
+        self.device = torch.device(device)
+        self.steps = steps
+        self.eta = eta  # 0: no noise at all; 1: as much as DDPM with posterior_variance
+
+    def p_sample(
+        self, model: Callable[[Tensor, Tensor], Tensor], x_t: Tensor, t: Tensor, t_prev: Tensor
+    ) -> Tensor:  # fmt: skip
+        """One step, x_t → x_{t_prev}, over as many timesteps as lie between; x_0 is not clipped on the way.
+
+        Args:
+            model: eps_hat = model(x_t, t)
+            x_t: (B, C, H, W)
+            t: (B,), integers in [0, T), one for each image
+            t_prev: (B,), integers in [-1, t), one for each image; -1 means the finished image
+        Returns:
+            x_{t_prev} (B, C, H, W)
+        """
+        raise NotImplementedError("DDIMSampler.p_sample: Eq. 12, with sigma by Eq. 16, about 8 lines")
+
+    def sample(self, model: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, int, int, int]) -> Tensor:
+        """Images from noise of `shape` (B, C, H, W) in `steps` calls of the model → x_0 in [-1, 1], float32.
+
+        The model and p_sample get the timesteps themselves, not their numbers among those visited.
+        """
+        raise NotImplementedError("DDIMSampler.sample: choose the timesteps, then step through them, about 8 lines")

@@ -12,7 +12,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 from grader.bands import Bands, Listed, parse, resolve
-from grader.check_ids import check_ids, config_file
+from grader.check_ids import OPTIONAL, check_ids, config_file
 from grader.sections import build, number, read_yaml, refuse_unknown, section
 from grader.worker.limits import Limits
 
@@ -104,6 +104,11 @@ class Grading:
     training: Training
     weights: WeightsRules
 
+    @property
+    def optional_levels(self) -> tuple[int, ...]:
+        """Those that give points, so that everybody is graded on them."""
+        return tuple(level for level in OPTIONAL if any(v for k, v in self.points.items() if _is_of(k, (level,))))
+
     def bands_of(self, levels: Iterable[int], given: Path | None, overrides: Sequence[str] = ()) -> dict[str, Bands]:
         """Check → its bands, for those that have some; `given`: the configuration to grade on, else each level's own.
 
@@ -120,6 +125,10 @@ class Grading:
                 if bands is not None:
                     found[check] = bands
         return found
+
+
+def _is_of(check_id: str, levels: Sequence[int]) -> bool:
+    return check_id.startswith(tuple(f"level{level}." for level in levels))
 
 
 def grading_digest() -> str:
@@ -159,7 +168,9 @@ def _grading(values: dict[str, Any]) -> Grading:
     refuse_unknown("", values, names)
     if missing := [name for name in names if name not in values and name != "bands"]:
         raise UserError(f"{missing[0]}: the section is missing; expected it as shipped")
-    points = {k: float(number(f"points.{k}", v)) for k, v in section("points", values["points"]).items()}
+    none = {k: 0.0 for k in check_ids() if _is_of(k, OPTIONAL)}  # optional levels need not be listed
+    points = none | {k: float(number(f"points.{k}", v)) for k, v in section("points", values["points"]).items()}
+    points = {k: points[k] for k in (*check_ids(), *points) if k in points}
     overfit = {k: build(Budget, f"overfit.{k}", v) for k, v in section("overfit", values["overfit"]).items()}
     samples = {k: _samples(f"samples.{k}", v) for k, v in section("samples", values["samples"]).items()}
     limits, time = build(Limits, "limits", values["limits"]), build(Time, "time", values["time"])

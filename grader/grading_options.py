@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import config_file, ids_of
+from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, TRAINED, config_file, ids_of
+from grader.grading_config import load_grading
 from grader.results import level_of
 
-LEVELS = (1, 2, 3, 4)
+LEVELS = tuple(LEVEL_CONFIGS)
+REQUIRED = tuple(level for level in LEVELS if level not in OPTIONAL)
 SANDBOXES = ("auto", "required", "landlock", "none")
 
 # keywords of argparse's add_argument, and of pytest's addoption, which takes the same
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
-        "type": int, "action": "append", "metavar": "N", "help": "1 to 4; may be repeated; default: all of them",
+        "type": int, "action": "append", "metavar": "N",
+        "help": "1 to 5; may be repeated; default: all; 5, which is optional, only if it gives points or is begun",
     },
     "--check": {
         "action": "append", "metavar": "ID",
@@ -97,7 +100,8 @@ def _either(configs: Sequence[str], file: str) -> str:
 
 @dataclass(frozen=True)
 class GradingOptions:
-    levels: tuple[int, ...] = LEVELS
+    levels: tuple[int, ...] = REQUIRED
+    and_begun: bool = False  # besides, the optional ones that a submission has begun
     checks: tuple[str, ...] = ()  # none: all of the levels
     config: Path | None = None
     weights: tuple[str, ...] = ()
@@ -113,16 +117,18 @@ class GradingOptions:
     @classmethod
     def of(cls, args: argparse.Namespace) -> "GradingOptions":
         """The options typed. Raises UserError for an unknown level, and for options that exclude each other."""
-        levels = tuple(sorted(set(args.level or LEVELS)))
+        named = tuple(getattr(args, "check", None) or ())
+        checks = tuple(check_id for name in named for check_id in ids_of(name, args.level or ()))
+        usual = LEVELS if checks else (*REQUIRED, *load_grading().optional_levels)
+        levels = tuple(sorted(set(args.level or usual)))
         if wrong := [level for level in levels if level not in LEVELS]:
             raise UserError(f"--level {wrong[0]}: expected {', '.join(map(str, LEVELS[:-1]))} or {LEVELS[-1]}")
         given = {each.name: getattr(args, each.name) for each in fields(cls) if hasattr(args, each.name)}
-        named = tuple(getattr(args, "check", None) or ())
-        checks = tuple(check_id for name in named for check_id in ids_of(name))
         levels = tuple(level for level in levels if not checks or level in {level_of(name) for name in checks})
         if not levels:
             raise UserError(f"--check {named[0]}: not of the --level that is graded")
         given |= {"levels": levels, "checks": checks, "overrides": tuple(args.overrides)}
+        given["and_begun"] = not (args.level or checks or given.get("trusted"))  # the reference has begun everything
         options = cls(**given | {"weights": tuple(given.get("weights", ()))})
         if options.train and len(options.given_weights()) == len(options.trained_configs()) > 0:
             raise UserError("--weights and --train: expected one of them, as there is nothing left to train")
@@ -132,7 +138,7 @@ class GradingOptions:
 
     def trained_configs(self) -> dict[str, Path]:
         """The configurations on which trained weights are judged, by name: level 1's first."""
-        files = [config_file(level, self.config) for level in self.levels if level != 4]
+        files = [config_file(level, self.config) for level in self.levels if level in TRAINED]
         return {file.stem: file for file in files}
 
     def given_weights(self) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader import ROOT
-from grader.check_ids import LEVEL_CONFIGS, needs_training
+from grader.check_ids import LEVEL_CONFIGS, TRAINED, needs_training
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.grading_options import add_options, weights_by_config
@@ -23,7 +23,7 @@ from grader.results import Check, level_of
 from grader.runs import run_folder, settings_for
 from grader.submission.handed_in import read
 from grader.submission.programs import change
-from grader.submission.sources import FILES, STUB, read_sources, sha256
+from grader.submission.sources import FILES, is_starter, read_sources, sha256
 from grader.submission.weights_files import (
     CONFIG,
     FOLDER,
@@ -164,7 +164,7 @@ def say_sources(sources: dict[str, bytes], args: argparse.Namespace) -> None:
 def not_written(source: bytes | None) -> str:
     if source is None:
         return "missing"
-    return "the untouched starter" if source.count(STUB) == 2 else "empty" if not source.strip() else ""
+    return "the untouched starter" if is_starter(source) else "empty" if not source.strip() else ""
 
 
 def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
@@ -191,7 +191,7 @@ def precision(weights: Path) -> str:
 
 def levels_of(config: str, given: Path | None) -> str:
     """Where weights of a configuration count."""
-    levels = [level for level, name in LEVEL_CONFIGS.items() if name == config and level != 4]
+    levels = [level for level, name in LEVEL_CONFIGS.items() if name == config and level in TRAINED]
     if not levels or given:
         return f"levels 1 to 3 where the course grades on {config}"
     return f"level{'s' if levels[1:] else ''} {' and '.join(map(str, levels))}"
@@ -201,7 +201,7 @@ def say_missing(packed: list[str], given: Path | None) -> None:
     """What can't be judged for lack of weights."""
     points = load_grading().points
     configs = {given.stem: [1, 2, 3]} if given else {
-        name: [level for level, of in LEVEL_CONFIGS.items() if of == name and level != 4]
+        name: [level for level, of in LEVEL_CONFIGS.items() if of == name and level in TRAINED]
         for name in dict.fromkeys(LEVEL_CONFIGS.values())
     }  # fmt: skip
     for name, levels in configs.items():

@@ -19,7 +19,7 @@ from pathlib import Path
 from assignment.ddpm.checkpoint import LOG
 from assignment.ddpm.data import prepare
 from assignment.ddpm.errors import UserError
-from grader.check_ids import config_file
+from grader.check_ids import TRAINED, config_file
 from grader.errors import GraderFault
 from grader.grade import grade
 from grader.grading_config import Training, load_grading
@@ -93,7 +93,7 @@ def usable(submission: Path, config: Path, options: GradingOptions) -> bool:
         if why := refusal(submission, config.stem):
             print(f"{config.stem}: {why}")
         return False
-    level = next(level for level in options.levels if level != 4 and config_file(level, options.config) == config)
+    level = next(level for level in options.levels if level in TRAINED and config_file(level, options.config) == config)
     (check,) = grade(
         submission, levels=[level], config=config, overrides=options.overrides, quiet=True,
         only=lambda check: check == f"level{level}.trained.weights", options=[f"--sandbox={options.sandbox}"],

@@ -1,5 +1,6 @@
 """main.py as students see it: exit codes, one-line errors, and nothing written if nothing could be done."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 import grader.__main__
 import main
+from assignment.ddpm.errors import UserError
 from tests.conftest import ROOT
 
 
@@ -109,6 +111,37 @@ def test_a_whole_run_of_a_students_network_and_sampler(tree):
     assert "settings: data.name=digits" in out and "training.epochs=2" in out  # what is not the default
     assert (tree.path / "my outputs" / "samples.png").exists()
     assert (tree.path / "my outputs" / "digits-student" / "weights.safetensors").exists()
+
+
+def test_few_steps_with_either_ddim_sampler(tree):
+    (tree.path / "assignment" / "sampler.py").write_text((ROOT / "reference" / "sampler.py").read_text())
+    few = ("--sampler", "ddim", "sampling.steps=7", "sampling.num_images=2")
+    code, out, err = tree.run(*few, "--custom-sampler", "training.epochs=1")
+    assert code == 0, err
+    assert "sampling.steps=7" in " ".join(out.split()) and "14.0/14.0" in err  # of two images, in seven steps each
+    code, _, err = tree.run(*few, "training.resume=true", "training.max_minutes=0")
+    assert code == 0, err
+    (tree.path / "assignment" / "sampler.py").write_text("class DDPMSampler: ...")
+    code, _, err = tree.run(*few, "--custom-sampler")
+    assert (code, err) == (1, "error: assignment/sampler.py: expected a class DDIMSampler\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("--sampler", "ddim", "sampling.steps=1001"),
+            "sampling.steps=1001: expected at most model.num_timesteps=1000",
+        ),
+        (("--sampler", "ddim", "sampling.steps=1"), "sampling.steps=1: expected at least 2"),
+        (("--sampler", "ddim", "sampling.eta=1.5"), "sampling.eta=1.5: expected a number from 0 to 1"),
+        (("--sampler", "dddim"), "did you mean ddim?"),
+        (("--sampled", "ddim"), "did you mean --sampler?"),
+    ],
+)
+def test_a_wrong_call_of_ddim(words, says):
+    with pytest.raises(UserError, match=re.escape(says)):
+        main.parse(["--config", str(ROOT / "configs" / "fashion_mnist.yaml"), *words])
 
 
 def test_the_reference_trains_by_the_same_command(tree):

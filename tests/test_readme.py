@@ -61,7 +61,7 @@ def test_help_and_page_show_the_same_usage(capsys):
     with pytest.raises(SystemExit) as stop:
         main.parse(["--help"])
     assert stop.value.code == 0
-    usage = "main.py --config configs/X.yaml [--solution] [--custom-sampler] [key.path=value …]"
+    usage = "main.py --config configs/X.yaml [--solution] [--custom-sampler] [--sampler ddim] [key.path=value …]"
     assert f"usage: {usage}" in capsys.readouterr().out
     assert f"uv run python {usage}" in (ROOT / "docs" / "students.md").read_text()
     assert usage in main.__doc__.replace("fashion_mnist", "X")

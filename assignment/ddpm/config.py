@@ -121,6 +121,8 @@ class SamplingConfig:
     batch_size: int | None = None  # null: chosen for the device, halved where memory runs out
     every_epochs: int | None = None  # a row of growth.png every k epochs; null: after 1, 2, 3, 5, 8, 12, …; 0: none
     seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
+    steps: int = 50  # of main.py --sampler ddim, at most model.num_timesteps; the DDPM sampler takes all of those
+    eta: float = 0.0  # of main.py --sampler ddim: 0 adds no noise, 1 as much as DDPM
 
     def check(self) -> None:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
@@ -130,6 +132,8 @@ class SamplingConfig:
             "sampling.every_epochs", self.every_epochs, "at least 0, or null for more and more seldom",
         )  # fmt: skip
         _check(0 <= self.seed < SEEDS, "sampling.seed", self.seed, "at least 0, and below 2^63")
+        _check(self.steps >= 2, "sampling.steps", self.steps, "at least 2")
+        _check(0 <= self.eta <= 1, "sampling.eta", self.eta, "a number from 0 to 1")
 
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

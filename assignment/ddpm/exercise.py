@@ -47,6 +47,7 @@ def run(
     make_sampler: Callable[[GaussianDiffusion, torch.device], Sampler],
     run_dir: Path,
     *,
+    steps: int | None = None,
     start: Start | None = None,
     on_epoch: Callable[[int, Runner], None] = lambda epoch, averaged: None,
     milestones: Milestones | None = None,
@@ -55,6 +56,7 @@ def run(
     """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
 
     Args:
+        steps: that the sampler takes; None: all T
         start: a new run begins with its weights
         on_epoch: called after each epoch with its number and the averaged network
         milestones: of the reference, to compare with at the end
@@ -78,9 +80,9 @@ def run(
     print(f"device: {device}")
     batch = min(config.data.batch_size, len(images.train))  # with data.limit there may be fewer images than in a batch
     with naming_the_batch_size(batch):
-        steps = config.training.epochs * num_batches(images.train, batch)
+        updates = config.training.epochs * num_batches(images.train, batch)
         runner = make_runner(
-            model, config, (batch, *shape), device.value, steps=steps, code=code_hash(network)
+            model, config, (batch, *shape), device.value, steps=updates, code=code_hash(network)
         )  # fmt: skip
     num_images = choose_num_images(config.sampling.num_images, device.value)
     print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
@@ -91,8 +93,8 @@ def run(
         runner = runner.for_sampling()
         with threads(runner.setting.threads):
             return draw_samples(
-                sampler, runner, num_images, shape, num_timesteps=diffusion.num_timesteps, device=device.value,
-                seed=config.sampling.seed, batch_size=config.sampling.batch_size,
+                sampler, runner, num_images, shape, num_timesteps=steps or diffusion.num_timesteps,
+                device=device.value, seed=config.sampling.seed, batch_size=config.sampling.batch_size,
             )  # fmt: skip
 
     lock = run_dir.with_name(f".{run_dir.name}.lock")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from grader.bundles.packing import files, for_students, write
-from grader.submission.sources import FILES, STUB
+from grader.submission.sources import FILES, is_starter
 
 NAMES = (
     "README.md",
@@ -70,9 +70,9 @@ def contents(repository: str = "", rules: bytes = b"") -> dict[str, bytes]:
     """
     found = {name: content for name, content in files(*NAMES).items() if not name.startswith(LEFT_OUT)}
     for name in (f"assignment/{file}" for file in FILES):
-        if found.get(name, b"").count(STUB) != 2:
-            raise UserError(f"{name} is not the starter any more; expected its two stubs: git checkout {name}")
-    # the course's own answer to level 4 stays with the course
+        if not is_starter(found.get(name, b"")):
+            raise UserError(f"{name} is not the starter any more; expected all its stubs: git checkout {name}")
+    # the course's own answers to levels 4 and 5 stay with the course
     found["reference/sampler.py"] = STUDENTS_SAMPLER.read_bytes()
     found = {n: for_students(c) if n in CUT else c for n, c in found.items()}
     found["README.md"] = with_badge(found["README.md"], repository)

@@ -79,15 +79,25 @@ def _dtype_hint(method: str, dtype: str) -> str:
     return "x_{t-1} stays a float32 tensor: leave out .long(), .to(torch.uint8) and the like."
 
 
-def check_finite_images(y: Tensor, where: str) -> None:
+NOT_FINITE = (
+    "Look for a division by 0 or the log of 0. At t = 0, posterior_variance is 0 (its log is −inf), and so is "
+    "1 − alpha_bar of the step before."
+)
+NOT_FINITE_IN_DDIM = (
+    "Look for the root of a negative number, or a division by 0. In the last step, t_prev = −1, alpha_bar_prev is 1; "
+    "alpha_bar[−1] is the last entry of the tensor, and then 1 − alpha_bar / alpha_bar_prev in Eq. 16 is negative. "
+    "Rounding can do the same to 1 − alpha_bar_prev − sigma²: .clamp(min=0) before the root."
+)
+
+
+def check_finite_images(y: Tensor, where: str, hint: str = NOT_FINITE) -> None:
     """No NaN and no infinity in y, of any shape."""
     bad = ~y.isfinite()
     if bad.any():
         raise CheckFailed(
             f"expected finite numbers, got {'NaN' if y.isnan().any() else 'infinity'} in {int(bad.sum())} of "
             f"{y.numel()} values {where}",
-            "Look for a division by 0 or the log of 0. At t = 0, posterior_variance is 0 (its log is −inf), and so is "
-            "1 − alpha_bar of the step before.",
+            hint,
             not_finite=int(bad.sum()),
         )
 

@@ -15,7 +15,7 @@ from grader.checks.finding import CheckFailed, NotJudged, at_most
 from grader.checks.last_step import LAST
 from grader.checks.measure_step import Step
 from grader.checks.step_formulas import RIGHT_MEANS
-from grader.checks.transitions import AXES, Form, deviations
+from grader.checks.transitions import AXES, DDPM, Form, Forms, deviations
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Judged:
         return min(self.deviations.values(), key=lambda found: found.excess)
 
 
-def judge_sampling(about: str, steps: Sequence[Step], result: Tensor, rounding: float = 0.0) -> Judged:
+def judge_sampling(
+    about: str, steps: Sequence[Step], result: Tensor, rounding: float = 0.0, forms: Forms = DDPM
+) -> Judged:  # fmt: skip
     """Hold a sampling against the right forms.
 
     Args:
@@ -44,9 +46,14 @@ def judge_sampling(about: str, steps: Sequence[Step], result: Tensor, rounding: 
         result: what `sample` returned, (B, C, H, W)
         rounding: relative, of what the network saw: half precision's epsilon if x was handed over in it, else 0
     """
-    both = largest(_of_start(steps[0].x_t, rounding)), _of_result(steps[-1], result, rounding)
-    along = deviations(steps[:-1], rounding)
+    both = judge_ends(steps, result, rounding)
+    along = deviations(steps[:-1], rounding, forms)
     return Judged(about, len(steps), {form: largest([*both, found]) for form, found in along.items()})
+
+
+def judge_ends(steps: Sequence[Step], result: Tensor, rounding: float) -> list[Deviation]:
+    """Start and result of a sampling, which are the same in every form; see `judge_sampling`."""
+    return [largest(_of_start(steps[0].x_t, rounding)), _of_result(steps[-1], result, rounding)]
 
 
 def _of_start(x_T: Tensor, rounding: float) -> list[Deviation]:
@@ -79,12 +86,15 @@ HINT = (
 )
 
 
-def check_samplings(judged: Sequence[Judged], alone: set[Form] | None) -> dict[str, float]:
+def check_samplings(
+    judged: Sequence[Judged], alone: set[Form] | None, rule: str = "Algorithm 2's"
+) -> dict[str, float]:  # fmt: skip
     """All samplings follow Algorithm 2 in every step, in one form, which is that of p_sample called alone.
 
     Args:
         judged: all samplings on record
         alone: the forms that p_sample may be of; None where it is of no right one, which is for other checks to say
+        rule: whose steps they are, in words
     """
     if not judged:
         raise NotJudged("waits for sample, of which nothing is on record")
@@ -93,7 +103,7 @@ def check_samplings(judged: Sequence[Judged], alone: set[Form] | None) -> dict[s
         if not worst.excess <= 1:
             far = f", {worst.excess:.3g} times as far off as is allowed, at {worst.where}" if worst.where else ""
             raise CheckFailed(
-                f"in a sampling of {sampling.about}: expected every step to be Algorithm 2's, got {worst.what}{far}",
+                f"in a sampling of {sampling.about}: expected every step to be {rule}, got {worst.what}{far}",
                 HINT, what=worst.what, where=worst.where,
             )  # fmt: skip
     common, last = (set(judged[0].forms) if alone is None else alone), "p_sample, called alone"

@@ -43,6 +43,15 @@ class Schedule:
     def posterior_variance(self) -> Tensor:
         return self.beta * (1 - self.alpha_bar_prev) / (1 - self.alpha_bar)  # (T,)
 
+    @property
+    def visits(self) -> list[int]:
+        """The timesteps at which a sampler asks the network, in order."""
+        return list(range(self.T - 1, -1, -1))
+
+    @property
+    def about(self) -> str:
+        return f"T = {self.T} steps"
+
     def at(self, t: int) -> ScheduleAt:
         """A t beyond either end counts as that end."""
         t = min(max(t, 0), self.T - 1)

@@ -25,10 +25,24 @@ from torch import Tensor
 from grader.checks.deviations import Deviation, largest, of_kurtosis, of_pairs, of_squares, of_sums, worst_of
 from grader.checks.measure_step import SIGMA_TOLERANCE, SILENT, Step
 from grader.checks.schedule import Schedule
-from grader.checks.step_formulas import RIGHT_MEANS, RIGHT_SIGMAS
+from grader.checks.step_formulas import RIGHT_MEANS, RIGHT_SIGMAS, Mean, Sigma
 
 Form = tuple[str, str]  # the names of a right mean and of a right sigma
-FORMS: list[Form] = list(product(RIGHT_MEANS, RIGHT_SIGMAS))
+
+
+class Forms(NamedTuple):
+    """The right means and sigmas of a kind of sampler; each goes with each."""
+
+    means: dict[str, Mean]
+    sigmas: dict[str, Sigma]
+
+    @property
+    def names(self) -> list[Form]:
+        return list(product(self.means, self.sigmas))
+
+
+DDPM = Forms(RIGHT_MEANS, RIGHT_SIGMAS)
+FORMS = DDPM.names
 AXES = ("image", "channel", "row", "column")
 WINDOWS = 20
 Z_OF_STEPS = 7.0
@@ -55,13 +69,13 @@ class Chunk(NamedTuple):
     coarse: Tensor  # the same, how far x is off as it was recorded
 
 
-def _chunks(steps: Sequence[Step], rounding: float) -> Iterator[Chunk]:
+def _chunks(steps: Sequence[Step], rounding: float, right: dict[str, Mean]) -> Iterator[Chunk]:
     size = max(2, CHUNK // steps[0].x_t.numel())
     for part in (steps[first : first + size] for first in range(0, len(steps), size)):
         x, eps, out = (torch.stack([getattr(s, name) for s in part]).double() for name in ("x_t", "eps", "out"))
         means = {
             name: torch.stack([mean(s.schedule, s.t, *both) for s, *both in zip(part, x, eps, strict=True)])
-            for name, mean in RIGHT_MEANS.items()
+            for name, mean in right.items()
         }
         rms = out.square().mean((1, 2, 3, 4), keepdim=True).sqrt().clamp(min=1)
         off = torch.tensor([mean_tolerance(s.schedule, s.t) for s in part]).double().view(rms.shape)
@@ -121,8 +135,8 @@ def _places(ts: list[int], shape: Sequence[int]) -> list[list[str]]:
 class Tally:
     """What is summed up for one form over all steps."""
 
-    def __init__(self, form: Form, shape: Sequence[int]) -> None:
-        self.mean, self.sigma = form[0], RIGHT_SIGMAS[form[1]]
+    def __init__(self, mean: str, sigma: Sigma, shape: Sequence[int]) -> None:
+        self.mean, self.sigma = mean, sigma
         self.products, self.norms, self.bias, self.squares, self.tolerance = (Sums() for _ in range(5))
         self.grams = [torch.zeros(size, size, dtype=torch.float64) for size in shape]
         self.fourths = torch.zeros(1, dtype=torch.float64)
@@ -150,7 +164,8 @@ class Tally:
         # an x that was rounded when it was recorded takes part in two steps
         shared = torch.maximum(coarse.view(-1, 1), coarse.view(1, -1))
         pairs = of_pairs((flat @ flat.T).double(), flat.shape[1], Z_OF_STEPS, shared)
-        self.repeated.append(worst_of(pairs, "noise that repeats another step's", [f"t = {s.t}" for s in steps]))
+        names = [f"t = {t}" for t in _timesteps(steps)]
+        self.repeated.append(worst_of(pairs, "noise that repeats another step's", names))
 
     def deviations(self, ts: list[int], shape: Sequence[int]) -> Iterator[Deviation]:
         yield from self.repeated
@@ -167,16 +182,20 @@ class Tally:
             yield worst_of(of_pairs(gram, n // size, tolerance=shared), "noise that is shared", names)
 
 
-def deviations(steps: Sequence[Step], rounding: float = 0.0) -> dict[Form, Deviation]:
+def _timesteps(steps: Sequence[Step]) -> list[int]:
+    return [s.schedule.visits[s.schedule.T - 1 - s.t] for s in steps]
+
+
+def deviations(steps: Sequence[Step], rounding: float = 0.0, forms: Forms = DDPM) -> dict[Form, Deviation]:
     """The largest deviation of the steps that add noise from each right form.
 
     Args:
         steps: by falling t ≥ 1, of one schedule and shape
         rounding: relative, of x as it was recorded: half precision's epsilon if it was handed over so, else 0
     """
-    ts, shape = [s.t for s in steps], steps[0].x_t.shape if steps else ()
-    tallies = {form: Tally(form, shape) for form in FORMS}
-    for chunk in _chunks(steps, rounding) if steps else ():
+    ts, shape = _timesteps(steps), steps[0].x_t.shape if steps else ()
+    tallies = {(mean, sigma): Tally(mean, forms.sigmas[sigma], shape) for mean, sigma in forms.names}
+    for chunk in _chunks(steps, rounding, forms.means) if steps else ():
         for tally in tallies.values():
             tally.add(chunk)
     return {form: largest(tally.deviations(ts, shape) if steps else ()) for form, tally in tallies.items()}

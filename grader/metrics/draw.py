@@ -1,4 +1,4 @@
-"""Draw samples from a network with the reference sampler, in all T steps or in fewer (assignment/ddpm/respacing.py)."""
+"""Draw samples from a network with the reference samplers, in all T steps or fewer (assignment/ddpm/respacing.py)."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.respacing import Respaced, WithItsOwnT
 from assignment.ddpm.sampling import draw_samples
-from reference.sampler import DDPMSampler
+from reference.sampler import DDIMSampler, DDPMSampler
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,6 +33,24 @@ def draw(
     return draw_samples(
         DDPMSampler(respaced, respaced.device), WithItsOwnT(predict, respaced.timesteps), num_images, shape,
         num_timesteps=respaced.num_timesteps, device=respaced.device, seed=seed, batch_size=batch_size,
+    )  # fmt: skip
+
+
+def draw_ddim(
+    predict: Predict,
+    diffusion: GaussianDiffusion,
+    num_images: int,
+    shape: tuple[int, int, int],
+    *,
+    steps: int,
+    seed: int,
+    batch_size: int | None = None,
+) -> Tensor:
+    """The same with DDIM without noise (Song et al. 2021), in `steps` of the T timesteps."""
+    own = torch.arange(diffusion.num_timesteps)  # this sampler calls the network with its own t
+    return draw_samples(
+        DDIMSampler(diffusion, diffusion.device, steps, eta=0.0), WithItsOwnT(predict, own), num_images, shape,
+        num_timesteps=steps, device=diffusion.device, seed=seed, batch_size=batch_size,
     )  # fmt: skip
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from grader import ROOT
 from grader.submission.given_code import GIVEN
-from grader.submission.sources import FILES, STUB
+from grader.submission.sources import FILES, is_starter
 
 
 def starters(root: Path = ROOT) -> dict[str, bytes]:
     """File → the starter, unless this checkout has somebody's solution in its place."""
     files = {name: root / "assignment" / name for name in FILES}
     sources = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-    return {name: source for name, source in sources.items() if source.count(STUB) == 2}
+    return {name: source for name, source in sources.items() if is_starter(source)}
 
 
 def given(root: Path = ROOT) -> dict[str, list[bytes]]:

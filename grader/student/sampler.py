@@ -8,7 +8,7 @@ from torch import Tensor
 
 from grader.checks.finding import CheckFailed
 from grader.checks.measure_step import Step
-from grader.checks.sampler_contract import changed_inputs, check_finite_images, check_images
+from grader.checks.sampler_contract import NOT_FINITE, changed_inputs, check_finite_images, check_images
 from grader.checks.schedule import Schedule
 from grader.student.deadlines import Deadlines
 from grader.student.sampler_record import Record
@@ -20,6 +20,9 @@ Model = Callable[[Tensor, Tensor], Tensor]
 
 class Sampler:
     """One DDPMSampler on a schedule, in the worker."""
+
+    call = "DDPMSampler(diffusion, device)"
+    not_finite, too_many = NOT_FINITE, "Ask the model once in a step."  # hints
 
     def __init__(
         self, submission: AnySubmission, deadlines: Deadlines, schedule: Schedule, *, record: Record,
@@ -35,11 +38,24 @@ class Sampler:
         self.submission, self.deadlines, self.schedule = submission, deadlines, schedule
         self.record, self.name = record, name
         about = [schedule.T, schedule.beta_start, schedule.beta_end]
-        reply = deadlines.ask(submission, "build_sampler", name=name, schedule=about, shares_with=shares_with)
-        record.add_changes("DDPMSampler(diffusion, device)", reply.values["changed"])
+        reply = deadlines.ask(
+            submission, "build_sampler", name=name, schedule=about, shares_with=shares_with, **self.few
+        )  # fmt: skip
+        record.add_changes(self.call, reply.values["changed"])
 
-    def reply(self, x_t: Tensor, t: Tensor, eps: Tensor, *, seed: int) -> Reply:
+    @property
+    def few(self) -> dict[str, Any]:
+        """What a sampler is built with besides, for the worker."""
+        return {}
+
+    @property
+    def calls(self) -> int:
+        """How often one sampling asks the network."""
+        return self.schedule.T
+
+    def reply(self, x_t: Tensor, t: Tensor, eps: Tensor, *, seed: int, **more: Tensor) -> Reply:
         """One call of p_sample on x_t (B, C, H, W), t (B,), whatever comes back; the model answers eps."""
+        inputs = {"x_t": x_t, "t": t, **more}
 
         def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
             x = usable_x(facts, tensors, x_t.shape)
@@ -48,19 +64,21 @@ class Sampler:
 
         reply = self.deadlines.ask(
             self.submission, "p_sample", self.deadlines.pace.sampling, name=self.name, seed=seed,
-            tensors={"x_t": x_t, "t": t}, answer=answer,
+            tensors=inputs, answer=answer,
         )  # fmt: skip
-        changed = changed_inputs({"x_t": x_t, "t": t}, reply.tensors)
+        changed = changed_inputs(inputs, reply.tensors)
         self.record.add_changes("p_sample", [*reply.values["changed"], *changed])
         return reply
 
-    def p_sample(self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int, finite: bool = True) -> Tensor:
+    def p_sample(
+        self, x_t: Tensor, t: int | Tensor, eps: Tensor, *, seed: int, finite: bool = True, **more: Tensor
+    ) -> Tensor:  # fmt: skip
         """The same, verified: x_{t-1} (B, C, H, W), as x_t, and finite unless that isn't asked for."""
         steps = torch.full((len(x_t),), t) if isinstance(t, int) else t
-        reply = self.reply(x_t, steps, eps, seed=seed)
+        reply = self.reply(x_t, steps, eps, seed=seed, **more)
         y = self.images("p_sample", reply, x_t.shape)
         if finite:
-            check_finite_images(y, f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}")
+            check_finite_images(y, f"from p_sample at t = {t if isinstance(t, int) else t.tolist()}", self.not_finite)
         return y
 
     def step(self, t: int, inputs: tuple[Tensor, Tensor], *, seed: int) -> Step:
@@ -72,22 +90,26 @@ class Sampler:
         trace = Trace()
 
         def answer(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor:
-            if len(trace.x) > 3 * self.schedule.T:
+            if len(trace.x) > 3 * self.calls:
                 raise CheckFailed(
-                    f"expected {self.schedule.T} calls of the model, got more than {3 * self.schedule.T}",
-                    "Ask the model once in a step.",
+                    f"expected {self.calls} calls of the model, got more than {3 * self.calls}",
+                    self.too_many,
                 )
             x, t = trace.add(facts, tensors, shape)
             trace.eps.append(model(x, t))
             return trace.eps[-1]
 
         trace.result = self.deadlines.ask(
-            self.submission, "sample", self.deadlines.pace.sampling * self.schedule.T,
+            self.submission, "sample", self.deadlines.pace.sampling * self.calls,
             name=self.name, shape=list(shape), seed=seed, answer=answer,
         )  # fmt: skip
         self.record.add_changes("sample", trace.result.values["changed"])
-        self.record.add_sampling(self.schedule, trace)
+        self.record.add_sampling(self.visited(trace), trace)
         return trace
+
+    def visited(self, trace: Trace) -> Schedule:
+        """The schedule that a sampling follows."""
+        return self.schedule
 
     def sample(self, model: Model, shape: Sequence[int], *, seed: int | None) -> Tensor:
         """Samples, verified: of the requested shape (B, C, H, W), float32, finite."""
@@ -96,7 +118,7 @@ class Sampler:
     def verified(self, trace: Trace, shape: Sequence[int]) -> Tensor:
         """The result of a sampling, verified: of the requested shape (B, C, H, W), float32, finite."""
         y = self.images("sample", trace.result, shape)
-        check_finite_images(y, "in the samples")
+        check_finite_images(y, "in the samples", self.not_finite)
         return y
 
     def images(self, method: str, reply: Reply, shape: Sequence[int]) -> Tensor:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from assignment.ddpm.errors import UserError
 from grader.submission.contents import Contents
-from grader.submission.sources import FILES, STUB
+from grader.submission.sources import FILES, is_starter
 
 # model (1).py, Model.py, model-1.py, model copy.py, Copy of model.py, model.py.txt: as browsers and systems rename it
 RENAMED = r"(?: ?\(\d+\)|[-_ ]\d{1,2}_?|(?: -|-)? ?\(?(?:copy|kopie)\)?(?: ?\(?\d+\)?)?)?"
@@ -62,7 +62,7 @@ class Candidate:
         """Why it is nobody's work; empty if it is."""
         if not self.source.strip():
             return "is empty"
-        return "is the untouched starter" if self.source.count(STUB) == 2 else ""
+        return "is the untouched starter" if is_starter(self.source) else ""
 
 
 def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[list[Candidate], list[str]]:

@@ -2,10 +2,15 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 FILES = ("model.py", "sampler.py")
-STUB = b"raise NotImplementedError("  # the starter has two in each file
+STUB = b"raise NotImplementedError("  # the starter has two in each file …
+OPTIONAL_STUB = STUB + b'"DDIMSampler.'  # … not counting the two of the class that is optional
+OPTIONAL_CLASS = re.compile(
+    rb"^\s*(class\s+DDIMSampler\b|DDIMSampler\s*[:=]|.*\bimport\b.*\bDDIMSampler\b)", re.MULTILINE
+)
 MOST = 1 << 20  # bytes; the longest right answer of the bank has 8,000
 
 
@@ -29,6 +34,18 @@ def why_missing(file: Path, most: int = MOST) -> str:
     if (size := file.stat().st_size) > most:
         return f"{file.name} has {size:,} bytes; expected at most {most:,}"
     return ""
+
+
+def is_starter(source: bytes) -> bool:
+    """Whether all of a file's stubs are there still, be it with those of the optional class or without it."""
+    optional = source.count(OPTIONAL_STUB)
+    return source.count(STUB) - optional == 2 and (optional == 2 or not OPTIONAL_CLASS.search(source))
+
+
+def has_begun_optional(sources: dict[str, bytes]) -> bool:
+    """Whether the optional class is there, and no longer all stubs."""
+    source = sources.get("sampler.py", b"")
+    return bool(OPTIONAL_CLASS.search(source)) and source.count(OPTIONAL_STUB) < 2
 
 
 def sha256(sources: dict[str, bytes]) -> dict[str, str]:

@@ -20,6 +20,10 @@ STEPS = (
     "One sampling, step by step. A right sampler stays below the dashed lines at every t; where a line lies above its "
     "limit, look at that step. Values below 0.01 % are drawn at 0.01 %."
 )
+FEW_STEPS = (
+    "How far the images drawn by your trained network are from real ones, as a crowd, by how many times the network is "
+    "asked for each; lower is better. Drawn with the reference samplers; no points."
+)
 
 
 def drawn(drawing: Drawing) -> str:

@@ -6,20 +6,35 @@ from collections.abc import Sequence
 import pytest
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import id_of, ids_of, nearest, needs_training
+from grader.check_ids import OPTIONAL, id_of, ids_of, nearest, needs_training
+from grader.grading_config import load_grading
 from grader.results import level_of
+from grader.submission.sources import has_begun_optional, read_sources
 
 WORDS = ("and", "or", "not")  # of pytest's -k
 
 
 def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what --check names. Raises UsageError for what is no check."""
+    """Keep what --check names, and no optional level that nobody wants. Raises UsageError for what is no check."""
+    left_out = tuple(f"level{level}." for level in OPTIONAL if not _is_wanted(level, config))
+    if dropped := [item for item in items if id_of(item).startswith(left_out)]:
+        items[:] = [item for item in items if item not in dropped]
+        config.hook.pytest_deselected(items=dropped)
     if named := config.option.check:
+        levels = [level for level in OPTIONAL if f"level{level}" in config.option.markexpr]
         try:
-            wanted = {check_id for name in named for check_id in ids_of(name)}
+            wanted = {check_id for name in named for check_id in ids_of(name, levels)}
         except UserError as error:
             raise pytest.UsageError(f"--check: {error}") from error
         items[:] = [item for item in items if id_of(item) in wanted]
+
+
+def _is_wanted(level: int, config: pytest.Config) -> bool:
+    """Whether an optional level is asked for by name, gives points, or has been begun."""
+    words = [config.option.markexpr, config.option.keyword, *config.args, *config.option.check]
+    if any(f"level{level}" in word for word in words) or level in load_grading().optional_levels:
+        return True
+    return has_begun_optional(read_sources(config.option.submission))
 
 
 def mark(items: Sequence[pytest.Item]) -> None:

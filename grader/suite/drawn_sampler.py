@@ -1,4 +1,4 @@
-"""What level 4 asks about: schedules, shapes and timesteps, drawn from the grading's seed.
+"""What levels 4 and 5 ask about: schedules, shapes and timesteps, drawn from the grading's seed.
 
 So no submission can tell the test by its numbers, or be right at the tested points only. The ranges are those in which
 right samplers pass and wrong ones show: betas that end between 0.3 and 0.45 leave 1e-2 … 1e-13 of the image after T
@@ -55,6 +55,23 @@ class Drawn:
         edges = [low + round(i * (high - low) / count) for i in range(count + 1)]
         parts = [(a, b) for a, b in itertools.pairwise(edges) if a < b]
         return sorted({1, 2, T - 1, *(numbers.randrange(a, b) for a, b in parts)} & set(range(1, T)))
+
+    def eta(self, *purpose: int | str) -> float:
+        """Neither 0 nor 1, and none of their squares or roots near another right value."""
+        return round(self.random("eta", *purpose).uniform(0.35, 0.8), 3)
+
+    def pairs(self, purpose: str, T: int, count: int) -> list[tuple[int, int]]:
+        """`count` different (t, t_prev), over drawn distances: the second is one of t − 1, the third starts at T − 1.
+
+        t is at least 4 and t_prev at least 1, so that there is noise in both; what comes at the end is the last step's.
+        """
+        numbers, found = self.random("pairs", purpose, T), list[tuple[int, int]]()
+        while len(found) < count:
+            t = T - 1 if len(found) == 2 else numbers.randrange(4, T)
+            t_prev = t - 1 if len(found) == 1 else numbers.randrange(1, max(2, t - 1))
+            if (t, t_prev) not in found:
+                found.append((t, t_prev))
+        return found
 
     def oracle(self, schedule: Schedule) -> GaussianOracle:
         """Pixels around −0.3: 3.7 standard deviations of samples with either variance from −1, 1.7 from 0."""

@@ -149,7 +149,7 @@ TENSORS = (
 
 
 def error_hint(error: BaseException, level: int = 1, check_id: str = "") -> str:
-    """For level 4 the sampler's hints come before those for networks."""
+    """For levels 4 and 5 the sampler's hints come before those for networks."""
     if isinstance(error, NotImplementedYet):
         return "Write this part of the exercise first."
     if isinstance(error, TimedOut):
@@ -160,7 +160,7 @@ def error_hint(error: BaseException, level: int = 1, check_id: str = "") -> str:
             "may be collected from call to call."
         )
     says = str(error) if isinstance(error, SubmissionFailed) else f"{type(error).__name__}: {error}"
-    for pattern, hint in (*IMPORTS, *PYTHON, *(SAMPLER if level == 4 else ()), *TENSORS):
+    for pattern, hint in (*IMPORTS, *PYTHON, *(SAMPLER if level in (4, 5) else ()), *TENSORS):
         if found := re.search(pattern, says):
             return found.expand(hint)
     around = f"uv run pytest --check {check_id} --in-process --pdb" if check_id else "--in-process --pdb"

@@ -102,13 +102,13 @@ def step_kept(build_sampler: BuildSampler, drawn: Drawn) -> Once[None]:
     return Once(try_it)
 
 
-def waiting_for(once: Once[None], what: str, judge: Judge) -> None:
+def waiting_for(once: Once[None], what: str, judge: Judge, *, level: int = 4) -> None:
     try:
         once()
     except NotImplementedYet:
         raise
     except (CheckFailed, SubmissionFailed) as error:
-        wait_for(f"waits for {what} to keep the contract", error, judge, level=4)
+        wait_for(f"waits for {what} to keep the contract", error, judge, level=level)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from _pytest.runner import runtestprotocol
 from assignment.ddpm.config import Config
 from assignment.ddpm.errors import CommandError, UserError
 from grader.bands import Bands
-from grader.check_ids import config_file, id_of
+from grader.check_ids import TRAINED, config_file, id_of, needs_training
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
@@ -147,8 +147,8 @@ class Judge:
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
             self.bands = grading.bands_of({level_of(check_id) for check_id in ids}, option.config, option.set)
-            levels = sorted({level_of(id_of(item)) for item in session.items})
-            files = [config_file(level, option.config) for level in levels if level != 4]
+            levels = sorted({level_of(i) for i in ids if level_of(i) in TRAINED or needs_training(i)})
+            files = [config_file(level, option.config) for level in levels]
             self.trained_configs = list(dict.fromkeys(file.stem for file in files))
             self.given_weights = weights_by_config(option.weights, self.trained_configs)
             self.trained_weights = {name: Path(file) for name, _, file in (w.partition("=") for w in option.trained)}

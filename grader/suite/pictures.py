@@ -72,6 +72,24 @@ def curve_in_words(log: list[Epoch], reference: Sequence[tuple[float, float]]) -
     )
 
 
+def save_few_steps(found: dict[str, dict[int, float]], path: Path) -> Path:
+    """FIDs by number of steps, a line for each sampler: sampler → steps → FID."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    axes = figure.add_subplot(xlabel="steps", ylabel="FID", xscale="log")
+    for (name, fids), style in zip(found.items(), ("o-", "s--"), strict=False):
+        axes.plot([*fids], [*fids.values()], style, label=name)
+    axes.set_xticks([*next(iter(found.values()))], labels=[str(n) for n in next(iter(found.values()))])
+    axes.xaxis.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+    return path
+
+
 def save_step_errors(found: list[StepError], num_timesteps: int, path: Path) -> Path:
     """Errors of mean and standard deviation by t, on a log scale, each with its limit as a dashed line.
 

@@ -324,23 +324,28 @@ SCHEDULES = ("betas", "alphas", "alpha_bar", "sqrt_alpha_bar", "sqrt_one_minus_a
 
 @probe
 def build_sampler(
-    session: Session, tensors: Tensors, *, name: str, schedule: list[Any], shares_with: str | None = None
-) -> Result:
-    """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end), or on another sampler's diffusion."""
+    session: Session, tensors: Tensors, *, name: str, schedule: list[Any], shares_with: str | None = None,
+    few: list[Any] | None = None,
+) -> Result:  # fmt: skip
+    """DDPMSampler(diffusion, device) on a schedule (T, beta_start, beta_end), or on another sampler's diffusion.
+
+    With `few`, (steps, eta), it is DDIMSampler(diffusion, device, steps, eta).
+    """
     T, beta_start, beta_end = schedule
     if shares_with is None:
         diffusion = GaussianDiffusion(T, beta_start, beta_end, session.device)
     else:
         diffusion = session.samplers[shares_with][1]
-    build = find_class("sampler", "DDPMSampler")
+    kind, arguments = ("DDPMSampler", "") if few is None else ("DDIMSampler", ", steps, eta")
+    build = find_class("sampler", kind)
     sampler, changed = _watched(
         diffusion,
         AskedModel(session.ask),
-        lambda: call(build, "DDPMSampler(diffusion, device)", diffusion, session.device),
+        lambda: call(build, f"{kind}(diffusion, device{arguments})", diffusion, session.device, *(few or ())),
     )
     for method in ("p_sample", "sample"):
         if not callable(getattr(sampler, method, None)):
-            raise ContractError(f"DDPMSampler has no method {method}")
+            raise ContractError(f"{kind} has no method {method}")
     session.samplers[name] = sampler, diffusion
     return {"changed": changed}, {}
 
@@ -376,13 +381,14 @@ def _same(a: Any, b: Any) -> bool:
 
 @probe
 def p_sample(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
-    """One reverse step on x_t (B, C, H, W), t (B,); the judge answers in place of the model."""
+    """One reverse step on x_t (B, C, H, W), t (B,), and t_prev if given; the judge answers in place of the model."""
     sampler, diffusion = session.samplers[name]
     model = AskedModel(session.ask).to(session.device).eval()
-    x_t, t = (tensors[k].to(session.device) for k in ("x_t", "t"))
+    inputs: Tensors = {k: tensors[k].to(session.device) for k in ("x_t", "t", "t_prev") if k in tensors}
     manual_seed(seed)
-    y, changed = _watched(diffusion, model, lambda: call(sampler.p_sample, "p_sample(model, x_t, t)", model, x_t, t))
-    return {**describe(y), "changed": changed}, {"x_t": x_t, "t": t, **({"y": y} if sendable(y) else {})}
+    what = f"p_sample(model, {', '.join(inputs)})"
+    y, changed = _watched(diffusion, model, lambda: call(sampler.p_sample, what, model, *inputs.values()))
+    return {**describe(y), "changed": changed}, inputs | ({"y": y} if sendable(y) else {})
 
 
 @probe

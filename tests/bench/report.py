@@ -15,6 +15,7 @@ from tests.bench.tables.grading import (
     held,
     kills,
     margins,
+    optional_level,
     proof,
     retrained,
     similarity,
@@ -28,9 +29,10 @@ from tests.bench.tables.speed import ema, paired, runs, runs_to_measure, set_up,
 PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 
 MAKERS = (
-    runs, speed, settings, stages, ema, proof, kills, calibration, margins, grading, quality, classifiers, trained,
-    kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets, cifar_sets,
-    classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder, endings,
+    runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, grading, quality,
+    classifiers, trained, kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
+    cifar_sets, classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder,
+    endings,
 )  # fmt: skip
 
 

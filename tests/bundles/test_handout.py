@@ -19,8 +19,10 @@ from assignment.ddpm.exercise import code_of
 from grader.__main__ import main
 from grader.bundles import handout as command
 from grader.bundles import packing
+from grader.bundles.students_reference_sampler import DDIMSampler as LibraryDDIM
 from grader.bundles.students_reference_sampler import DDPMSampler as Library
 from grader.check_ids import needs_training
+from reference.sampler import DDIMSampler as ReferenceDDIM
 from reference.sampler import DDPMSampler as Reference
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, network_class
@@ -227,6 +229,32 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
     (tmp_path / "solution.py").touch()
     assert main(["handout", str(tmp_path)]) == 2
     assert "is there already; expected a new or an empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_the_librarys_ddim_draws_what_the_reference_draws(eta):
+    diffusion, network = GaussianDiffusion(50, 1e-3, 0.1), torch.nn.Conv2d(1, 1, 3, padding=1)
+    drawn, stepped = [], []
+    for kind in (ReferenceDDIM, LibraryDDIM):
+        torch.manual_seed(0)
+        sampler = kind(diffusion, "cpu", 10, eta)
+        drawn.append(sampler.sample(Telling(network), (4, 1, 8, 8)))
+        if not eta:  # the library draws noise for each pair of timesteps apart
+            x, t, t_prev = torch.ones(3, 1, 8, 8), torch.tensor([20, 4, 0]), torch.tensor([11, -1, -1])
+            stepped.append(sampler.p_sample(Telling(network), x, t, t_prev))
+    torch.testing.assert_close(*drawn, rtol=0, atol=1e-4)
+    assert drawn[0].abs().lt(1).double().mean() > 0.5  # not all clamped
+    if not eta:
+        torch.testing.assert_close(*stepped, rtol=0, atol=1e-5)
+
+
+class Telling(torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return x + 0.1 * self.network(x) + t.view(-1, 1, 1, 1) / 500
 
 
 def test_the_librarys_sampler_draws_what_the_reference_draws():

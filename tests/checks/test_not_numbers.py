@@ -16,6 +16,8 @@ from torch import Tensor
 import grader.checks
 from grader.checks.beats_reference import Comparison
 from grader.checks.channels import Effects
+from grader.checks.ddim_formulas import ddim_mean, ddim_sigma, expected_moments
+from grader.checks.ddim_step import Jump
 from grader.checks.deviations import Deviation
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gaussian_world import GaussianOracle
@@ -24,6 +26,7 @@ from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.samplings import Judged
 from grader.checks.schedule import Schedule
 from grader.checks.step_formulas import eps_form, sigma_beta
+from grader.checks.subsequence import Subsequence
 from grader.checks.transitions import FORMS
 from grader.student.moved_pixels import moves
 from tests.support.strategies import NOT_NUMBERS
@@ -46,7 +49,7 @@ WORDS_ONLY = {
 # Those that get no number at all.
 WITHOUT_NUMBERS = {
     "check_own_work", "check_defaults", "check_trainable", "check_order", "check_timestep_tensors", "check_eval",
-    "check_no_grad", "check_left_alone", "check_rng_untouched", "check_not_reseeded",
+    "check_no_grad", "check_left_alone", "check_rng_untouched", "check_not_reseeded", "check_timesteps",
 }  # fmt: skip
 
 
@@ -138,6 +141,30 @@ def traces() -> Example:
     return tuple(SimpleNamespace(x=[noise(2, 1, 8, 8, seed=k), noise(2, 1, 8, 8, seed=k + 5)]) for k in (1, 2, 3)), {}
 
 
+WORLD, FEW = GaussianOracle(S, -0.35, 0.15), Subsequence.of(S, [0, 6, 12, 19], 0.0)
+
+
+def jumps(eta: float, t_prev: int = 3, *, inside: bool = True) -> list[Jump]:
+    s, shape, g = Subsequence.jump(S, 9, t_prev, eta), (4, 1, 64, 64), torch.Generator().manual_seed(1)
+    x, eps = inside_inputs(S, 9, shape, g) if inside else outside_inputs(shape, g)
+    out = ddim_mean(s, s.last, x, eps) + ddim_sigma(s, s.last) * noise(*shape, seed=5)
+    return [Jump(s, s.last, x, eps, out.float())]
+
+
+def few_samples() -> tuple[Any, ...]:
+    mean, std = expected_moments(FEW, WORLD)
+    z = noise(8, 1, 64, 64)
+    return mean + std * (z - z.mean()) / z.std(), FEW, WORLD
+
+
+def decoded() -> Tensor:
+    """What DDIM without noise makes of x_T = 0."""
+    x = torch.zeros(2, 1, 8, 8)
+    for i in reversed(range(FEW.T)):
+        x = ddim_mean(FEW, i, x, WORLD(x, FEW.timesteps[i]))
+    return x
+
+
 Y = noise(4, 1, 8, 8)
 # a right call of each check: one that passes
 EXAMPLES: dict[str, Callable[[], Example]] = {
@@ -189,6 +216,11 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_not_repeated": traces,
     "check_samplings": samplings,
     "check_end_to_end": gaussian_samples,
+    "check_result": lambda: ((jumps(0.5, t_prev=-1)[0],), {}),
+    "check_moments": lambda: (few_samples(), {}),
+    "check_back": lambda: ((Y, Y.clone(), FEW), {}),
+    "check_decoded": lambda: ((torch.zeros(2, 1, 8, 8), decoded(), FEW, WORLD), {}),
+    "check_is_ddpm": lambda: ((0.5, Judged("T = 20", 20, {("eps form", "beta-tilde"): Deviation(0.5, "it")})), {}),
 }
 
 
@@ -207,7 +239,15 @@ def checks() -> dict[str, Callable[..., Any]]:
     return found
 
 
-EXAMPLES_BY_MODULE = {"conditioning.check_order": check_order_example}  # where a name occurs twice
+# where a name occurs twice
+EXAMPLES_BY_MODULE = {"conditioning.check_order": check_order_example} | {
+    f"ddim_step.{name}": example for name, example in {
+        "check_mean": lambda: ((jumps(0.5), jumps(0.5, inside=False)), {}),
+        "check_variance": lambda: ((jumps(0.5),), {}),
+        "check_deterministic": lambda: (([(jumps(0.0)[0],) * 2],), {}),
+        "check_last_step": lambda: (([(jumps(0.5, t_prev=-1)[0],) * 2],), {}),
+    }.items()
+}  # fmt: skip
 
 
 def example_of(full: str) -> Callable[[], Example] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BANK = Path(__file__).parent / "submissions"
-KINDS = {"networks": ("model.py", 1), "samplers": ("sampler.py", 4)}
+KINDS = {"networks": ("model.py", 1), "samplers": ("sampler.py", 4), "ddim": ("sampler.py", 5)}
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Entry:
     config: str
     hint: str = ""  # a part of what that check tells the student
     waits: tuple[tuple[str, str], ...] = ()  # a check that would mislead, and which one it waits for
+
+    @property
+    def kind(self) -> str:
+        """networks, samplers or ddim: one of KINDS."""
+        return self.file.parent.name
 
     @property
     def right(self) -> bool:

@@ -1,10 +1,11 @@
 """How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
 
-    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8]      (make calibrate-checks)
+    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--kind ddim]      (make calibrate-checks)
 
 Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
 delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json. With `--beside 8`
-eight other processes compete for the cores, to see whether a busy machine costs points; both files are others then.
+eight other processes compete for the cores, to see whether a busy machine costs points; with `--kind ddim` only that
+kind of submissions is graded. Both files are others then.
 """
 
 import argparse
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from grader.check_ids import needs_training
+from grader.check_ids import OPTIONAL, needs_training
 from grader.grading_config import load_grading
 from tests.bench.results import write
-from tests.proof.bank import entries
+from tests.proof.bank import KINDS, entries
 from tests.proof.gradings import in_parallel
 from tests.support.busy import busy_processes
 
@@ -42,6 +43,12 @@ WATCHED = {
     "level4.step.mean": ("worst_of_allowed", False),
     "level4.step.variance": ("worst_of_allowed", False),
     "level4.end_to_end": ("worst_of_allowed", False),
+    "level5.step.mean": ("worst_of_allowed", False),
+    "level5.step.variance": ("worst_of_allowed", False),
+    "level5.step.last_step": ("off", False),
+    "level5.ddpm": ("worst_of_allowed", False),
+    "level5.inversion": ("off", False),
+    "level5.end_to_end": ("worst_of_allowed", False),
 }
 
 
@@ -72,7 +79,7 @@ def compact(result: dict) -> dict:
 def summary(gradings: list[dict]) -> dict:
     """For each check: gradings, failures, and the measurement that came nearest to a failure, with whose it was."""
     suites, checks = {}, {}
-    for level in (1, 4):
+    for level in sorted({g["level"] for g in gradings}):
         found = [g for g in gradings if g["level"] == level]
         bad = sum(bool(g["failed"]) for g in found)
         suites[f"level{level}"] = {
@@ -111,12 +118,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=60, help="of the judge, for each right submission")
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
+    parser.add_argument("--kind", choices=KINDS, help="of submissions; default: all but the optional level's")
     args = parser.parse_args()
     busy = f"-beside-{args.beside}" if args.beside else ""
-    raw = RAW / f"checks{busy}.jsonl"
+    raw = RAW / f"checks{f'-{args.kind}' if args.kind else ''}{busy}.jsonl"
+    right = [e for e in entries() if e.right and (e.kind == args.kind if args.kind else e.level not in OPTIONAL)]
     gradings = read_lines(raw)
     have = {(g["name"], g["seed"]) for g in gradings}
-    wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in entries() if e.right]
+    wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in right]
     tasks = [task for task in wanted if task not in have]
     try:
         RAW.mkdir(parents=True, exist_ok=True)
@@ -130,12 +139,12 @@ def main() -> int:
         print("interrupted; the same command goes on", file=sys.stderr)
     gradings = read_lines(raw)
     result = summary(gradings)
-    seeds = [sum(g["name"] == e.name for g in gradings) for e in entries() if e.right]
+    seeds = [sum(g["name"] == e.name for g in gradings) for e in right]
     result = {"submissions": len(seeds), "seeds_each": [min(seeds), max(seeds)], **result}
     if busy:
         slowdowns = [g["slowdown"] for g in gradings if g["slowdown"] > 1]
         result |= {"beside": args.beside, "second_tries": len(slowdowns), "slowest": max(slowdowns, default=1.0)}
-    path = write(f"calibration-cpu{busy}.json", torch.device("cpu"), result)
+    path = write(f"calibration-{f'{args.kind}-' if args.kind else ''}cpu{busy}.json", torch.device("cpu"), result)
     for name, row in result["checks"].items():
         nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
         print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")

@@ -4,7 +4,8 @@ A wrong one may say what its student has to be told (`Hint:`), and which checks 
 
     uv run python -m tests.proof.prove [--only TEXT]      (make prove)
 
-Prints the kill matrix, writes tests/bench/results/prove-cpu.json, and exits with 1 where the grader is not right.
+Prints the kill matrix, writes tests/bench/results/prove-cpu.json (and prove-ddim-cpu.json of the optional level), and
+exits with 1 where the grader is not right.
 """
 
 import argparse
@@ -12,9 +13,10 @@ import sys
 import time
 from collections import Counter
 
+from grader.check_ids import OPTIONAL
 from grader.results import WAITS
-from tests.proof.bank import Entry, entries
-from tests.proof.gradings import in_parallel
+from tests.proof.bank import KINDS, Entry, entries
+from tests.proof.gradings import PROCESSES, in_parallel
 
 UNHARMED = ("passed", "not_judged")
 SIGNS = {"passed": "·", "failed": "✗", "error": "E", "timeout": "T", "out_of_memory": "M", "not_judged": "–"}
@@ -73,7 +75,8 @@ def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry],
     counts = {
         f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.level == level for e in found)
         for right in (True, False)
-        for kind, level in (("networks", 1), ("samplers", 4))
+        for kind, (_, level) in KINDS.items()
+        if any(e.level == level for e in found)
     }
     checks = sorted({name for result in graded.values() for name in result["checks"]})
     table = {n: {"bears_its_name": named[n], "kills": kills[n], "kills_alone": alone[n]} for n in checks}
@@ -82,6 +85,16 @@ def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry],
         **counts, "survivors": len(misjudged) - failed, "right_ones_failed": failed, "seconds": round(seconds),
         "checks": table,
     }  # fmt: skip
+
+
+def write_figures(name: str, of: list[Entry], graded: dict[str, dict], misjudged: list[Entry]) -> None:
+    import torch
+
+    from tests.bench.results import write
+
+    graded = {entry.name: graded[entry.name] for entry in of}
+    seconds = sum(result["seconds"] for result in graded.values()) / PROCESSES
+    print("written to", write(name, torch.device("cpu"), figures(of, graded, misjudged, seconds)))
 
 
 def main() -> int:
@@ -101,12 +114,10 @@ def main() -> int:
     print(*(line for lines in said.values() for line in lines), sep="\n")
     rights = sum(entry.right for entry in found)
     print(f"{rights} right and {len(found) - rights} wrong submissions in {seconds:.0f} s: {len(misjudged)} misjudged")
-    if len(found) == len(entries()) and all("checks" in result for result in graded.values()):
-        import torch
-
-        from tests.bench.results import write
-
-        print("written to", write("prove-cpu.json", torch.device("cpu"), figures(found, graded, misjudged, seconds)))
+    for name, optional in (("prove-cpu.json", False), ("prove-ddim-cpu.json", True)):
+        of = [entry for entry in entries() if (entry.level in OPTIONAL) == optional]
+        if {entry.name for entry in of if "checks" in graded.get(entry.name, {})} == {entry.name for entry in of}:
+            write_figures(name, of, graded, [entry for entry in misjudged if entry in of])
     return 1 if misjudged else 0
 
 

@@ -17,7 +17,9 @@ from grader.check_ids import needs_training
 from grader.grade import grade
 from grader.grade_command import submitted
 from grader.grading_config import GRADING, load_grading
+from grader.grading_options import LEVELS, REQUIRED
 from grader.reports.terminal import render
+from grader.results import level_of
 from tests.conftest import ROOT
 from tests.proof.bank import BANK, entries
 from tests.support.hand_ins import BOTH, M, lay_out
@@ -67,7 +69,7 @@ def test_the_readme_shows_what_a_student_sees(tmp_path):
 
 
 def test_every_claim_of_the_rubric_has_points_and_the_other_way_round():
-    source = "".join((ROOT / "grader" / f"test_level{level}.py").read_text() for level in (1, 2, 3, 4))
+    source = "".join((ROOT / "grader" / f"test_level{level}.py").read_text() for level in LEVELS)
     assert sorted(re.findall(r'@check\("(.+?)"\)', source)) == sorted(load_grading().points)
 
 
@@ -131,8 +133,9 @@ def test_wrong_points_are_told_in_one_line_by_every_front(right, tmp_path):
 
 
 def test_the_starter_fails_every_check_in_one_line():
-    results = grade(ROOT / "assignment", levels=[1, 2, 3, 4], config=DIGITS, quiet=True)
-    assert results.score == 0 and len(results.checks) == len(load_grading().points)
+    results = grade(ROOT / "assignment", levels=REQUIRED, config=DIGITS, quiet=True)
+    assert results.score == 0
+    assert len(results.checks) == sum(level_of(check) in REQUIRED for check in load_grading().points)
     for check in results.checks:
         assert check.verdict == "failed"
         assert re.match(r"not implemented yet: (model|sampler)\.py:\d+: ", check.message) and "\n" not in check.message
@@ -165,7 +168,7 @@ def test_what_waits_for_the_contract_is_not_judged_and_says_why(tmp_path):
     [
         (["nowhere"], "nowhere: no such folder"),
         (["README.md"], "expected the folder it lies in"),
-        (["assignment", "--level", "5"], "--level 5: expected 1, 2, 3 or 4"),
+        (["assignment", "--level", "6"], "--level 6: expected 1, 2, 3, 4 or 5"),
         (
             ["assignment", "--weights", "README.md"],
             "of which configuration? Expected fashion_mnist=README.md or",
@@ -281,7 +284,7 @@ def test_missing_images_are_not_judged_and_the_rest_is(right):
 
 def test_the_readmes_numbers_of_checks_are_those_of_the_rubric():
     readme, points = (ROOT / "README.md").read_text(), load_grading().points
-    for level in (1, 2, 3, 4):
+    for level in LEVELS:
         number = sum(name.startswith(f"level{level}.") for name in points)
         assert re.search(rf"make test-level{level} .*: {number} checks", readme)
 
@@ -291,6 +294,7 @@ def test_the_bank_is_large_and_says_what_it_is():
     ids = load_grading().points
     count = {(e.right, e.level): sum((o.right, o.level) == (e.right, e.level) for o in found) for e in found}
     assert count[True, 1] >= 12 and count[False, 1] >= 40 and count[True, 4] >= 8 and count[False, 4] >= 30
+    assert count[True, 5] >= 6 and count[False, 5] >= 15
     untrained = {i for i in ids if not needs_training(i)}
     assert {e.caught_by for e in found if not e.right} == untrained, "every check has a wrong submission of its name"
     assert len({e.says for e in found}) == len(found)

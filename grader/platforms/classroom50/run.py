@@ -16,7 +16,7 @@ from assignment.ddpm.files import replacing
 from grader.check_ids import needs_training
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
-from grader.platforms.time_limited import LEVELS, grade_apart
+from grader.platforms.time_limited import grade_apart, usual_levels
 from grader.reports import classroom50, github_summary
 from grader.reports.github import commands_off, inline
 from grader.results import level_of
@@ -54,7 +54,7 @@ def committed(checkout: Path) -> str:
 
 def nothing_handed_in(problem: str, checkout: Path) -> str:
     points = load_grading().points
-    most = round(sum(points[i] for i in points if level_of(i) in LEVELS and not needs_training(i)))
+    most = round(sum(points[i] for i in points if level_of(i) in usual_levels() and not needs_training(i)))
     test = {"test-name": "handed in", "passed": False, "score": 0, "max-score": most, "message": inline(problem)}
     page = {"schema": "classroom50/result/v1"} | classroom50.identity(os.environ, committed(checkout))
     return json.dumps(page | {"score": 0, "max-score": most, "tests": [test]}) + "\n"

@@ -12,7 +12,7 @@ from grader import ROOT
 from grader.bundles import packing
 from grader.bundles.untrained_grader import grader_without_weights
 from grader.platforms.gradescope.run import SECRET, SETTINGS
-from grader.platforms.time_limited import LEVELS
+from grader.platforms.time_limited import LEVELS, usual_levels
 from grader.reports.gradescope import VISIBILITIES
 from grader.submission.seed import choose_seed
 
@@ -25,7 +25,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser(prog="python -m grader gradescope", description=__doc__.splitlines()[0], allow_abbrev=False)
     add = parser.add_argument
     add("--output", type=Path, default=Path("outputs/gradescope.zip"), metavar="FILE", help="default: %(default)s")
-    add("--level", type=int, choices=LEVELS, action="append", help="may be repeated; default: both")
+    add("--level", type=int, choices=LEVELS, action="append", help="may be repeated; default: those that give points")
     add("--secret-seed", type=Path, metavar="FILE", help="a secret that determines the judge's inputs; default: drawn")
     add("--visibility", choices=VISIBILITIES, default="visible", help="when students see the tests")
     args = parser.parse_args(argv)
@@ -37,7 +37,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def contents(args: argparse.Namespace) -> dict[str, bytes]:
     found = grader_without_weights()
     found |= {name: (ROOT / "grader" / "platforms" / "gradescope" / name).read_bytes() for name in SCRIPTS}
-    settings = {"levels": sorted(set(args.level or LEVELS)), "visibility": args.visibility}
+    settings = {"levels": sorted(set(args.level or usual_levels())), "visibility": args.visibility}
     found[SETTINGS] = (json.dumps(settings) + "\n").encode()
     if args.secret_seed:
         choose_seed(ROOT / "assignment", None, str(args.secret_seed))  # raises UserError if it is not a secret

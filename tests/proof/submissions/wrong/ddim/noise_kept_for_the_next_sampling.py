@@ -1,0 +1,51 @@
+"""The noises of the first sampling serve for the next ones of that shape, too.
+
+Caught by: level5.step.fresh_noise
+"""
+
+import torch
+
+
+class DDIMSampler:
+    def __init__(self, diffusion, device, steps, eta):
+        self.diffusion = diffusion
+        self.device = device
+        self.steps = steps
+        self.eta = eta
+        self.store = {}
+
+    def bar(self, t, shape):
+        bars = torch.cat([self.diffusion.alpha_bar, torch.ones(1, device=self.device)])
+        return bars[t].view(-1, *[1] * (len(shape) - 1))
+
+    @torch.no_grad()
+    def p_sample(self, model, x_t, t, t_prev):
+        a, prev = self.bar(t, x_t.shape), self.bar(t_prev, x_t.shape)
+        eps = model(x_t, t)
+        x_0 = (x_t - (1 - a).sqrt() * eps) / a.sqrt()
+        sigma = self.eta * ((1 - prev) / (1 - a)).sqrt() * (1 - a / prev).sqrt()
+        direction = (1 - prev - sigma**2).clamp(min=0).sqrt() * eps
+        return prev.sqrt() * x_0 + direction + sigma * self.noise(x_t)
+
+    kept = None
+    count = 0
+
+    def noise(self, x):
+        if self.kept is None:
+            return torch.randn_like(x)
+        self.count += 1
+        key = (tuple(x.shape), self.count)
+        if key not in self.kept:
+            self.kept[key] = torch.randn_like(x)
+        return self.kept[key]
+
+    @torch.no_grad()
+    def sample(self, model, shape):
+        model.eval()
+        self.kept, self.count = self.store, 0
+        x = torch.randn(shape, device=self.device)
+        visited = torch.linspace(self.diffusion.num_timesteps - 1, 0, self.steps).round().long().tolist()
+        for t, t_prev in zip(visited, [*visited[1:], -1], strict=True):
+            x = self.p_sample(model, x, *(torch.full((shape[0],), n, device=self.device) for n in (t, t_prev)))
+        self.kept = None
+        return x.clamp(-1, 1)
