@@ -31,7 +31,9 @@ def test_changed_inputs():
 
 def test_left_alone():
     sampler_contract.check_left_alone({"sample": [], "p_sample": []})
-    with pytest.raises(CheckFailed, match=r"expected p_sample to change nothing but its own result, got a changed x_t, t"):
+    with pytest.raises(
+        CheckFailed, match=r"expected p_sample to change nothing but its own result, got a changed x_t, t"
+    ):
         sampler_contract.check_left_alone({"sample": [], "p_sample": ["x_t", "t"]})
 
 
