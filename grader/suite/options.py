@@ -12,7 +12,8 @@ SHARED = ("--config", "--secret-seed", "--sandbox", "--weights", "--inception", 
 PUBLIC_SEED = "of the judge's inputs; default: a public one, so that a run can be repeated"
 
 
-PATHS = ("config", "submission", "figures", "secret_seed")  # options that name a file or a folder
+PATHS = ("config", "submission", "figures", "results", "secret_seed")  # options that name a file or a folder
+LEFT = {"figures": Path("outputs/grading"), "results": "outputs/grading/results.json"}  # in the root, unless told
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -37,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for name in PATHS:
         given = getattr(option, name)
-        if given is not None and given != "draw":
+        if given not in (None, "", "draw", LEFT.get(name)):
             setattr(option, name, type(given)(os.path.relpath(here / given, ROOT)))
     os.chdir(ROOT)
     config.add_cleanup(lambda: os.chdir(here))
@@ -53,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="override a key of the configuration, as in --set data.root=/datasets; may be repeated")  # fmt: skip
     add("--seed", **OPTIONS["--seed"] | {"help": PUBLIC_SEED})
     add("--check", **OPTIONS["--check"] | {"default": []})
-    add("--figures", type=Path, default=Path("outputs/grading"), help="where pictures are written")
-    add("--results", default="outputs/grading/results.json", metavar="FILE", help="what `make report` shows; '': none")
+    add("--figures", type=Path, default=LEFT["figures"], help="where pictures are written")
+    add("--results", default=LEFT["results"], metavar="FILE", help="what `make report` shows; '': none")
     add("--in-process", action="store_true", help="run the submission in this process, for a debugger; advisory only")
     add("--rows-only", action="store_true", help="without the summary, as more follows")
     add("--details", action="store_true", help="show everything about every check that did not pass")

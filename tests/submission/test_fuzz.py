@@ -252,10 +252,10 @@ def test_results_are_strict_json_and_a_page_without_control_characters(checks, i
 
 def test_results_hold_megabytes_and_the_page_comes_at_once():
     check = Check("level1.a.b", "c", 1.0, "error", "m " * 500_000, trace="t\n" * 500_000, output="\x1b" * 2_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     assert strict(Results(ROOT, {}, [check]))["checks"][0]["output"] == check.output
     render(Results(ROOT, {}, [check]))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @given(texts, st.sampled_from(["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028"]), st.sampled_from(VERDICTS))

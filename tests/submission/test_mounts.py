@@ -169,10 +169,12 @@ def test_the_test_images_are_private_where_a_sandbox_would_show_them(tmp_path, m
 
     judge = Judge.__new__(Judge)
     judge.config = type("Config", (), {"option": Option})
+    judge.settings = judge._settings()
     assert judge._private() == ()  # nothing of this lies in a folder that is shown
     (tmp_path / "data").mkdir()
     (tmp_path / "secret").write_bytes(os.urandom(32))
     Option.set, Option.secret_seed = [f"data.root={tmp_path / 'data'}"], str(tmp_path / "secret")
+    judge.settings = judge._settings()
     monkeypatch.setattr("grader.suite.judge.visible", lambda: [*visible(), tmp_path])
     assert set(judge._private()) == {tmp_path / "data", tmp_path / "secret"}
     shutil.rmtree(tmp_path / "data")

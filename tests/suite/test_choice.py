@@ -113,7 +113,7 @@ def test_a_debugger_stops_where_the_answer_came_from(tmp_path):
         "grader", "--check", "timestep.depends_on_t", "--config", str(DIGITS), f"--submission={tmp_path}",
         "--in-process", "--pdb", input="p 'at', tuple(t.shape)\nc\n",
     )  # fmt: skip
-    assert f"{tmp_path / 'model.py'}(" in ran.stdout and "('at', (2,))" in ran.stdout, ran.stdout
+    assert f"{tmp_path / 'model.py'}(" in ran.stdout and "('at', (" in ran.stdout, ran.stdout
     assert ran.returncode == 1 and "✗ timestep.depends_on_t" in ran.stdout
 
 
