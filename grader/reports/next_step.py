@@ -76,5 +76,5 @@ def _shown(config: str) -> str:
 
 
 def _found(path: Path) -> Path:
-    """Where a path leads: as it is from here, else from the project's root, where pytest grades wherever it's called."""
+    """Where a path leads: from here, else from the project's root, where pytest grades wherever it's called."""
     return (path if path.exists() else ROOT / path).resolve()

@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         given = getattr(option, name)
         if given not in (None, "", "draw", LEFT.get(name)):
             setattr(option, name, type(given)(os.path.relpath(here / given, ROOT)))
+    option.results = str(ROOT / option.results) if option.results else ""  # pytest goes back before they are written
     os.chdir(ROOT)
     config.add_cleanup(lambda: os.chdir(here))
 
