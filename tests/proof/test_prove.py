@@ -15,7 +15,7 @@ def test_some_of_the_bank_is_judged_rightly():
     found = prove.chosen("")[::EVERY]
     graded = {result["name"]: result for result in in_parallel([(entry.name, 0) for entry in found], "data")}
     assert len(graded) == len(found) > 6
-    assert {(entry.right, entry.level) for entry in found} == {(True, 1), (False, 1), (True, 4), (False, 4)}
+    assert {(entry.right, entry.level) for entry in found} >= {(True, 1), (False, 1), (True, 4), (False, 4)}
     assert [line for entry in found for line in prove.problems(entry, graded[entry.name])] == []
 
 
