@@ -34,9 +34,10 @@ class DDPMSampler:
         raise NotImplementedError("DDPMSampler.p_sample: Eq. 11 plus noise, about 5 lines")
 
     def sample(self, model: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, int, int, int]) -> Tensor:
-        """Images from noise: start at x_T ~ N(0, I) of `shape` (B, C, H, W) visit t = T-1, …, 0 → x_0 in [-1, 1].
+        """Images from noise: start at x_T ~ N(0, I) of `shape` (B, C, H, W), then visit t = T-1, …, 0 → x_0 in [-1, 1].
 
-        All images take the same step here; model and p_sample get it as integers, (B,). The result is float32.
+        All images take the same step here; model and p_sample get it as integers, (B,). The model is in eval mode, and
+        no gradients are recorded. The result is float32.
         """
         raise NotImplementedError("DDPMSampler.sample: Algorithm 2, about 6 lines")
 

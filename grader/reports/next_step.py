@@ -28,53 +28,49 @@ def _margin(check: Check) -> float:
     return float(margin) if isinstance(margin, (int, float)) else 0.0
 
 
-def next_step(results: Results, submission: Path | None = None) -> str:
-    """One line that leads on, with the command to type.
+def next_step(results: Results, submission: Path | None = None) -> tuple[str, str]:
+    """What leads on, and the command to type, if there is one: to be copied, so it is never broken.
 
     Args:
         submission: the folder that was graded, if the reader is to grade it again under that name
     """
     first = next(iter(to_look_at([check.verdict for check in results.checks])), None)
     if first is None:
-        return f"Next: {_onward(results, submission)}"
+        says, command = _onward(results, submission)
+        return f"Next: {says}", command
     check = results.checks[first]
-    again = f"`{_command(check.level, results, submission, only=name_of(check.id))}`"
+    again = _command(check.level, results, submission, only=name_of(check.id))
     if check.verdict == "not_judged":
-        return f"Next: {name_of(check.id)} was not judged: {one_line(check.message)}"
+        return f"Next: {name_of(check.id)} was not judged: {one_line(check.message)}", ""
     if check.message.startswith(UNWRITTEN):
         where = check.location or name_of(check.id)
-        return f"Next: write what is missing at {where}, then run {again}"
-    return f"Next: mend {name_of(check.id)}, then run {again}"
+        return f"Next: write what is missing at {where}, then run", again
+    return f"Next: fix {name_of(check.id)}, then run", again
 
 
-def _onward(results: Results, submission: Path | None) -> str:
+def _onward(results: Results, submission: Path | None) -> tuple[str, str]:
     """What is left to do when all that was judged has passed."""
     judged = {check.id for check in results.checks}
     for level in sorted({check.level for check in results.checks}):
         if not judged.issuperset(of_level := [i for i in check_ids() if level_of(i) == level]):
             left = len(set(of_level) - judged)
-            return f"`{_command(level, results, submission)}`, as {left} checks of this level were left out"
+            return f"{left} checks of this level were left out", _command(level, results, submission)
     left_out = [level for level in LEVEL_CONFIGS if level not in {check.level for check in results.checks}]
     if left_out:
-        return f"`{_command(left_out[0], results, submission)}`"
-    return "all checks passed; pack what you hand in: `make submit`"
+        return f"level {left_out[0]}", _command(left_out[0], results, submission)
+    return "all checks passed; pack what you hand in", "make submit"
 
 
 def _command(level: int, results: Results, submission: Path | None, *, only: str = "") -> str:
     words = ["make", f"test-level{level}", *([f"K={only}"] if only else [])]
     if config := _shown(results.environment.get("config_file", "")):
         words.append(f"CONFIG={config}")
-    if submission is not None and _found(submission) != OWN:
+    if submission is not None and submission.resolve() != OWN:
         words.append(f"SUBMISSION={submission}")
     return shlex.join(words)
 
 
 def _shown(config: str) -> str:
     """A configuration as it is typed in the root of the project; empty for one that lies elsewhere."""
-    file = _found(Path(config))
+    file = Path(config).resolve()
     return file.relative_to(ROOT).as_posix() if config and file.is_relative_to(ROOT) else ""
-
-
-def _found(path: Path) -> Path:
-    """Where a path leads: from here, else from the project's root, where pytest grades wherever it's called."""
-    return (path if path.exists() else ROOT / path).resolve()

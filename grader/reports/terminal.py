@@ -116,7 +116,9 @@ def summary(
     if results.environment.get("advisory"):
         lines += ["", *wrapped(f"Advisory only: {one_line(results.environment['advisory'])}.", columns)]
     lines += ["", *wrapped(nearest, columns)] if (nearest := closest(results)) else [""]
-    return lines + [paint(line, bold=True) for line in wrapped(next_step(results, submission), columns)]
+    says, command = next_step(results, submission)
+    lines += [paint(line, bold=True) for line in wrapped(says, columns)]
+    return [*lines, *([paint(f"  {command}", bold=True)] if command else [])]
 
 
 def _said(name: str, value: object) -> str:

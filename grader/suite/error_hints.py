@@ -82,7 +82,8 @@ TENSORS = (
      "A table has too few rows: t goes from 0 to config.num_timesteps − 1, and each configuration has its own T. Add "
      "nothing to t, and take the table's size from config."),
     (r"same device|different devices|is on CPU",
-     "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer."),
+     "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer. If it is a "
+     "layer's weight, the layer is in a plain list or dict: use nn.ModuleList or nn.ModuleDict."),
     (r"Found no NVIDIA driver|The NVIDIA driver|CUDA|\bcuda\b|MPS",
      "Your code asks for a GPU by name: .cuda(), .to('cuda'), device='cuda'. Leave it out. The network is moved as a "
      "whole, and a tensor made in forward takes device=x.device."),
@@ -144,7 +145,8 @@ TENSORS = (
     (r"Missing key\(s\) in state_dict|Unexpected key\(s\)|size mismatch for",
      "A fresh network has other weights than this one had: are layers created in forward, or only on some paths?"),
     (r"device",
-     "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer."),
+     "A tensor made in forward stays on the CPU: give it device=x.device, or register it as a buffer. If it is a "
+     "layer's weight, the layer is in a plain list or dict: use nn.ModuleList or nn.ModuleDict."),
 )  # fmt: skip
 
 

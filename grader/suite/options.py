@@ -38,9 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for name in PATHS:
         given = getattr(option, name)
-        if given not in (None, "", "draw", LEFT.get(name)):
-            setattr(option, name, type(given)(os.path.relpath(here / given, ROOT)))
-    option.results = str(ROOT / option.results) if option.results else ""  # pytest goes back before they are written
+        if given not in (None, "", "draw"):
+            is_of_root = given == LEFT.get(name) or (not (here / given).exists() and (ROOT / given).exists())
+            # absolute, as pytest goes back before the results are written and the next step is named
+            setattr(option, name, type(given)((ROOT if is_of_root else here).joinpath(given).resolve()))
     os.chdir(ROOT)
     config.add_cleanup(lambda: os.chdir(here))
 

@@ -93,18 +93,24 @@ def test_there_is_one_next_step():
         "level1.contract.builds", "failed", message="not implemented yet: model.py:23: x", location="model.py:23"
     )
     assert next_step(results(stub, config_file=digits)) == (
-        "Next: write what is missing at model.py:23, then run "
-        "`make test-level1 K=contract.builds CONFIG=configs/digits.yaml`"
+        "Next: write what is missing at model.py:23, then run",
+        "make test-level1 K=contract.builds CONFIG=configs/digits.yaml",
     )
     mended = next_step(results(checked("level4.step.mean", "failed"), config_file="/theirs.yaml"), Path("mine"))
-    assert mended == "Next: mend step.mean, then run `make test-level4 K=step.mean SUBMISSION=mine`"
+    assert mended == ("Next: fix step.mean, then run", "make test-level4 K=step.mean SUBMISSION=mine")
     waits = checked("level1.trained.weights", "not_judged", message="train first with this")
-    assert next_step(results(waits)) == "Next: trained.weights was not judged: train first with this"
+    assert next_step(results(waits)) == ("Next: trained.weights was not judged: train first with this", "")
 
 
 def test_after_a_success_it_leads_on():
     ids = check_ids()
-    assert "35 checks of this level" in next_step(results(checked("level1.contract.builds")))
+    assert "35 checks of this level" in next_step(results(checked("level1.contract.builds")))[0]
     level_1 = [checked(i) for i in ids if level_of(i) == 1]
-    assert next_step(results(*level_1)) == "Next: `make test-level2`"
-    assert next_step(results(*map(checked, ids))).endswith("`make submit`")
+    assert next_step(results(*level_1)) == ("Next: level 2", "make test-level2")
+    assert next_step(results(*map(checked, ids)))[1] == "make submit"
+
+
+def test_the_command_to_copy_is_never_broken():
+    stub = checked("level1.contract.builds", "failed", message="not implemented yet: x", location="model.py:23")
+    lines = summary(results(stub, config_file=str(ROOT / "configs" / "digits.yaml")), 40)
+    assert lines[-1] == "  make test-level1 K=contract.builds CONFIG=configs/digits.yaml"

@@ -67,6 +67,8 @@ def test_pytest_grades_from_every_folder_of_the_project():
     assert ran.returncode == 1 and "✗ contract.builds" in ran.stdout, ran.stdout + ran.stderr
     assert "Next: write what is missing at sampler.py:" in ran.stdout and not (where / "outputs").exists()
     assert "CONFIG=configs/digits.yaml" in "".join(ran.stdout.split()) and "SUBMISSION" not in ran.stdout
+    ran = run("-k", "contract.builds", "-m", "level1", "--config", "configs/digits.yaml", cwd=where)  # as in the root
+    assert "CONFIG=configs/digits.yaml" in "".join(ran.stdout.split()), ran.stdout + ran.stderr
     tests = run("--collect-only", "-q", cwd=ROOT / "tests" / "bundles")  # these are not the grader's
     assert "test_handout.py::" in tests.stdout
 
