@@ -20,6 +20,8 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
 # files that take minutes, in one or two tests: started last, they would leave the other core idle
 LONGEST = (
+    "test_gpu_script",
+    "test_notebook",
     "test_prove",
     "test_classroom",
     "test_handout",
