@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # torch, and everything that needs it, is imported in run(): a mistyped argument is reported at once, not after seconds
+from assignment.ddpm import invocation
 from assignment.ddpm.config import Config, config_files, load_config
 from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 
@@ -103,7 +104,7 @@ def main(argv: list[str]) -> int:
     """Exit codes: 0 done, 1 the run failed, 2 the call is wrong, 130 interrupted."""
     resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
     return run_command(
-        lambda: run(*parse(argv)), interrupted=f"resume with: uv run python main.py {shlex.join(resume)}"
+        lambda: run(*parse(argv)), interrupted=f"resume with: {invocation.python()} main.py {shlex.join(resume)}"
     )
 
 

@@ -13,7 +13,11 @@ from grader.bands import Bands
 SCHEMA = "no-confusion-diffusion/results/v1"
 DID_NOT_RUN = "did not run"
 UNWRITTEN = "not implemented yet: "  # so begins the message of a check that met a stub of the starter
+UNTRAINED = "there are no weights in "  # so begins the message where main.py has left none
+LADDER = "docs/students.md shows what each idea buys"
+TRAIN_WITH = "train_with"  # among measurements, where training is too short or the network too weak: settings to add
 WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
+CAUSES = ("behaviour.inputs_unchanged", "training.registered")  # what fails with one of these most likely fails by it
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 
 
@@ -22,10 +26,15 @@ def level_of(check_id: str) -> int:
     return int(check_id.partition(".")[0].removeprefix("level"))
 
 
-def to_look_at(verdicts: Sequence[str]) -> list[int]:
-    """Which checks a student should look at, in order: those that failed; else the first not judged."""
-    failed = [i for i, verdict in enumerate(verdicts) if verdict not in ("passed", "not_judged")]
-    return failed or [i for i, verdict in enumerate(verdicts) if verdict == "not_judged"][:1]
+def to_look_at(found: Sequence[tuple[str, str]]) -> list[int]:
+    """Which checks a student should look at, in order: those that failed, causes first; else the first not judged.
+
+    Args:
+        found: the id and the verdict of each
+    """
+    failed = [i for i, (_, verdict) in enumerate(found) if verdict not in ("passed", "not_judged")]
+    failed.sort(key=lambda i: (level_of(found[i][0]), found[i][0].partition(".")[2] not in CAUSES))
+    return failed or [i for i, (_, verdict) in enumerate(found) if verdict == "not_judged"][:1]
 
 
 @dataclass

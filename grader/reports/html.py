@@ -15,11 +15,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from grader.check_ids import name_of
+from grader.reports.repeats import Repeats, folded
 from grader.reports.scales import scales
 from grader.reports.wording import (
     MARKS,
     adjustments,
     checks_to_look_at,
+    data_set,
     own_value,
     partial,
     printable,
@@ -35,21 +38,26 @@ SHAPES = {  # of the marks on a scale, around its line
     "own": "M0-7a7 7 0 1 1-.1 0z", "reference": "M0-7L7 0L0 7L-7 0z", "real": "M0-8V8", "along": "M0-5V5",
     "limit": "M0-12V12",
 }  # fmt: skip
+ELSEWHERE = ("advisory", "configs")  # of the environment, what stands at the top or in a heading
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def render(results: dict[str, Any], folder: Path | None = None) -> str:
     """The page for a loaded results.json; `folder` holds it and its pictures; without one they are left out."""
     checks = results["checks"]
+    levels = {level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})}
+    waiting = {level: repeated(of) for level, of in levels.items()}
+    told = [check["id"] for of in waiting.values() for kept in of.values() for check in kept]
     return render_page(
         "page.html", ["page.css"],
         results=results,
         score=score_line(results), adjustments=adjustments(results),
-        levels={level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})},
-        to_look_at=checks_to_look_at(checks),
+        levels=levels, waiting=waiting, told=told,
+        to_look_at=[check for check in checks_to_look_at(checks) if check["id"] not in told],
         figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],
-        environment={name: value for name, value in results["environment"].items() if name != "advisory"},
-        points=points, title=title, counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
+        environment={name: value for name, value in results["environment"].items() if name not in ELSEWHERE},
+        points=points, headings={level: heading(level, results["environment"]) for level in levels},
+        counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
         own_value=own_value, shapes=SHAPES,
     )  # fmt: skip
 
@@ -91,6 +99,20 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(each) for each in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def heading(level: int, environment: dict[str, Any]) -> str:
+    """Level 1: Network · digits"""
+    return " · ".join(part for part in (title(level), data_set(level, environment)) if part)
+
+
+def repeated(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Of a level's checks those that say nothing of their own, by the one line that tells of them."""
+    repeats, found = Repeats(), dict[str, list[dict[str, Any]]]()
+    for check in checks:
+        if says := repeats.of(name_of(check["id"]), check["verdict"], check["message"]):
+            found.setdefault(says, []).append(check)
+    return {folded(says, [name_of(c["id"]) for c in kept]): kept for says, kept in found.items() if len(kept) > 1}
 
 
 def points(checks: list[dict[str, Any]]) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Texts that several reports share: about one check, or about the first that failed."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from grader.results import final_points, to_look_at
@@ -48,6 +48,12 @@ def title(level: int) -> str:
     return f"Level {level}: {LEVELS[level]}" if level in LEVELS else f"Level {level}"
 
 
+def data_set(level: int, environment: Mapping[str, Any]) -> str:
+    """The name of the configuration that a level was graded on: digits; empty if the results don't say."""
+    configs = environment.get("configs")  # results of the first versions have none
+    return one_line(str(configs.get(str(level), ""))) if isinstance(configs, dict) else ""
+
+
 def partial(check: dict[str, Any]) -> str:
     """How much of the points a measured value earns, and what would earn more; empty where nothing would."""
     band = check.get("band")
@@ -57,6 +63,9 @@ def partial(check: dict[str, Any]) -> str:
 def own_value(check: dict[str, Any]) -> str:
     """What was measured beside its limit: `fid 3.42, at most 27.6`; empty where a check compares no numbers."""
     measured = check["measurements"]
+    interval = measured.get("interval")
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval)):
+        return f"the reference's loss {interval[0]:+.1%} to {interval[1]:+.1%}, wanted {measured.get('limit', 0):+.1%}"
     value, limit, margin = (measured.get(name, 0.0) for name in ("value", "limit", "margin"))
     if "value" not in measured or not all(map(_is_number, (value, limit, margin))):
         return ""
@@ -101,7 +110,7 @@ def adjustments(results: dict[str, Any]) -> list[str]:
 
 def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """See `grader.results.to_look_at`."""
-    return [checks[i] for i in to_look_at([check["verdict"] for check in checks])]
+    return [checks[i] for i in to_look_at([(check["id"], check["verdict"]) for check in checks])]
 
 
 def within(size: int, write: Callable[[int], str]) -> str:

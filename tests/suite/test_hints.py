@@ -47,6 +47,10 @@ USUAL = {
     "NameError: name 'hidden' is not defined": "misspelt",
     "BdbQuit": "--in-process",
     "EOFError: EOF when reading a line": "--in-process",
+    "BdbQuit: breakpoint() found no debugger": "--in-process -s",
+    "TypeError: DiffusionModel.forward() takes 2 positional arguments but 3 were given": "called with (x, t)",
+    "TypeError: DiffusionModel.forward() missing 1 required positional argument: 'c'": "called with (x, t)",
+    "TypeError: Block.forward() takes 2 positional arguments but 3 were given": "other arguments than it takes",
     "SystemExit: None": "exit()",
     "RecursionError: maximum recursion depth exceeded": "calls itself",
     "model.py defines no class DiffusionModel, only Net": "class DiffusionModel",
@@ -93,8 +97,8 @@ def test_each_usual_error_has_its_hint(message, hint, level):
 
 
 def test_an_unusual_error_says_how_to_look_around():
-    theirs = error_hint(Raised("ZeroDivisionError: x", trace="model.py:3: x"), 1, "level1.own_work")
-    assert "your own line" in theirs and "--check level1.own_work --in-process --pdb" in theirs
+    theirs = error_hint(Raised("ZeroDivisionError: x", trace="model.py:3: x"), 1, "pytest --check a.b --in-process")
+    assert "your own line" in theirs and "stops there: pytest --check a.b --in-process --pdb" in theirs
     assert "No line of yours" in error_hint(Raised("ZeroDivisionError: x"), 1)
 
 
