@@ -17,7 +17,11 @@ UNTRAINED = "there are no weights in "  # so begins the message where main.py ha
 LADDER = "docs/students.md shows what each idea buys"
 TRAIN_WITH = "train_with"  # among measurements, where training is too short or the network too weak: settings to add
 WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
-CAUSES = ("behaviour.inputs_unchanged", "training.registered")  # what fails with one of these most likely fails by it
+# where one of these has found something, it most likely explains what else fails: in the bank of wrong answers it does
+CAUSES = (
+    "own_work", "behaviour.no_side_effects", "behaviour.inputs_unchanged", "behaviour.no_hidden_state",
+    "training.registered", "training.not_squashed",
+)  # fmt: skip
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 
 
@@ -26,15 +30,22 @@ def level_of(check_id: str) -> int:
     return int(check_id.partition(".")[0].removeprefix("level"))
 
 
-def to_look_at(found: Sequence[tuple[str, str]]) -> list[int]:
+def to_look_at(found: Sequence[tuple[str, str, str]]) -> list[int]:
     """Which checks a student should look at, in order: those that failed, causes first; else the first not judged.
 
     Args:
-        found: the id and the verdict of each
+        found: the id, the verdict and the message of each
     """
-    failed = [i for i, (_, verdict) in enumerate(found) if verdict not in ("passed", "not_judged")]
-    failed.sort(key=lambda i: (level_of(found[i][0]), found[i][0].partition(".")[2] not in CAUSES))
-    return failed or [i for i, (_, verdict) in enumerate(found) if verdict == "not_judged"][:1]
+    failed = [i for i, (_, verdict, _) in enumerate(found) if verdict not in ("passed", "not_judged")]
+    order, said = {}, set[tuple[int, str]]()
+    for i in failed:
+        check_id, verdict, message = found[i]
+        level, name = level_of(check_id), check_id.partition(".")[2]
+        new = verdict == "failed" and (level, message) not in said  # else it tells of what a check before has met
+        order[i] = level, CAUSES.index(name) if new and name in CAUSES else len(CAUSES)
+        said.add((level, message))
+    failed.sort(key=order.__getitem__)
+    return failed or [i for i, (_, verdict, _) in enumerate(found) if verdict == "not_judged"][:1]
 
 
 @dataclass

@@ -309,8 +309,7 @@ def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, me
     answers = trained.restored.answers
     raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
     if not learning.mattering(raised) > 1:
-        rise = f"{raised['increase']:.1%}"
-        judge.inform("t after the overfit run", f"a wrong one raises the loss by {rise} only; no points hang on it")
+        judge.inform("t after the overfit run", friendly_notes.WRONG_T.format(change=raised["increase"]))
     measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
 
 

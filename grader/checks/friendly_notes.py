@@ -22,6 +22,7 @@ BATCH_NORM = (
     "images of a batch with very different t share its statistics, in training others than in sampling; GroupNorm is "
     "the usual choice"
 )
+WRONG_T = "a wrong t changes the loss by only {change:+.1%}"
 NARROW = 1.0  # rad: within it a sinusoid is nearly a straight line
 RAW = 10.0  # a number of t that a linear layer gets: beyond it, it is much larger than features are
 PROPORTIONAL = 1e-3  # relative: angles that are so near to being proportional to t are

@@ -6,7 +6,6 @@ removed control characters; and the page's own policy forbids the rest.
 
 import base64
 import hashlib
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -22,6 +21,7 @@ from grader.reports.wording import (
     MARKS,
     adjustments,
     checks_to_look_at,
+    counts,
     data_set,
     own_value,
     partial,
@@ -119,11 +119,6 @@ def points(checks: list[dict[str, Any]]) -> tuple[float, float]:
     """Points got, and points to be had."""
     got, most = (sum(check[key] for check in checks) for key in ("points", "max_points"))
     return got, most
-
-
-def counts(checks: list[dict[str, Any]]) -> str:
-    """How many checks have which verdict: passed 21 · failed 2."""
-    return " · ".join(f"{word(verdict)} {n}" for verdict, n in Counter(c["verdict"] for c in checks).items())
 
 
 def figure(entry: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def next_step(results: Results, submission: Path | None = None) -> tuple[str, st
     Args:
         submission: the folder that was graded, if the reader is to grade it again under that name
     """
-    first = next(iter(to_look_at([(check.id, check.verdict) for check in results.checks])), None)
+    first = next(iter(to_look_at([(c.id, c.verdict, c.message) for c in results.checks])), None)
     if first is None:
         says, command = _onward(results, submission)
         return f"Next: {says}", command

@@ -1,12 +1,11 @@
 """The results in the terminal: a row for each check; then the first to look at, the levels, and one next step."""
 
-from collections import Counter
 from pathlib import Path
 
 from grader.reports.columns import cells, clipped, filled, indented, width, wrapped
 from grader.reports.next_step import closest, next_step
 from grader.reports.rows import ROOM, Paint, Rows, plain
-from grader.reports.wording import adjustments, one_line, partial, printable, score_line, title, word
+from grader.reports.wording import adjustments, counts, one_line, partial, printable, score_line, title, word
 from grader.results import Check, Results, level_of, to_look_at
 
 OUTPUT_LINES = 20
@@ -40,7 +39,7 @@ def summary(
     lines = []
     if results.information:
         lines += ["", *(line for about in results.information.items() for line in indented(_said(*about), columns))]
-    for i in to_look_at([(check.id, check.verdict) for check in results.checks])[:1]:
+    for i in to_look_at([(c.id, c.verdict, c.message) for c in results.checks])[:1]:
         check = results.checks[i]
         if check.verdict != "not_judged":  # else its row says why, and the next step what to do about it
             lines += ["", FIRST + paint(check.id, bold=True), *details(check, columns).splitlines()[1:]]
@@ -73,8 +72,7 @@ def _bars(results: Results, columns: int, paint: Paint) -> list[str]:
         full = int(BAR * got / most + 1e-9) if most else 0  # full only where all points are there
         bar = paint("█" * full, green=True) + "░" * (BAR - full)
         points = f"{got:g} of {most:g} points"
-        counted = Counter(word(check.verdict) for check in checks)
-        told = " · ".join([points, *(f"{n} {says}" for says, n in counted.items())])
+        told = f"{points} · {counts(check.verdict for check in checks)}" if checks else points
         shown = f"{filled(name, names)}  {bar}  "
         room = columns - names - BAR - 4
         first, *others = wrapped(told, room) if room >= ROOM else [""]

@@ -1,10 +1,11 @@
 """Texts that several reports share: about one check, or about the first that failed."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from grader.results import final_points, to_look_at
+from grader.results import VERDICTS, final_points, to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler", 5: "Few steps, optional"}
@@ -41,6 +42,17 @@ def verdict(check: dict[str, Any]) -> str:
 def word(verdict: str) -> str:
     """A verdict in words."""
     return WORDS.get(verdict, verdict)
+
+
+def counts(verdicts: Iterable[str]) -> str:
+    """How many checks have which verdict, in the same order everywhere: 21 passed · 2 failed · 1 error"""
+    counted = Counter(verdicts)
+    order = sorted(counted, key=lambda verdict: VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS))
+    return " · ".join(f"{counted[v]} {_plural(word(v), counted[v])}" for v in order)
+
+
+def _plural(name: str, count: int) -> str:
+    return f"{name}s" if name in ("error", "timeout") and count > 1 else name
 
 
 def title(level: int) -> str:
@@ -110,7 +122,7 @@ def adjustments(results: dict[str, Any]) -> list[str]:
 
 def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """See `grader.results.to_look_at`."""
-    return [checks[i] for i in to_look_at([(check["id"], check["verdict"]) for check in checks])]
+    return [checks[i] for i in to_look_at([(c["id"], c["verdict"], c["message"]) for c in checks])]
 
 
 def within(size: int, write: Callable[[int], str]) -> str:

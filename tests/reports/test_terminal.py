@@ -172,6 +172,16 @@ def test_what_fails_by_another_mistake_comes_after_it():
     assert lines[-2] == "Next: fix training.registered, then run"
 
 
+def test_only_a_finding_of_its_own_makes_a_check_a_cause():
+    stub = "not implemented yet: model.py:23: x"
+    builds, own = checked("level1.contract.builds", "failed", message=stub), "level1.own_work"
+    assert "First to look at: level1.contract.builds" in summary(
+        results(builds, checked(own, "failed", message=stub), checked("level1.behaviour.no_side_effects", "error")), 80
+    )
+    refused = checked(own, "failed", message="model.py:3: import timm")
+    assert f"First to look at: {own}" in summary(results(builds, refused), 80)
+
+
 def test_a_pip_environment_is_told_of_its_own_python(monkeypatch):
     monkeypatch.setattr(invocation, "uses_uv", lambda: False)
     monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python3")
