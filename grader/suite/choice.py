@@ -59,15 +59,14 @@ def refuse_an_empty_choice(config: pytest.Config, found: list[pytest.Item], left
     levels = {int(level) for level in re.findall(r"\blevel(\d)\b", option.markexpr)}
     asked = " ".join([*option.check, option.keyword]).strip() or option.markexpr
     of = f" of level {' or '.join(map(str, sorted(levels)))}" if levels else ""
-    says = f"no check{of} matches {asked}"
+    says = f"there is no check{of} that matches {asked}"
     near = [part for word in typed[:1] for part in nearest_of(word, [i for i in ids if level_of(i) in levels], SURE)]
     elsewhere = sorted({level_of(check_id) for check_id in ids for word in typed if word in check_id})
     if near:
         says += f"; did you mean {near[0]}?"
     elif levels and elsewhere:
-        says += (
-            f", but some of level {' and '.join(map(str, elsewhere))} do: make test-level{elsewhere[0]} K={typed[0]}"
-        )
+        level = next((level for level in elsewhere if level not in OPTIONAL), elsewhere[0])
+        says += f", but one of level {level}: make test-level{level} K={typed[0]}"
     elif typed:
         says += f"; did you mean {nearest(typed[0])}?"
     raise pytest.UsageError(says)
