@@ -6,6 +6,7 @@ removed control characters; and the page's own policy forbids the rest.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -22,12 +23,11 @@ from grader.reports.wording import (
     adjustments,
     checks_to_look_at,
     counts,
-    data_set,
+    heading,
     own_value,
     partial,
     printable,
     score_line,
-    title,
     word,
 )
 
@@ -38,12 +38,16 @@ SHAPES = {  # of the marks on a scale, around its line
     "own": "M0-7a7 7 0 1 1-.1 0z", "reference": "M0-7L7 0L0 7L-7 0z", "real": "M0-8V8", "along": "M0-5V5",
     "limit": "M0-12V12",
 }  # fmt: skip
-ELSEWHERE = ("advisory", "configs")  # of the environment, what stands at the top or in a heading
+ELSEWHERE = ("advisory", "configs", "changed")  # of the environment, what stands at the top or in a heading
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def render(results: dict[str, Any], folder: Path | None = None) -> str:
-    """The page for a loaded results.json; `folder` holds it and its pictures; without one they are left out."""
+def render(results: dict[str, Any], folder: Path | None = None, elsewhere: Mapping[str, Path] | None = None) -> str:
+    """The page for a loaded results.json; `folder` holds it and its pictures; without one they are left out.
+
+    `elsewhere`: file → folder, for pictures that lie in others.
+    """
+    places = elsewhere or {}
     checks = results["checks"]
     levels = {level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})}
     waiting = {level: repeated(of) for level, of in levels.items()}
@@ -54,7 +58,7 @@ def render(results: dict[str, Any], folder: Path | None = None) -> str:
         score=score_line(results), adjustments=adjustments(results),
         levels=levels, waiting=waiting, told=told,
         to_look_at=[check for check in checks_to_look_at(checks) if check["id"] not in told],
-        figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],
+        figures=[figure(e, places.get(e["file"], folder)) for e in results.get("figures", [])] if folder else [],
         environment={name: value for name, value in results["environment"].items() if name not in ELSEWHERE},
         points=points, headings={level: heading(level, results["environment"]) for level in levels},
         counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
@@ -99,11 +103,6 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(each) for each in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def heading(level: int, environment: dict[str, Any]) -> str:
-    """Level 1: Network · digits"""
-    return " · ".join(part for part in (title(level), data_set(level, environment)) if part)
 
 
 def repeated(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ from grader import ROOT
 from grader.check_ids import name_of
 from grader.reports.columns import cells, filled, indented, wrapped
 from grader.reports.repeats import Repeats, folded
-from grader.reports.wording import MARKS, data_set, one_line, partial, printable, title, word
+from grader.reports.wording import MARKS, heading, one_line, partial, printable, word
 from grader.results import WAITS, Check
 
 ROOM = 24  # columns that a row's text needs at least, to stand beside the name
@@ -61,8 +61,7 @@ class Rows:
         return [line for says, checks in kept.items() for line in self._folded(says, checks)]
 
     def _heading(self, level: int) -> list[str]:
-        parts = [title(level), data_set(level, self.environment), shown(self.submission)]
-        says = " · ".join(part for part in parts if part)
+        says = heading(level, self.environment, shown(self.submission))
         if cells(says) > self.columns - 2:
             return [self.paint(line, bold=True) for line in wrapped(says, self.columns)]
         return [self.paint(f"{says} ", bold=True) + "─" * (self.columns - cells(says) - 1)]

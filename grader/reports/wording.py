@@ -60,10 +60,16 @@ def title(level: int) -> str:
     return f"Level {level}: {LEVELS[level]}" if level in LEVELS else f"Level {level}"
 
 
-def data_set(level: int, environment: Mapping[str, Any]) -> str:
-    """The name of the configuration that a level was graded on: digits; empty if the results don't say."""
-    configs = environment.get("configs")  # results of the first versions have none
-    return one_line(str(configs.get(str(level), ""))) if isinstance(configs, dict) else ""
+def heading(level: int, environment: Mapping[str, Any], *more: str) -> str:
+    """Level 1: Network · digits · model.py has changed since"""
+    config, changed = (_of_level(environment.get(name), level) for name in ("configs", "changed"))
+    parts = (title(level), config, *more, f"{changed} has changed since" if changed else "")
+    return " · ".join(part for part in parts if part)
+
+
+def _of_level(found: Any, level: int) -> str:
+    """What an environment says of a level; empty where it says nothing, as in results of the first versions."""
+    return one_line(str(found.get(str(level), ""))) if isinstance(found, dict) else ""
 
 
 def partial(check: dict[str, Any]) -> str:

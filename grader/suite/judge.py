@@ -22,6 +22,7 @@ from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
+from grader.reports.latest import remember
 from grader.reports.terminal import details
 from grader.results import Check, Results, award, cut, level_of
 from grader.runs import settings_for
@@ -231,6 +232,7 @@ class Judge:
         if self.config.option.results and self.results.checks and not self.faults:
             try:
                 self.results.save(Path(self.config.option.results))
+                remember(self.results, Path(self.config.option.results).parent)
             except OSError as error:  # the verdicts stand all the same
                 self.inform("results", f"not written, so `make report` can't show them: {error}")
 
