@@ -32,7 +32,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
         usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [--sampler ddim] [key.path=value …]",
         epilog="key.path=value sets any key of the YAML file, such as training.epochs=10 or data.limit=6400",
     )  # fmt: skip
-    parser.add_argument("--config", metavar="FILE", help="a YAML file, see configs/")
+    parser.add_argument("--config", metavar="FILE", help=f"one of {', '.join(config_files())}, or your own")
     for flag, what in FLAGS.items():
         parser.add_argument(flag, action="store_true", help=what)
     says = "ddpm: all T steps (default); ddim: only sampling.steps, with sampling.eta"

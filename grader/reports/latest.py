@@ -92,7 +92,7 @@ def latest() -> tuple[dict[str, Any], Path, dict[str, Path]]:
             if figure["file"] not in pictures:
                 pictures[figure["file"]], folders[figure["file"]] = figure, home(file)
     return _joined(newest, combined) | {
-        "information": information, "figures": list(pictures.values()),
+        "information": information, "figures": [pictures[name] for name in sorted(pictures)],
     }, home(files[0]), folders  # fmt: skip
 
 

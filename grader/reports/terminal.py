@@ -88,7 +88,7 @@ def details(check: Check, columns: int | None = None) -> str:
     lines = [check.id, *indented(check.claim, columns, then="  ")]
     lines += indented(f"{word(check.verdict)}: {check.message}", columns)
     if earns := partial(check.to_json()):
-        lines += indented(f"points: {earns}", columns)
+        lines += indented(earns, columns)
     lines += [line for frame in check.trace.splitlines() for line in indented(frame, columns, "    ", "      ")]
     if check.output:
         printed = check.output.rstrip().splitlines()

@@ -102,7 +102,7 @@ def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
     if earns := partial(check):
-        parts.append(f"points: {earns}")
+        parts.append(earns)
     if check["hint"]:
         parts.append(f"hint: {clean(check['hint'], longest)}")
     if check["trace"]:
