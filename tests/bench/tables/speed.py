@@ -45,7 +45,7 @@ def set_up() -> str:
         lines.append(f"| {says} ({way['torch']}) | {' | '.join(sizes)} | {time} |")
     machines = {f"{way['machine']['device']}, {way['machine']['date']}" for way in ways.values()}
     versions = {way["torch"].partition("+")[0] for way in ways.values()}
-    other = ". Of two versions, as no newer build for CPUs was at hand" if len(versions) > 1 else ""
+    other = "; two versions, as no newer build for CPUs was at hand" if len(versions) > 1 else ""
     return "\n".join([*lines, "", f"From an empty cache; {' and '.join(sorted(machines))}{other}"])
 
 
