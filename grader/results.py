@@ -17,10 +17,10 @@ UNTRAINED = "there are no weights in "  # so begins the message where main.py ha
 LADDER = "docs/students.md shows what each idea buys"
 TRAIN_WITH = "train_with"  # among measurements, where training is too short or the network too weak: settings to add
 WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
-# where one of these has found something, it most likely explains what else fails: in the bank of wrong answers it does
+# what one of these has found explains what else fails: the first to look at for wrong networks of the bank
 CAUSES = (
-    "own_work", "behaviour.no_side_effects", "behaviour.inputs_unchanged", "behaviour.no_hidden_state",
-    "training.registered", "training.not_squashed",
+    "own_work", "behaviour.no_hidden_state", "behaviour.deterministic", "behaviour.no_side_effects",
+    "behaviour.inputs_unchanged", "training.registered", "training.not_squashed", "training.gradient_flow",
 )  # fmt: skip
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 

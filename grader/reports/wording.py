@@ -83,7 +83,8 @@ def own_value(check: dict[str, Any]) -> str:
     measured = check["measurements"]
     interval = measured.get("interval")
     if isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval)):
-        return f"the reference's loss {interval[0]:+.1%} to {interval[1]:+.1%}, wanted {measured.get('limit', 0):+.1%}"
+        limit = measured.get("limit", 0.0)
+        return f"{interval[0]:+.1%} to {interval[1]:+.1%} beside the reference's loss, has to stay below {limit:+.1%}"
     value, limit, margin = (measured.get(name, 0.0) for name in ("value", "limit", "margin"))
     if "value" not in measured or not all(map(_is_number, (value, limit, margin))):
         return ""

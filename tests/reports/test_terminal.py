@@ -13,6 +13,7 @@ from grader.reports.columns import cells, clipped, width, wrapped
 from grader.reports.next_step import closest, next_step
 from grader.reports.rows import Rows
 from grader.reports.terminal import render, summary
+from grader.reports.wording import counts, own_value
 from grader.results import Check, Results, level_of
 from tests.reports.made_results import checked
 
@@ -115,6 +116,17 @@ def test_the_levels_and_the_score_have_bars():
     assert any(line.startswith("Score ") and "2 of 3 points" in line for line in lines)
     nearly = results(checked("level1.a.b", max_points=99.0), checked("level1.a.c", "failed", max_points=0.5))
     assert any("█" * 19 + "░" in line for line in summary(nearly, 100))  # a full bar says that all is there
+
+
+def test_verdicts_are_counted_in_one_order():
+    verdicts = ["error", "not_judged", "passed", "error", "failed", "passed"]
+    assert counts(verdicts) == "2 passed · 1 failed · 2 errors · 1 not judged"
+
+
+def test_a_loss_is_shown_as_the_range_in_which_it_lies():
+    measured = {"interval": [1.38, 1.43], "value": 1.43, "limit": -0.001, "margin": -1.0, "upper_bound": 1.43}
+    shown = own_value(checked("level2.loss.beats_reference", "failed", measurements=measured).to_json())
+    assert shown == "+138.0% to +143.0% beside the reference's loss, has to stay below -0.1%"
 
 
 def test_what_is_closest_to_its_limit_is_named():
