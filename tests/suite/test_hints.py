@@ -143,7 +143,7 @@ def test_code_that_does_not_run_earns_nothing_for_being_ones_own():
     with pytest.raises(NotJudged, match="waits for the contract: NameError"):
         judge_own_work([], failing(crash))
     for error in (crash, wrong):  # what is refused is told all the same
-        with pytest.raises(CheckFailed, match="model.py:3: import timm"):
+        with pytest.raises(CheckFailed, match=r"model\.py:3: import timm"):
             judge_own_work([("model.py", 3, "import timm")], failing(error))
     judge_own_work([], failing(wrong))
     judge_own_work([], lambda: None)
