@@ -6,6 +6,13 @@ SUBMISSION ?= assignment
 GRADE = $(PYTHON) -m pytest grader --submission $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(if $(K),-k "$(K)") $(ARGS)
 # pytest's 1 is a verdict, checks that did not pass, and no error of make's; every other code is one
 JUDGED = || { code=$$?; test $$code -eq 1 || exit $$code; }
+WORDS = awk -f grader/makefile.awk
+# make itself would ignore a mistyped variable; what a verb takes stands in its help line
+ifeq ($(MAKELEVEL),0)
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+WRONG := $(shell $(WORDS) -v checking=1 -v given="$(GIVEN)" -v goals="$(MAKECMDGOALS)" $(firstword $(MAKEFILE_LIST)))
+$(if $(WRONG),$(error $(WRONG)))
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 test-level5 grade report submit clean
@@ -13,11 +20,10 @@ JUDGED = || { code=$$?; test $$code -eq 1 || exit $$code; }
 ##@ Students
 
 help:  ## list the verbs
-	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo
-	@echo "CONFIG=configs/fashion_mnist.yaml chooses the data set, ARGS='--solution training.epochs=2' adds arguments,"
-	@echo "SUBMISSION=folder is graded instead of assignment/, K=shapes runs only the checks with that in their name"
+	@$(WORDS) -v columns=$${COLUMNS:-80} $(MAKEFILE_LIST)
+##: CONFIG=configs/fashion_mnist.yaml chooses the data set, SUBMISSION=folder is graded instead of assignment/,
+##: K=shapes runs only the checks with that in their name, ARGS='training.epochs=2' adds arguments, and PYTHON=python
+##: takes a Python of your own, as after pip.
 
 demo: env  ## train the reference on small digits, draw samples, grade it: minutes on a CPU
 	$(PYTHON) main.py --config configs/digits.yaml --solution
@@ -29,28 +35,28 @@ train: env  ## train assignment/model.py, then draw samples: CONFIG=…, ARGS=�
 sample: env  ## draw samples from the weights of an earlier run: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS) training.resume=true training.max_minutes=0
 
-test-level1: env  ## grade your network, and samples of what you trained: SUBMISSION=…, CONFIG=…, K=…
+test-level1: env  ## grade your network, and samples of what you trained: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level1 $(JUDGED)
 
-test-level2: env  ## grade the loss of what you trained, against the reference's: SUBMISSION=…, CONFIG=…, K=…
+test-level2: env  ## grade the loss of what you trained, against the reference's: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level2 $(JUDGED)
 
-test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=…, CONFIG=…, K=…
+test-level3: env  ## grade samples of what you trained on CIFAR-10: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level3 $(JUDGED)
 
-test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…
+test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level4 $(JUDGED)
 
-test-level5: env  ## grade your DDIM sampler, which is optional: SUBMISSION=…, CONFIG=…, K=…
+test-level5: env  ## grade your DDIM sampler, which is optional: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level5 $(JUDGED)
 
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
-report: env  ## show the last grading in the browser: each check, its hint, pictures
+report: env  ## show the last grading in the browser: each check, its hint, pictures: ARGS=…
 	$(PYTHON) -m grader report --open $(ARGS)
 
-submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, ARGS=…
+submit: env  ## check your work, and pack it with its trained weights: outputs/submission.zip; SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader submit $(SUBMISSION) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 # PYTHON=python: one of your own, with requirements.txt installed; uv isn't used then, and nothing is set up
@@ -83,7 +89,7 @@ classroom50: env  ## write the same for Classroom 50, as a folder: TARGET=CLASSR
 reference: env  ## train the reference and record what levels 1 to 3 compare with: CONFIG=…, ARGS='--seeds 3'
 	$(PYTHON) -m grader.recording --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)
 
-reference-all: env  ## finish every provisional reference on this machine; says beforehand how long it takes
+reference-all: env  ## finish every provisional reference on this machine; says beforehand how long it takes: ARGS=…
 	$(PYTHON) -m grader.recording --all $(ARGS)
 
 reference-status: env  ## list what is recorded of the reference, and what of it is provisional
@@ -108,7 +114,7 @@ attacks: env  ## is it hard to cheat? grade all hostile submissions, within each
 	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py \
 	  tests/submission/test_training_ends.py tests/suite/test_secret.py
 
-calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped
+calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped: ARGS=…
 	$(PYTHON) -m tests.proof.calibrate $(ARGS)
 
 calibrate-quality: env  ## how often are trained networks misjudged? half an hour, on digits; resumes where it stopped

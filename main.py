@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # torch, and everything that needs it, is imported in run(): a mistyped argument is reported at once, not after seconds
+from assignment.ddpm import invocation
 from assignment.ddpm.config import Config, config_files, load_config
 from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 
@@ -31,7 +32,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, Config]:
         usage="main.py --config configs/X.yaml [--solution] [--custom-sampler] [--sampler ddim] [key.path=value …]",
         epilog="key.path=value sets any key of the YAML file, such as training.epochs=10 or data.limit=6400",
     )  # fmt: skip
-    parser.add_argument("--config", metavar="FILE", help="a YAML file, see configs/")
+    parser.add_argument("--config", metavar="FILE", help=f"one of {', '.join(config_files())}, or your own")
     for flag, what in FLAGS.items():
         parser.add_argument(flag, action="store_true", help=what)
     says = "ddpm: all T steps (default); ddim: only sampling.steps, with sampling.eta"
@@ -103,7 +104,7 @@ def main(argv: list[str]) -> int:
     """Exit codes: 0 done, 1 the run failed, 2 the call is wrong, 130 interrupted."""
     resume = [*(a for a in argv if not a.startswith("training.resume=")), "training.resume=true"]
     return run_command(
-        lambda: run(*parse(argv)), interrupted=f"resume with: uv run python main.py {shlex.join(resume)}"
+        lambda: run(*parse(argv)), interrupted=f"resume with: {invocation.python()} main.py {shlex.join(resume)}"
     )
 
 

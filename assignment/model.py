@@ -1,6 +1,6 @@
 """Your network (levels 1–3): predict the noise in a noisy image.
 
-Train it with    uv run python main.py --config configs/fashion_mnist.yaml
+Train it with    make train CONFIG=configs/digits.yaml
 Start small: a plain ConvNet that adds a timestep embedding to its features already learns something. Then come
 U-Net skips, GroupNorm + SiLU, and self-attention at the lower resolutions.
 """

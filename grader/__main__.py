@@ -1,4 +1,4 @@
-"""The grader's command line.
+"""The grader's command line. Called elsewhere than in the project's root, Python says: No module named grader
 
 python -m grader SUBMISSION …       grade a folder; the same as `python -m grader grade SUBMISSION …`
 python -m grader COMMAND --help     a command's options
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from assignment.ddpm import invocation
 from assignment.ddpm.errors import Parser, UserError, run_command
 
 COMMANDS = {
@@ -67,7 +68,11 @@ def main(argv: list[str]) -> int:
         if argv[:1] in (["-h"], ["--help"]):
             print(overview(), end="")
             return 0
-        name, *rest = argv or [""]
+        if not argv:
+            raise UserError(
+                f"which submission? For example: {invocation.python()} -m grader assignment; see also --help"
+            )
+        name, *rest = argv
         if name in COMMANDS:  # to grade a folder of the same name, type ./class
             return find_main(name)(rest)
         here = [command for command, (module, _) in COMMANDS.items() if is_here(module)]

@@ -43,14 +43,14 @@ def _loss(relative: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g}%"
 
 
 MEASURES = {
     "samples.fid": Measure(
         "FID, at most, above that of as many real images",
         lambda m: m["fid"] - m["of_real_images"], lambda of: of.above_real,
-        lambda v: f"FID {v:.2f} above real images", "{:g}".format,
+        lambda v: f"an FID {v:.2f} above that of real images", "{:g}".format,
     ),
     "samples.classes": Measure(
         "classes, at least, that are found among the samples",
@@ -82,11 +82,13 @@ class Band:
     epoch: str = ""  # of the reference, whose loss it is
 
     def words(self, measure: Measure) -> str:
-        return f"{measure.short(self.at)} ({self.epoch})" if self.epoch else measure.short(self.at)
-
-    @property
-    def gives(self) -> str:
-        return "for full points" if self.share == 1 else f"for {_percent(self.share)}"
+        """at 14 or less, all of them"""
+        if measure.milestones and self.at <= 0:
+            wanted = measure.short(self.at)
+        else:
+            wanted = f"at {measure.short(self.at)} or {'less' if measure.at_most else 'more'}"
+        as_after = f" (as after its {self.epoch})" if self.epoch else ""
+        return f"{wanted}{as_after}, {'all of them' if self.share == 1 else _percent(self.share)}"
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,10 @@ class Bands:
             reached = whole[0]
         share = reached.share if reached else 0.0
         better = [band for band in (*whole, *self.bands) if band.share > share]
-        says = f"{self.measure.words(value)}{f', as good as its {reached.epoch}' if reached and reached.epoch else ''}"
-        says += f": {_percent(share)}" + (f"; {better[-1].words(self.measure)} {better[-1].gives}" if better else "")
+        earned = {0.0: "none", 1.0: "all"}.get(share, _percent(share))
+        as_good = f", as good as after its {reached.epoch}" if reached and reached.epoch else ""
+        says = f"{earned} of the points for {self.measure.words(value)}{as_good}"
+        says += f"; {better[-1].words(self.measure)}" if better else ""
         following = {"at": better[-1].at, "share": better[-1].share} if better else None
         return share, {
             "what": self.measure.means, "measured": value, "reached": reached.at if reached else None,

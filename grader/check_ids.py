@@ -64,10 +64,14 @@ def ids_of(named: str, levels: Sequence[int] = ()) -> list[str]:
 
 def nearest(named: str) -> str:
     """The id or part of an id that is most like what was typed."""
-    ids = check_ids()
+    return nearest_of(named, check_ids(), 0.0)[0]
+
+
+def nearest_of(named: str, ids: Sequence[str], cutoff: float) -> list[str]:
+    """The same among some of them; empty where nothing is as similar as `cutoff`, difflib's ratio."""
     names = [name_of(check_id) for check_id in ids]
     known = [*names, *dict.fromkeys(part for name in names for part in name.split(".")), *ids]
-    return difflib.get_close_matches(named, known, n=1, cutoff=0.0)[0]
+    return difflib.get_close_matches(named, known, n=1, cutoff=cutoff)
 
 
 def needs_training(check_id: str) -> bool:

@@ -62,6 +62,7 @@ def merged(first: Results, then: Results) -> Results:
         first,
         environment=first.environment | {
             "config": ", ".join(sorted(configs)),
+            "configs": first.environment["configs"] | then.environment["configs"],
             "slowdown": max(each.environment["slowdown"] for each in (first, then)),
         },
         checks=[of[check] for check in check_ids() if check in of],

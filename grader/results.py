@@ -13,7 +13,15 @@ from grader.bands import Bands
 SCHEMA = "no-confusion-diffusion/results/v1"
 DID_NOT_RUN = "did not run"
 UNWRITTEN = "not implemented yet: "  # so begins the message of a check that met a stub of the starter
+UNTRAINED = "there are no weights in "  # so begins the message where main.py has left none
+LADDER = "docs/students.md shows what each idea buys"
+TRAIN_WITH = "train_with"  # among measurements, where training is too short or the network too weak: settings to add
 WAITS = "waits for "  # so begins the message of a check that builds on another, and was not judged
+# what one of these has found explains what else fails: the first to look at for wrong networks of the bank
+CAUSES = (
+    "own_work", "behaviour.no_hidden_state", "behaviour.deterministic", "behaviour.no_side_effects",
+    "behaviour.inputs_unchanged", "training.registered", "training.not_squashed", "training.gradient_flow",
+)  # fmt: skip
 VERDICTS = ("passed", "failed", "error", "timeout", "out_of_memory", "not_judged")
 
 
@@ -22,10 +30,22 @@ def level_of(check_id: str) -> int:
     return int(check_id.partition(".")[0].removeprefix("level"))
 
 
-def to_look_at(verdicts: Sequence[str]) -> list[int]:
-    """Which checks a student should look at, in order: those that failed; else the first not judged."""
-    failed = [i for i, verdict in enumerate(verdicts) if verdict not in ("passed", "not_judged")]
-    return failed or [i for i, verdict in enumerate(verdicts) if verdict == "not_judged"][:1]
+def to_look_at(found: Sequence[tuple[str, str, str]]) -> list[int]:
+    """Which checks a student should look at, in order: those that failed, causes first; else the first not judged.
+
+    Args:
+        found: the id, the verdict and the message of each
+    """
+    failed = [i for i, (_, verdict, _) in enumerate(found) if verdict not in ("passed", "not_judged")]
+    order, said = {}, set[tuple[int, str]]()
+    for i in failed:
+        check_id, verdict, message = found[i]
+        level, name = level_of(check_id), check_id.partition(".")[2]
+        new = verdict == "failed" and (level, message) not in said  # else it tells of what a check before has met
+        order[i] = level, CAUSES.index(name) if new and name in CAUSES else len(CAUSES)
+        said.add((level, message))
+    failed.sort(key=order.__getitem__)
+    return failed or [i for i, (_, verdict, _) in enumerate(found) if verdict == "not_judged"][:1]
 
 
 @dataclass

@@ -14,6 +14,7 @@ from pathlib import Path
 from assignment.ddpm.config import load_config
 from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 from assignment.ddpm.files import replacing
+from assignment.ddpm.screen import say
 from grader import ROOT
 from grader.check_ids import LEVEL_CONFIGS, TRAINED, needs_training
 from grader.errors import GraderFault
@@ -139,7 +140,7 @@ def check(run: Run | None, levels: Sequence[int], args: argparse.Namespace) -> l
                 quiet=True, only=is_wanted, options=[*options, f"--figures={pictures}"],
             ).checks  # fmt: skip
         except GraderFault as fault:  # nobody is kept from handing in by a fault of ours
-            print(f"  not checked: {fault}")
+            say(f"  not checked: {fault}")
             return []
 
 
@@ -152,13 +153,13 @@ def say_sources(sources: dict[str, bytes], args: argparse.Namespace) -> None:
     checks = check(None, levels, args) if levels else []
     for level, name in ((1, "model.py"), (4, "sampler.py")):
         if why := not_written(sources.get(name)):
-            print(f"  {name}: {why}; its checks will fail")
+            say(f"  {name}: {why}; its checks will fail")
             continue
         of = [each for each in checks if each.level == level]
         broken = [each for each in of if each.verdict != "passed"]
         kept = "the contract is kept" if of else "not checked"
         says = f"BUT {broken[0].id}: {broken[0].message}" if broken else kept
-        print(f"  {name}: {len(sources[name]):,} bytes, {says}")
+        say(f"  {name}: {len(sources[name]):,} bytes, {says}")
 
 
 def not_written(source: bytes | None) -> str:
@@ -171,8 +172,8 @@ def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
     """Which weights go in, for which levels, and whether they will count."""
     about = about_file(run.weights) or {}
     size = f"{run.packed.stat().st_size / (1 << 20):.1f} MiB in {precision(run.packed)}"
-    print(f"  {FOLDER}/{run.name}{WEIGHTS}: {', '.join(filter(None, [size, trained_for(about)]))}")
-    print(f"    from {run.weights}, of {date_of(run.weights)}, for {levels_of(run.name, args.config)}")
+    say(f"  {FOLDER}/{run.name}{WEIGHTS}: {', '.join(filter(None, [size, trained_for(about)]))}")
+    say(f"    from {run.weights}, of {date_of(run.weights)}, for {levels_of(run.name, args.config)}")
     broken = [each for each in check(run, [1], args) if each.verdict != "passed"]
     changed = change(about, source)
     if broken:
@@ -180,7 +181,7 @@ def say_run(run: Run, source: bytes, args: argparse.Namespace) -> None:
     elif changed:
         run.notes.append(f"they fit, but the code has changed since: {changed}")
     for note in run.notes:
-        print(f"    {note}")
+        say(f"    {note}")
 
 
 def precision(weights: Path) -> str:
@@ -208,7 +209,7 @@ def say_missing(packed: list[str], given: Path | None) -> None:
         if name not in packed:
             lost = sum(value for i, value in points.items() if needs_training(i) and level_of(i) in levels)
             where = "" if given or not packed else ", unless the course grades on another configuration"
-            print(f"  no weights of {name}: {lost:g} points of {levels_of(name, given)} can't be judged{where}")
+            say(f"  no weights of {name}: {lost:g} points of {levels_of(name, given)} can't be judged{where}")
 
 
 def write(output: Path, sources: dict[str, bytes], runs: list[Run]) -> None:
@@ -235,11 +236,12 @@ def run(args: argparse.Namespace) -> None:
             half_size(each, args, Path(folder))
             say_run(each, sources.get("model.py", b""), args)
             if each.packed.stat().st_size > load_grading().weights.bytes:
-                print(f"    LEFT OUT: more than {load_grading().weights.mib:g} MiB also in bfloat16")
+                say(f"    LEFT OUT: more than {load_grading().weights.mib:g} MiB also in bfloat16")
                 runs.remove(each)
         say_missing([each.name for each in runs], args.config)
         write(args.output, sources, runs)
-    print(f"\n{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; hand in this file as it is")
+    print()
+    say(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB; hand in this file as it is")
 
 
 def look_again(packed: Path, sources: dict[str, bytes], runs: list[Run]) -> None:

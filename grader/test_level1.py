@@ -11,7 +11,7 @@ from grader.checks import behaviour, channels, conditioning, friendly_notes, lea
 from grader.checks.channels import Effects
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gradients import check_slopes
-from grader.checks.own_work import check_own_work, scan_with_imports
+from grader.checks.own_work import scan_with_imports
 from grader.errors import Raised
 from grader.grading_config import load_grading
 from grader.student import overfit
@@ -20,7 +20,7 @@ from grader.student.network import Network
 from grader.student.once import Once
 from grader.student.trained_samples import TrainedSamples
 from grader.submission.process import AnySubmission
-from grader.suite.fixtures import unless_a_stub
+from grader.suite.fixtures import judge_own_work, unless_a_stub, unreadable
 from grader.suite.fixtures_network import Build
 from grader.suite.fixtures_trained import CheckSound, CheckWeights, SayFid, check_uses_t
 from grader.suite.judge import Judge
@@ -28,11 +28,11 @@ from grader.suite.network_questions import (
     alike,
     at_two_t,
     few_steps,
+    notes_on_t,
     of_very_different_sizes,
     one_by_one,
     shuffled,
     spread,
-    widest_angle_of_t,
 )
 from grader.suite.trainings import Training
 
@@ -68,8 +68,8 @@ def test_own_work(model_file: bytes, contract_kept: Once[None], submission: AnyS
     try:
         offences = scan_with_imports(submission.sources, "model.py")
     except (SyntaxError, ValueError) as error:
-        raise NotJudged(f"model.py can't be read as Python: {error}") from error
-    check_own_work(offences)
+        raise unreadable("model.py", error) from error
+    judge_own_work(offences, contract_kept)
 
 
 @check("level1.contract.shapes")
@@ -157,9 +157,8 @@ def test_depends_on_t(steady: Network, config: ModelConfig, judge: Judge, measur
     middle = spread(config.num_timesteps, 4, seed=steady.seed)[1:3]
     x = steady.noisy(middle, "depends on t")
     first, last = (steady(x, torch.full((2,), t)) for t in (0, config.num_timesteps - 1))
-    angle = widest_angle_of_t(steady)
-    if angle is not None and angle <= friendly_notes.NARROW:
-        judge.inform("sinusoids of t", friendly_notes.SLOW_ANGLES.format(angle=angle))
+    for name, says in notes_on_t(steady).items():
+        judge.inform(name, says)
     measured.update(conditioning.check_depends_on_t(first, last, config.num_timesteps))
 
 
@@ -310,8 +309,7 @@ def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, me
     answers = trained.restored.answers
     raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
     if not learning.mattering(raised) > 1:
-        rise = f"{raised['increase']:.1%}"
-        judge.inform("t after the overfit run", f"a wrong one raises the loss by {rise} only; no points hang on it")
+        judge.inform("t after the overfit run", friendly_notes.WRONG_T.format(change=raised["increase"]))
     measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
 
 

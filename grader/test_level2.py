@@ -8,6 +8,7 @@ import pytest
 from grader.check_ids import check
 from grader.checks import beats_reference
 from grader.checks.finding import NotJudged
+from grader.results import TRAIN_WITH
 from grader.student.trained_losses import TrainedLosses
 from grader.suite import captions
 from grader.suite.fixtures import WithProgress
@@ -48,7 +49,7 @@ def test_beats_the_reference(
         captions.LOSS_BY_T,
     )  # fmt: skip
     record, opponent = losses.trained.record, losses.opponent
-    measured["triples_follow_from"] = opponent.follow_from
+    measured["triples_follow_from"], measured[TRAIN_WITH] = opponent.follow_from, losses.longer
     against = f"reference {found.reference:.5f}{record.caveat}"
     judge.inform("loss", f"{found.student:.5f}, {against}, {opponent.in_words}; see {picture}")
     measured.update(

@@ -18,7 +18,7 @@ from grader.checks import sampler_calls as calls
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.measure_step import inside_inputs
 from grader.checks.mixed_t import check_mixed_t
-from grader.checks.own_work import check_own_work, scan_with_imports
+from grader.checks.own_work import scan_with_imports
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.samplings import check_samplings
 from grader.checks.schedule import Schedule
@@ -32,7 +32,7 @@ from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
 from grader.suite import captions
 from grader.suite.drawn_sampler import Drawn
-from grader.suite.fixtures import ShowPicture, unless_a_stub
+from grader.suite.fixtures import ShowPicture, judge_own_work, unless_a_stub, unreadable
 from grader.suite.fixtures_sampler import BuildSampler, Steps
 from grader.suite.pictures import save_step_errors
 from grader.suite.sampler_steps import (
@@ -68,10 +68,10 @@ def test_own_work(sampler_file: bytes, step_kept: Once[None], submission: AnySub
     try:
         offences = scan_with_imports(submission.sources, "sampler.py")
     except (SyntaxError, ValueError) as error:
-        raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
+        raise unreadable("sampler.py", error) from error
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
-    check_own_work(offences)
+    judge_own_work(offences, step_kept)
 
 
 @check("level4.contract.shapes")

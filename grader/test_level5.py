@@ -16,7 +16,7 @@ from grader.checks import sampler_calls as calls
 from grader.checks.finding import CheckFailed, NotJudged, tightest
 from grader.checks.measure_step import inside_inputs
 from grader.checks.mixed_t import check_mixed_t
-from grader.checks.own_work import check_own_work, scan_with_imports
+from grader.checks.own_work import scan_with_imports
 from grader.checks.sampler_contract import check_left_alone, check_not_repeated, check_range, check_reproducible
 from grader.checks.samplings import check_samplings, judge_sampling
 from grader.checks.schedule import Schedule
@@ -32,7 +32,7 @@ from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
 from grader.suite import captions, ddim_steps
 from grader.suite.drawn_sampler import Drawn
-from grader.suite.fixtures import ShowPicture, WithProgress, unless_a_stub
+from grader.suite.fixtures import ShowPicture, WithProgress, judge_own_work, unless_a_stub, unreadable
 from grader.suite.fixtures_ddim import BuildDDIM, Jumps
 from grader.suite.judge import Judge
 from grader.suite.pictures import save_few_steps
@@ -68,10 +68,10 @@ def test_own_work(build_ddim: BuildDDIM, ddim_step_kept: Once[None], submission:
     try:
         offences = scan_with_imports(submission.sources, "sampler.py")
     except (SyntaxError, ValueError) as error:
-        raise NotJudged(f"sampler.py can't be read as Python: {error}") from error
+        raise unreadable("sampler.py", error) from error
     if offences and submission.trusted:
         raise NotJudged("not asked of the reference, which may use the library's sampler (--trusted)")
-    check_own_work(offences)
+    judge_own_work(offences, ddim_step_kept)
 
 
 @check("level5.contract.shapes")

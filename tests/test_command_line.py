@@ -1,6 +1,8 @@
 """main.py as students see it: exit codes, one-line errors, and nothing written if nothing could be done."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 import grader.__main__
 import main
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.screen import say
 from tests.conftest import ROOT
 
 
@@ -148,3 +151,27 @@ def test_the_reference_trains_by_the_same_command(tree):
     code, out, err = tree.run("--solution", "training.epochs=1")
     assert code == 0, err
     assert "from reference.model" in out and (tree.path / "outputs/digits-solution/weights.safetensors").exists()
+
+
+def test_who_has_typed_nothing_gets_an_example(capsys):
+    assert grader.__main__.main([]) == 2
+    assert "-m grader assignment; see also --help" in capsys.readouterr().err
+
+
+def test_help_names_the_configurations(capsys):
+    with pytest.raises(SystemExit):
+        main.parse(["--help"])
+    assert "configs/digits.yaml, configs/fashion_mnist.yaml" in " ".join(capsys.readouterr().out.split())
+
+
+def test_lines_are_as_wide_as_the_terminal_and_whole_in_a_file(monkeypatch, capsys):
+    text = "  " + "word " * 40 + "path/to/something-with-a-dash"
+    monkeypatch.setenv("COLUMNS", "60")
+    say(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60 and " ".join(lines).split() == text.split()
+    assert lines[0].startswith("  word") and all(line.startswith("    ") for line in lines[1:])
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback: os.terminal_size(fallback))
+    say(text)
+    assert capsys.readouterr().out == text + "\n"

@@ -122,7 +122,12 @@ def test_the_workflows_inputs_are_those_that_it_has():
 def test_every_message_under_trouble_is_one_that_the_program_has():
     rows = re.search(r"\n## Trouble\n(.*?)\n## ", STUDENTS, re.DOTALL)[1]
     messages = re.findall(r"^\| `([^`]+)`", rows, re.MULTILINE)
-    files = [*ROOT.glob("grader/**/*.py"), *ROOT.glob("assignment/**/*.py"), ROOT / "Makefile"]
+    files = [
+        *ROOT.glob("grader/**/*.py"),
+        *ROOT.glob("assignment/**/*.py"),
+        ROOT / "Makefile",
+        *ROOT.glob("grader/*.awk"),
+    ]
     source = "\n".join(file.read_text() for file in files)
     assert len(messages) >= 10
     for message in messages:

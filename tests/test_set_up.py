@@ -63,7 +63,7 @@ class Project:
     def __init__(self, path: Path, indexes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path, self.indexes = path, indexes
         (path / "grader").mkdir()
-        for name in ("Makefile", "grader/set_up.py"):
+        for name in ("Makefile", "grader/makefile.awk", "grader/set_up.py"):
             shutil.copy(ROOT / name, path / name)
         settings = re.search(r"^\[tool\.uv\]\n.*?(?=^\[tool\.pytest)", PYPROJECT, re.MULTILINE | re.DOTALL)[0]
         (path / "pyproject.toml").write_text(f"{NEEDS_TORCH}\n{settings}")

@@ -119,7 +119,7 @@ class TrainingConfig:
 class SamplingConfig:
     num_images: int | None = None  # null: 64, or 16 where a CPU would need long
     batch_size: int | None = None  # null: chosen for the device, halved where memory runs out
-    every_epochs: int | None = None  # a row of growth.png every k epochs; null: after 1, 2, 3, 5, 8, 12, …; 0: none
+    every_epochs: int | None = None  # a row of growth.png every k epochs; null: 1, 2, 3, 5, 8, 12, … at most; 0: none
     seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
     steps: int = 50  # of main.py --sampler ddim, at most model.num_timesteps; the DDPM sampler takes all of those
     eta: float = 0.0  # of main.py --sampler ddim: 0 adds no noise, 1 as much as DDPM

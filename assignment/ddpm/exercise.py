@@ -7,8 +7,6 @@ import contextlib
 import hashlib
 import inspect
 import itertools
-import shutil
-import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +32,7 @@ from assignment.ddpm.live import LiveLog, live_log
 from assignment.ddpm.milestones import Milestones
 from assignment.ddpm.runner import Runner, threads
 from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
+from assignment.ddpm.screen import say
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import Start, fit, resume
 
@@ -75,9 +74,8 @@ def run(
     open_log = live_log(config.training.tensorboard)
 
     settings = f"settings: {' '.join(differences(config))}; all others as in assignment/ddpm/config.py"
-    columns = shutil.get_terminal_size((110, 24)).columns
-    print(textwrap.fill(settings, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
-    print(f"device: {device}")
+    say(settings)
+    say(f"device: {device}")
     batch = min(config.data.batch_size, len(images.train))  # with data.limit there may be fewer images than in a batch
     with naming_the_batch_size(batch):
         updates = config.training.epochs * num_batches(images.train, batch)
@@ -85,9 +83,9 @@ def run(
             model, config, (batch, *shape), device.value, steps=updates, code=code_hash(network)
         )  # fmt: skip
     num_images = choose_num_images(config.sampling.num_images, device.value)
-    print(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
-    print(f"data: {config.data.name}, {images}")
-    print(f"samples: {num_images}")
+    say(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
+    say(f"data: {config.data.name}, {images}")
+    say(f"samples: {num_images}")
 
     def draw(runner: Runner, num_images: int) -> Tensor:
         runner = runner.for_sampling()
@@ -109,14 +107,16 @@ def run(
         # the averaged weights of the best epoch, into the network that training has left at its last step
         about = ckpt.load_weights(model, run_dir / ckpt.WEIGHTS)
     says = conclude(rows, runner, diffusion, images, config, milestones, grade) if rows else []
-    print(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
+    say(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
     try:
         save_grid(draw(runner, num_images.value), samples)
-        print(f"samples: {samples}\nrun: {run_dir}")
+        say(f"samples: {samples}")
+        say(f"run: {run_dir}")
     finally:  # where samples can't be drawn, this may say why
         for sentences in says:
-            print(f"\n{sentences}.")
+            print()
+            say(f"{sentences}.")
 
 
 def train(
@@ -145,15 +145,15 @@ def train(
     # without a checkpoint, training.resume=true starts a new run, so that the same command can always be repeated
     if config.training.resume and checkpoint.exists():
         resume(trainer, checkpoint, identity(config))
-        print(f"resuming from {checkpoint}")
+        say(f"resuming from {checkpoint}")
     else:
         if not config.training.resume:
             make_room(run_dir)
         elif start is None:
-            print(f"no checkpoint in {run_dir}: starting anew")
+            say(f"no checkpoint in {run_dir}: starting anew")
         if start is not None:
             start.put_into(trainer, num_batches(images.train, config.data.batch_size))
-            print(f"starting with the weights of {start.file}, epoch {start.epochs}")
+            say(f"starting with the weights of {start.file}, epoch {start.epochs}")
     if config.training.max_minutes != 0:  # only sampling again: the record of the training stays
         with replacing(run_dir / ckpt.CONFIG) as temporary:
             temporary.write_text(to_yaml(config))
@@ -240,9 +240,9 @@ def make_runner(
         model, config.runtime, shape, device, steps=steps, seconds=None if minutes is None else 60 * minutes,
         about=(code, vars(config.model)) if code else None,
     )  # fmt: skip
-    print(f"speed: {tuned}; samples: {tuned.sampling}")
+    say(f"speed: {tuned}; samples: {tuned.sampling}")
     for setting, says in tuned.measured.items():
-        print(f"  {setting}: {says}")
+        say(f"  {setting}: {says}")
     if tuned.setting.threads:  # set here, not in the runner, as it applies to the whole process
         torch.set_num_threads(tuned.setting.threads)
     return Runner(model, tuned.setting, tuned.sampling)
@@ -288,4 +288,4 @@ def make_room(run_dir: Path) -> None:
         # moved, not copied and deleted: at any moment the run is in one place or in the other
         number = next(n for n in itertools.count(1) if not run_dir.with_name(f"{run_dir.name}.{n}").exists())
         kept = run_dir.rename(run_dir.with_name(f"{run_dir.name}.{number}"))
-        print(f"the earlier run is kept in {kept}")
+        say(f"the earlier run is kept in {kept}")

@@ -40,7 +40,7 @@ def _listed(*arguments: str) -> list[str]:
 
 def for_students(source: bytes) -> bytes:
     """A text without the parts between the lines `instructors` and `/instructors`, in comments of its language."""
-    return INSTRUCTORS.sub("", source.decode()).encode()
+    return re.sub(r"\n{3,}", "\n\n", INSTRUCTORS.sub("", source.decode())).encode()
 
 
 def write(target: Path, contents: dict[str, bytes], *, top: str = "") -> None:

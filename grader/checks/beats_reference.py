@@ -126,12 +126,14 @@ def check_beats(
     best = min(range(len(found.bins)), key=lambda b: found.bins[b][0])
     hint = (
         f"Compared with the reference you lose most at t = {edges[worst]} … {edges[worst + 1] - 1} "
-        f"({found.bins[worst][0]:+.1%}) and least, or win, at t = {edges[best]} … {edges[best + 1] - 1} "
+        f"({found.bins[worst][0]:+.1%}) and {'win' if found.bins[best][0] < 0 else 'lose least'} at "
+        f"t = {edges[best]} … {edges[best + 1] - 1} "
         f"({found.bins[best][0]:+.1%})."
     )
     behind = [row for row in along if row["loss"] >= found.student]
     if behind:
-        hint += f" The reference stood there after about {max(row['epoch'] for row in behind):g} epochs."
+        epochs = max(row["epoch"] for row in behind)
+        hint += f" The reference stood there after about {epochs:g} epoch{'s' if epochs != 1 else ''}."
     hint += f" {go_on}" if go_on else ""
     about = f" (provisional: {provisional})" if provisional else ""
     raise CheckFailed(

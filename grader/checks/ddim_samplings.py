@@ -153,7 +153,7 @@ def check_is_ddpm(jumps_excess: float, sampling: Judged) -> dict[str, float]:
         return measured
     raise CheckFailed(
         "expected the step of DDPM, Eq. 11 with variance beta-tilde, where eta = 1 and t_prev = t − 1, got "
-        + (f"another one, {jumps_excess:.3g} times as far off as is allowed" if single else f"{found.what} in sample"),
+        + (f"another one, off by {jumps_excess:.3g} times the tolerance" if single else f"{found.what} in sample"),
         "Eq. 12 with eta = 1 and t_prev = t − 1 is Eq. 11 of DDPM, to the last digit: compare the two, and sigma with "
         "the "
         "root of posterior_variance." if single else LOOP,

@@ -1,13 +1,18 @@
 """Notes without points: what is allowed, works, and yet makes a network's life harder than it need be."""
 
 import ast
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 ADDS_X = (
-    "the output is x + f(x, t); at small t hardly anything in x is noise, so f has to learn to take the image away "
-    "again. A plain last layer learns that sooner"
+    "the output is x + f(x, t), or x − f(x, t); at small t hardly anything in x is noise, so f has to learn to take "
+    "the image away again. A plain last layer learns that sooner"
+)
+RAW_T = (
+    "a Linear layer gets t as it is, a number of up to {number:.0f}, where all else is about 1: training becomes slow "
+    "or unstable, and near t look alike. Give it SinusoidalTimestepEmbedding(dim)(t)"
 )
 SLOW_ANGLES = (
     "at t = T − 1 no angle is beyond {angle:.2g} rad, so all t look nearly alike: was t divided by T? The sinusoids' "
@@ -17,12 +22,14 @@ BATCH_NORM = (
     "images of a batch with very different t share its statistics, in training others than in sampling; GroupNorm is "
     "the usual choice"
 )
+WRONG_T = "a wrong t changes the loss by only {change:+.1%}"
 NARROW = 1.0  # rad: within it a sinusoid is nearly a straight line
+RAW = 10.0  # a number of t that a linear layer gets: beyond it, it is much larger than features are
 PROPORTIONAL = 1e-3  # relative: angles that are so near to being proportional to t are
 
 
 def adds_x(source: bytes) -> bool:
-    """Whether `DiffusionModel.forward` plainly returns x + something, x being as it came. Unreadable sources don't."""
+    """Whether `DiffusionModel.forward` plainly returns x ± something, x being as it came. Unreadable sources don't."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -41,22 +48,37 @@ def _adds_its_first(forward: ast.FunctionDef) -> bool:
     if len(returned) != 1 or x in stored:
         return False
     value = returned[0]
-    if isinstance(value, ast.Name) and stored.count(value.id) == 1:  # y = x + …; return y
+    if isinstance(value, ast.Name) and stored.count(value.id) == 1:  # y = x ± …; return y
         value = next((node.value for node in inside if isinstance(node, ast.Assign)
                       and [getattr(target, "id", "") for target in node.targets] == [value.id]), None)  # fmt: skip
-    sums = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add)
+    sums = isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Add, ast.Sub))
     return sums and any(isinstance(side, ast.Name) and side.id == x for side in (value.left, value.right))  # type: ignore[union-attr]
 
 
-def widest_angle(angles: list[Tensor], t: Tensor) -> float | None:
-    """The largest angle that sinusoids of t alone reach at t[0]; None if there are none.
+def on_t(found: Mapping[str, list[Tensor]], t: Tensor) -> dict[str, str]:
+    """Notes on how t enters a network.
 
     Args:
-        angles: what sines and cosines were taken of, (3, D) each: for two images at one t, and for the first at another
+        found: what sines and cosines were taken of ("angle") and linear layers got ("linear"); see `widest_of_t`
+        t: (3,), t[0] = t[1]
+    """
+    notes, angle, number = {}, *(widest_of_t(found.get(kind, []), t) for kind in ("angle", "linear"))
+    if angle is not None and angle <= NARROW:
+        notes["sinusoids of t"] = SLOW_ANGLES.format(angle=angle)
+    if number is not None and number > RAW:
+        notes["t as a number"] = RAW_T.format(number=number)
+    return notes
+
+
+def widest_of_t(values: list[Tensor], t: Tensor) -> float | None:
+    """The largest size that multiples of t alone have at t[0]; None if there are none.
+
+    Args:
+        values: (3, D) each: for two images at one t, and for the first at another
         t: (3,), t[0] = t[1]
     """
     of_t = []
-    for one, other, later in (angle.double() for angle in angles):
+    for one, other, later in (value.double() for value in values):
         size = one.abs().max()
         follows = (later - one * t[2] / t[0]).abs().max() <= PROPORTIONAL * size
         if size > 0 and torch.equal(one, other) and follows:

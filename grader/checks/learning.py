@@ -191,8 +191,8 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
     if times > 1:
         return measured
     raise CheckFailed(
-        "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that is "
-        f"higher by {raised['increase']:.1%} with a wrong t than with the right one",
+        "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that "
+        f"changes by only {raised['increase']:+.1%} with a wrong t",
         "t reaches the output, but not what it is made of: add its embedding, by a learnt layer (nn.Linear), to the "
         "features of every block, in front of an activation.",
         **measured,

@@ -52,7 +52,8 @@ def check_classes(classes: list[float], least: float, most: float, missing: int)
     if not classes[common] <= most:
         raise CheckFailed(
             f"expected no class in more than {most:.0%} of the samples, got class {common} in {classes[common]:.0%}",
-            "Most samples show the same thing. Was the network trained on all images, in shuffled batches?", **measured,
+            "Most samples show the same thing, as after a short training, or one on few images (data.limit). "
+            + MORE_TRAINING, **measured,
         )  # fmt: skip
     return measured
 

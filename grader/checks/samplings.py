@@ -101,7 +101,7 @@ def check_samplings(
     for sampling in judged:
         worst = sampling.nearest
         if not worst.excess <= 1:
-            far = f", {worst.excess:.3g} times as far off as is allowed, at {worst.where}" if worst.where else ""
+            far = f", off by {worst.excess:.3g} times the tolerance at {worst.where}" if worst.where else ""
             raise CheckFailed(
                 f"in a sampling of {sampling.about}: expected every step to be {rule}, got {worst.what}{far}",
                 HINT, what=worst.what, where=worst.where,

@@ -99,7 +99,7 @@ def student(
     if results is None:
         return {"name": work.student, "problem": problems.get(work.student, ""), "graded": False}
     checks = results["checks"]
-    first = [checks[i] for i in to_look_at([check["verdict"] for check in checks])[:1]]
+    first = [checks[i] for i in to_look_at([(c["id"], c["verdict"], c["message"]) for c in checks])[:1]]
     return {
         "name": work.student, "graded": True, "points": (results["score"], results["max_score"]),
         "not_judged": points_not_judged(checks),

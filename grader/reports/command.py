@@ -17,6 +17,7 @@ from typing import Any
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
 from grader.reports import html, table, terminal
+from grader.reports.latest import WRITTEN, latest
 from grader.reports.reading import from_json, load
 
 try:
@@ -30,8 +31,6 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     "csv": table.render,
     **(for_platforms.FORMATS if for_platforms else {}),
 }
-# where gradings leave their results: `make grade`, and `make test-level1` and pytest
-WRITTEN = (Path("outputs/results.json"), Path("outputs/grading/results.json"))
 EXIT_FAULT = 3
 
 
@@ -44,7 +43,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "results", nargs="?", type=Path, metavar="RESULTS.json",
-        help=f"of a grading; default: the newer of {' and '.join(map(str, WRITTEN))}",
+        help=f"of a grading; default: the latest of every level, from {' and '.join(str(p.parent) for p in WRITTEN)}",
     )  # fmt: skip
     parser.add_argument("--open", action="store_true", help="write report.html beside it, and show it in the browser")
     parser.add_argument("--format", metavar="NAME", help=", ".join(FORMATS))
@@ -63,20 +62,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return args
 
 
-def newest() -> Path:
-    """The results of the last grading. Raises UserError if there are none."""
-    there = [path for path in WRITTEN if path.is_file()]
-    if not there:
-        raise UserError(f"no results yet in {WRITTEN[0].parent}/; `make test-level1` and `make grade` write some")
-    return max(there, key=lambda path: path.stat().st_mtime)
-
-
 def run(args: argparse.Namespace) -> None:
-    path = args.results or newest()
-    results = load(path)
-    render, output = (html.render, path.with_name("report.html")) if args.open else (args.render, args.output)
+    results, home, folders = (load(args.results), args.results.parent, {}) if args.results else latest()
+    render, output = (html.render, home / "report.html") if args.open else (args.render, args.output)
     if render is html.render:
-        render = partial(html.render, folder=path.parent)
+        render = partial(html.render, folder=home, elsewhere=folders)
     written = render(results).encode("utf-8", "replace")
     if output is None:
         sys.stdout.buffer.write(written)

@@ -38,7 +38,7 @@ def _details(check: dict[str, Any], longest: int) -> list[str]:
     blocks = [f"### First to look at: {inline(check['id'])}", inline(check["claim"], longest)]
     blocks.append(f"**{verdict(check)}**{where}: {inline(check['message'], longest)}")
     if earns := partial(check):
-        blocks.append(f"Points: {inline(earns, longest)}")
+        blocks.append(inline(earns, longest))
     for name, text in (("In your code", check["trace"]), ("Printed", check["output"])):
         if text:
             blocks.append(f"{name}:\n\n<pre>{entities(clean(text, longest))}</pre>")

@@ -6,7 +6,7 @@ removed control characters; and the page's own policy forbids the rest.
 
 import base64
 import hashlib
-from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -15,16 +15,19 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from grader.check_ids import name_of
+from grader.reports.repeats import Repeats, folded
 from grader.reports.scales import scales
 from grader.reports.wording import (
     MARKS,
     adjustments,
     checks_to_look_at,
+    counts,
+    heading,
     own_value,
     partial,
     printable,
     score_line,
-    title,
     word,
 )
 
@@ -35,21 +38,30 @@ SHAPES = {  # of the marks on a scale, around its line
     "own": "M0-7a7 7 0 1 1-.1 0z", "reference": "M0-7L7 0L0 7L-7 0z", "real": "M0-8V8", "along": "M0-5V5",
     "limit": "M0-12V12",
 }  # fmt: skip
+ELSEWHERE = ("advisory", "configs", "changed")  # of the environment, what stands at the top or in a heading
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def render(results: dict[str, Any], folder: Path | None = None) -> str:
-    """The page for a loaded results.json; `folder` holds it and its pictures; without one they are left out."""
+def render(results: dict[str, Any], folder: Path | None = None, elsewhere: Mapping[str, Path] | None = None) -> str:
+    """The page for a loaded results.json; `folder` holds it and its pictures; without one they are left out.
+
+    `elsewhere`: file → folder, for pictures that lie in others.
+    """
+    places = elsewhere or {}
     checks = results["checks"]
+    levels = {level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})}
+    waiting = {level: repeated(of) for level, of in levels.items()}
+    told = [check["id"] for of in waiting.values() for kept in of.values() for check in kept]
     return render_page(
         "page.html", ["page.css"],
         results=results,
         score=score_line(results), adjustments=adjustments(results),
-        levels={level: [c for c in checks if c["level"] == level] for level in sorted({c["level"] for c in checks})},
-        to_look_at=checks_to_look_at(checks),
-        figures=[figure(entry, folder) for entry in results.get("figures", [])] if folder else [],
-        environment={name: value for name, value in results["environment"].items() if name != "advisory"},
-        points=points, title=title, counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
+        levels=levels, waiting=waiting, told=told,
+        to_look_at=[check for check in checks_to_look_at(checks) if check["id"] not in told],
+        figures=[figure(e, places.get(e["file"], folder)) for e in results.get("figures", [])] if folder else [],
+        environment={name: value for name, value in results["environment"].items() if name not in ELSEWHERE},
+        points=points, headings={level: heading(level, results["environment"]) for level in levels},
+        counts=counts, partial=partial, dedent=dedent, marks=MARKS, scales=scales,
         own_value=own_value, shapes=SHAPES,
     )  # fmt: skip
 
@@ -93,15 +105,19 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def repeated(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Of a level's checks those that say nothing of their own, by the one line that tells of them."""
+    repeats, found = Repeats(), dict[str, list[dict[str, Any]]]()
+    for check in checks:
+        if says := repeats.of(name_of(check["id"]), check["verdict"], check["message"]):
+            found.setdefault(says, []).append(check)
+    return {folded(says, [name_of(c["id"]) for c in kept]): kept for says, kept in found.items() if len(kept) > 1}
+
+
 def points(checks: list[dict[str, Any]]) -> tuple[float, float]:
     """Points got, and points to be had."""
     got, most = (sum(check[key] for check in checks) for key in ("points", "max_points"))
     return got, most
-
-
-def counts(checks: list[dict[str, Any]]) -> str:
-    """How many checks have which verdict: passed 21 · failed 2."""
-    return " · ".join(f"{word(verdict)} {n}" for verdict, n in Counter(c["verdict"] for c in checks).items())
 
 
 def figure(entry: dict[str, Any], folder: Path) -> dict[str, Any]:

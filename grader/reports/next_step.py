@@ -1,12 +1,12 @@
 """What a student does next: the one step, and the check that is closest to passing."""
 
-import shlex
 from pathlib import Path
 
+from assignment.ddpm import invocation
 from grader import ROOT
 from grader.check_ids import LEVEL_CONFIGS, check_ids, name_of
 from grader.reports.wording import one_line
-from grader.results import UNWRITTEN, Check, Results, level_of, to_look_at
+from grader.results import LADDER, TRAIN_WITH, UNTRAINED, UNWRITTEN, Check, Results, level_of, to_look_at
 
 OWN = ROOT / "assignment"
 
@@ -29,17 +29,24 @@ def _margin(check: Check) -> float:
 
 
 def next_step(results: Results, submission: Path | None = None) -> tuple[str, str]:
-    """What leads on, and the command to type, if there is one: to be copied, so it is never broken.
+    """What leads on, and the command to type, if there is one, or two in lines: to be copied, so they are never broken.
 
     Args:
         submission: the folder that was graded, if the reader is to grade it again under that name
     """
-    first = next(iter(to_look_at([check.verdict for check in results.checks])), None)
+    first = next(iter(to_look_at([(c.id, c.verdict, c.message) for c in results.checks])), None)
     if first is None:
         says, command = _onward(results, submission)
         return f"Next: {says}", command
     check = results.checks[first]
     again = _command(check.level, results, submission, only=name_of(check.id))
+    trains_it = submission is None or submission.resolve() == OWN  # as main.py does, with no other folder
+    if trains_it and check.message.startswith(UNTRAINED):
+        return "Next: train your network, then grade it again", _training(check.level, results, submission)
+    if trains_it and check.verdict == "failed" and TRAIN_WITH in check.measurements:
+        settings = str(check.measurements[TRAIN_WITH])
+        what = "train longer" if settings else f"improve the network ({LADDER}), train it"
+        return f"Next: {what}, then grade it again", _training(check.level, results, submission, settings)
     if check.verdict == "not_judged":
         return f"Next: {name_of(check.id)} was not judged: {one_line(check.message)}", ""
     if check.message.startswith(UNWRITTEN):
@@ -58,16 +65,23 @@ def _onward(results: Results, submission: Path | None) -> tuple[str, str]:
     left_out = [level for level in LEVEL_CONFIGS if level not in {check.level for check in results.checks}]
     if left_out:
         return f"level {left_out[0]}", _command(left_out[0], results, submission)
-    return "all checks passed; pack what you hand in", "make submit"
+    return "all checks passed; pack what you hand in", invocation.make("submit")
 
 
 def _command(level: int, results: Results, submission: Path | None, *, only: str = "") -> str:
-    words = ["make", f"test-level{level}", *([f"K={only}"] if only else [])]
+    words = [f"K={only}"] if only else []
     if config := _shown(results.environment.get("config_file", "")):
         words.append(f"CONFIG={config}")
     if submission is not None and submission.resolve() != OWN:
         words.append(f"SUBMISSION={submission}")
-    return shlex.join(words)
+    return invocation.make(f"test-level{level}", *words)
+
+
+def _training(level: int, results: Results, submission: Path | None, settings: str = "") -> str:
+    """Train on the level's configuration, which always has to be named, and grade the level again."""
+    config = _shown(results.environment.get("config_file", "")) or f"configs/{LEVEL_CONFIGS[level]}.yaml"
+    words = [f"CONFIG={config}", *([f"ARGS={settings}"] if settings else [])]
+    return f"{invocation.make('train', *words)}\n{_command(level, results, submission)}"
 
 
 def _shown(config: str) -> str:

@@ -1,10 +1,11 @@
 """Texts that several reports share: about one check, or about the first that failed."""
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from grader.results import final_points, to_look_at
+from grader.results import VERDICTS, final_points, to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
 LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler", 5: "Few steps, optional"}
@@ -43,9 +44,32 @@ def word(verdict: str) -> str:
     return WORDS.get(verdict, verdict)
 
 
+def counts(verdicts: Iterable[str]) -> str:
+    """How many checks have which verdict, in the same order everywhere: 21 passed · 2 failed · 1 error"""
+    counted = Counter(verdicts)
+    order = sorted(counted, key=lambda verdict: VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS))
+    return " · ".join(f"{counted[v]} {_plural(word(v), counted[v])}" for v in order)
+
+
+def _plural(name: str, count: int) -> str:
+    return f"{name}s" if name in ("error", "timeout") and count > 1 else name
+
+
 def title(level: int) -> str:
     """Level 1: Network"""
     return f"Level {level}: {LEVELS[level]}" if level in LEVELS else f"Level {level}"
+
+
+def heading(level: int, environment: Mapping[str, Any], *more: str) -> str:
+    """Level 1: Network · digits · model.py has changed since"""
+    config, changed = (_of_level(environment.get(name), level) for name in ("configs", "changed"))
+    parts = (title(level), config, *more, f"{changed} has changed since" if changed else "")
+    return " · ".join(part for part in parts if part)
+
+
+def _of_level(found: Any, level: int) -> str:
+    """What an environment says of a level; empty where it says nothing, as in results of the first versions."""
+    return one_line(str(found.get(str(level), ""))) if isinstance(found, dict) else ""
 
 
 def partial(check: dict[str, Any]) -> str:
@@ -57,6 +81,10 @@ def partial(check: dict[str, Any]) -> str:
 def own_value(check: dict[str, Any]) -> str:
     """What was measured beside its limit: `fid 3.42, at most 27.6`; empty where a check compares no numbers."""
     measured = check["measurements"]
+    interval = measured.get("interval")
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval)):
+        limit = measured.get("limit", 0.0)
+        return f"{interval[0]:+.1%} to {interval[1]:+.1%} beside the reference's loss, has to stay below {limit:+.1%}"
     value, limit, margin = (measured.get(name, 0.0) for name in ("value", "limit", "margin"))
     if "value" not in measured or not all(map(_is_number, (value, limit, margin))):
         return ""
@@ -75,7 +103,7 @@ def explanation(check: dict[str, Any], longest: int = MAX_OUTPUT) -> str:
     says = f"{verdict(check)}: {check['message']}" if check["message"] else verdict(check)
     parts = [clean(check["claim"], longest), clean(says, longest)]
     if earns := partial(check):
-        parts.append(f"points: {earns}")
+        parts.append(earns)
     if check["hint"]:
         parts.append(f"hint: {clean(check['hint'], longest)}")
     if check["trace"]:
@@ -101,7 +129,7 @@ def adjustments(results: dict[str, Any]) -> list[str]:
 
 def checks_to_look_at(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """See `grader.results.to_look_at`."""
-    return [checks[i] for i in to_look_at([check["verdict"] for check in checks])]
+    return [checks[i] for i in to_look_at([(c["id"], c["verdict"], c["message"]) for c in checks])]
 
 
 def within(size: int, write: Callable[[int], str]) -> str:

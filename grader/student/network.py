@@ -78,11 +78,17 @@ class Network:
             raise Raised(f"the submission's process sent {len(reply.values['losses'])} losses of {len(t)} steps")
         return reply
 
-    def angles(self, x: Tensor, t: Tensor) -> list[Tensor]:
-        """What it takes sines and cosines of, for x (B, C, H, W) and t (B,): (B, D) each, for a note only."""
+    def angles(self, x: Tensor, t: Tensor) -> dict[str, list[Tensor]]:
+        """What it takes sines and cosines of ("angle"), and what its linear layers get ("linear"), for notes only.
+
+        For x (B, C, H, W) and t (B,): (B, D) each.
+        """
         reply = self._request("angles", self.pace.forward * len(x), tensors={"x": x, "t": t})
-        came = (angle for angle in reply.tensors.values() if angle.is_floating_point())
-        return [angle for angle in came if angle.ndim == 2 and len(angle) == len(x) and angle.numel()]
+        found = dict[str, list[Tensor]]()
+        for name, value in reply.tensors.items():
+            if value.is_floating_point() and value.ndim == 2 and len(value) == len(x) and value.numel():
+                found.setdefault(name.split(" ")[0], []).append(value)
+        return found
 
     def flow(self, x: Tensor, t: Tensor, cotangent: Tensor, *, seed: int) -> Reply:
         tensors = {"x": x, "t": t, "cotangent": cotangent}

@@ -6,10 +6,10 @@ from assignment.ddpm.endings import STILL, fallen
 from assignment.ddpm.errors import UserError
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import SubmissionFailed
+from grader.results import LADDER
 from grader.student.trained_network import TrainedNetwork
 
 SMALLER = 0.5  # of the reference's parameters: below it a network counts as small
-LADDER = "docs/students.md shows what each idea buys"
 
 
 def outlook(trained: TrainedNetwork) -> str:
@@ -30,15 +30,30 @@ def outlook(trained: TrainedNetwork) -> str:
         *([f"its loss {_along(trained)}"] if trained.reference_curve else []),
     ]  # fmt: skip
     says = f"Your network: {', '.join(yours)}. The reference: {', '.join(reference)}. "
-    return says + _advice(parameters / record.figures["parameters"], epochs, fell, chosen["epochs"])
+    return says + _advice(parameters / record.figures["parameters"], longer(trained), epochs, fell, chosen["epochs"])
 
 
-def _advice(size: float, epochs: float, fell: float | None, reference_epochs: float) -> str:
+def longer(trained: TrainedNetwork) -> str:
+    """The settings to train on with, where longer training helps first; empty where the network has to be changed.
+
+    Twice as many epochs, but at least as many as the configuration has, or the reference had.
+    """
+    epochs, fell = _epochs(trained), _fallen(trained)
+    try:
+        most = trained.record.chosen["epochs"]
+    except (NotJudged, UserError):
+        return ""
+    if not epochs or (fell is None and epochs >= most) or (fell is not None and fell <= STILL):
+        return ""
+    more = max(2 * epochs, trained.settings.training.epochs) if fell is not None else most
+    return f"training.epochs={math.ceil(more)} training.resume=true"
+
+
+def _advice(size: float, settings: str, epochs: float, fell: float | None, reference_epochs: float) -> str:
     if fell is not None and fell > STILL:
-        longer = f"training.epochs={math.ceil(2 * epochs)} training.resume=true" if epochs else "more epochs"
-        return f"Your loss was still falling, so train longer first: {longer}."
+        return f"Your loss was still falling, so train longer first: {settings or 'more epochs'}."
     if fell is None and epochs and epochs < reference_epochs:
-        return "Train longer first: yours has seen the images less often."
+        return f"Train longer first, as yours has seen the images less often: {settings}."
     if size < SMALLER:
         return f"Longer training alone won't do: try a larger network, and t in every block; {LADDER}."
     return f"Its size is not what is missing: look at how t and the skips enter; {LADDER}."

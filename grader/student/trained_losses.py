@@ -11,7 +11,7 @@ from grader.metrics.triples import EDGES, losses, widths
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.opponent import Opponent
-from grader.student.outlook import outlook
+from grader.student.outlook import longer, outlook
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 
@@ -65,6 +65,11 @@ class TrainedLosses:
     def go_on(self) -> str:
         """How to go on, in sentences."""
         return outlook(self.trained)
+
+    @property
+    def longer(self) -> str:
+        """The settings to train on with; empty where the network has to be changed."""
+        return longer(self.trained)
 
     @property
     def along(self) -> list[dict[str, Any]]:

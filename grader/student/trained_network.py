@@ -9,21 +9,23 @@ from typing import Any
 
 from torch import Tensor
 
+from assignment.ddpm import invocation
 from assignment.ddpm.config import Config
 from assignment.ddpm.data import Images, load_images, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
-from grader.errors import Raised
+from grader.errors import Raised, SubmissionFailed
 from grader.grading_config import Samples, load_grading
 from grader.metrics.randomness import randomness
 from grader.metrics.record import Record, has_learnt, load_record
-from grader.results import cut
+from grader.results import UNTRAINED, cut
 from grader.student.deadlines import Deadlines
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.training_log import Epoch, read_log
+from grader.student.training_time import epoch_seconds, seconds_per_image
 from grader.student.weights import MOST, Weights, WeightsAt, read_weights
 from grader.submission import programs
 from grader.submission.process import AnySubmission
@@ -31,6 +33,7 @@ from grader.submission.seed import Seed
 from grader.submission.weights_files import FOUND, GIVEN, HANDED_IN, TRAINED
 
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
+TIMED = {"cpu": 8, "mps": 64, "cuda": 128}  # images of a step that is timed
 FEWEST = 4  # images that are looked at with the t of either end; up to twice as many, less one
 END = 0.02  # of the schedule, at either end
 FACT = 20  # characters of a fact about weights
@@ -111,9 +114,21 @@ class TrainedNetwork:
             return f"the course's training on {self.name} has left no weights"
         if not at.own:
             return f"no weights of {self.name} were handed in; expected weights/{self.name}.safetensors"
-        minutes = self.deadlines.pace.step * len(self.images.train) * self.settings.training.epochs / 60
-        again = f"`uv run python main.py --config {self.config_shown}` (about {max(1, minutes):.0f} min on this device)"
-        return f"there are no weights in {at.file.parent}: train first with {again}"
+        run = f"{invocation.python()} main.py --config {self.config_shown}"
+        return f"{UNTRAINED}{at.file.parent}: train first with `{run}`{self._takes()}"
+
+    def _takes(self) -> str:
+        """How long training this very network would take on this device; empty where it can't be trained."""
+        try:
+            network = Network(self.submission, self.deadlines, self.settings.model, seed=derive_seed("time", self.seed))
+            per_image = seconds_per_image(network, TIMED[self.kind], steps=2)
+            images = self.images
+        except (SubmissionFailed, NotJudged):
+            return ""
+        seconds = epoch_seconds(per_image, len(images.train), len(images.validation)) * self.settings.training.epochs
+        minutes = max(1, seconds / 60)
+        says = f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} hours"
+        return f" (about {says} for this network on this device)"
 
     def _way(self, weights: Weights) -> str:
         """How to get the code back that weights were trained with."""

@@ -17,8 +17,9 @@ from grader.metrics.companions import Companions
 from grader.metrics.draw import draw, to_bytes
 from grader.metrics.quality import Quality, assess, inception_fid
 from grader.metrics.randomness import randomness
+from grader.results import TRAIN_WITH
 from grader.student.once import done_once
-from grader.student.outlook import outlook
+from grader.student.outlook import longer, outlook
 from grader.student.trained_denoiser import TrainedDenoiser
 from grader.student.trained_network import BATCH, TrainedNetwork
 
@@ -123,6 +124,7 @@ class TrainedSamples(SampleClaims):
         except CheckFailed as failed:
             if (go_on := outlook(self.trained)) and go_on not in failed.hint:
                 failed.hint = f"{failed.hint} {go_on}"
+            failed.measurements[TRAIN_WITH] = longer(self.trained)
             raise
 
     @property
@@ -146,7 +148,7 @@ class TrainedSamples(SampleClaims):
     @property
     @done_once
     def denoising(self) -> dict[str, object]:
-        return self.denoiser.check_denoises()
+        return self.with_outlook(self.denoiser.check_denoises)
 
     @property
     def by_heart(self) -> dict[str, float]:

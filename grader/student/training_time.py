@@ -42,23 +42,29 @@ def training_time(
     process = Submission(submission, fork_server(fork, False), device=device)
     try:
         network = Network(process, Deadlines(pace, TimeBudget(load_grading().time)), settings.model, seed=0)
-        per_image = _seconds_per_image(network, min(data.batch_size, MOST_ON_CPU if fork else data.batch_size))
+        per_image = seconds_per_image(network, min(data.batch_size, MOST_ON_CPU if fork else data.batch_size))
     except SubmissionFailed as failed:
         return {"problem": failed.message}
     finally:
         process.close()
-    epochs, count = settings.training.epochs, len(images.train) + VALIDATION * len(images.validation)
+    epochs, seconds = settings.training.epochs, epoch_seconds(per_image, len(images.train), len(images.validation))
     return {
-        "hours": per_image * count * epochs / 3600, "epochs": epochs, "device": device,
+        "hours": seconds * epochs / 3600, "epochs": epochs, "device": device,
         "times_the_reference": per_image / pace.step,
     }  # fmt: skip
 
 
-def _seconds_per_image(network: Network, batch: int) -> float:
+def seconds_per_image(network: Network, batch: int, steps: int = STEPS) -> float:
+    """Of a training step, at its fastest."""
     x, t = network.noise(batch, "training time")
     took = []
-    for _ in range(1 + STEPS):
+    for _ in range(1 + steps):
         began = time.perf_counter()
         network.train(x[None], t[None], x[None], learning_rate=1e-4, seed=0)
         took.append(time.perf_counter() - began)
     return min(took[1:]) / batch
+
+
+def epoch_seconds(per_image: float, training: int, validation: int) -> float:
+    """Of an epoch with so many images of either kind."""
+    return per_image * (training + VALIDATION * validation)

@@ -24,6 +24,7 @@ from grader.submission.temporary_folder import remove
 from grader.worker import wire
 
 OUTPUT_LIMIT = 64 << 10  # bytes of a request's output that are kept
+WORDLESS = {"BdbQuit": "breakpoint() found no debugger", "AssertionError": "an assert of yours does not hold"}
 MAX_TEXT, FRAMES = 2000, 100  # characters of a text in an error report, and frames of its traceback
 
 
@@ -249,4 +250,5 @@ def failure(error: Any, output: str, *, trusted: bool) -> SubmissionFailed:
         return NotImplementedYet(f"{UNWRITTEN}{location}: {message}", location=location, output=output)
     if kind == "out_of_memory":
         return OutOfMemory(f"out of memory: {first_line}", **about)
+    first_line = first_line or WORDLESS.get(name, "")
     return Raised(f"{name}: {first_line}" if first_line else name, **about)

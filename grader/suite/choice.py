@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import pytest
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import OPTIONAL, id_of, ids_of, nearest, needs_training
+from grader.check_ids import OPTIONAL, id_of, ids_of, nearest, nearest_of, needs_training
 from grader.grading_config import load_grading
 from grader.results import level_of
 from grader.submission.sources import has_begun_optional, read_sources
 
 WORDS = ("and", "or", "not")  # of pytest's -k
+SURE = 0.8  # difflib's ratio from which a name of the same level is meant rather than the same word on another
 
 
 def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,13 +54,19 @@ def refuse_an_empty_choice(config: pytest.Config, found: list[pytest.Item], left
     """Raises UsageError, with what was likely meant, where -k, -m and --check leave nothing."""
     if left or not found:
         return
-    option = config.option
+    option, ids = config.option, [id_of(item) for item in found]
     typed = [*option.check, *(w for w in re.findall(r"[\w.]+", option.keyword) if w not in WORDS)]
-    asked = [f"--check {name}" for name in option.check]
-    asked += [f"{flag} '{text}'" for flag, text in (("-k", option.keyword), ("-m", option.markexpr)) if text]
-    elsewhere = sorted({level_of(id_of(item)) for item in found for word in typed if word in id_of(item)})
-    if elsewhere and option.markexpr:
-        levels = " and ".join(f"level {level} (make test-level{level})" for level in elsewhere)
-        raise pytest.UsageError(f"{' '.join(asked)}: no check is left, as {' and '.join(typed)} is of {levels}")
-    near = f"; did you mean {nearest(typed[0])}?" if typed else ""
-    raise pytest.UsageError(f"{' '.join(asked)}: there is no such check{near}")
+    levels = {int(level) for level in re.findall(r"\blevel(\d)\b", option.markexpr)}
+    asked = " ".join([*option.check, option.keyword]).strip() or option.markexpr
+    of = f" of level {' or '.join(map(str, sorted(levels)))}" if levels else ""
+    says = f"there is no check{of} that matches {asked}"
+    near = [part for word in typed[:1] for part in nearest_of(word, [i for i in ids if level_of(i) in levels], SURE)]
+    elsewhere = sorted({level_of(check_id) for check_id in ids for word in typed if word in check_id})
+    if near:
+        says += f"; did you mean {near[0]}?"
+    elif levels and elsewhere:
+        level = next((level for level in elsewhere if level not in OPTIONAL), elsewhere[0])
+        says += f", but one of level {level}: make test-level{level} K={typed[0]}"
+    elif typed:
+        says += f"; did you mean {nearest(typed[0])}?"
+    raise pytest.UsageError(says)

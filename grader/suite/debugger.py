@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from _pytest.debugging import PdbInvoke, pytestPDB
 
+from assignment.ddpm import invocation
 from grader.checks.finding import CheckFailed
 from grader.submission.in_process import InProcessSubmission
 from grader.submission.sources import FILES
@@ -19,7 +20,7 @@ from grader.suite.judge import Judge
 
 HOW = (
     "--pdb: no debugger reaches your code, which runs in a process of its own; "
-    "add --in-process, as in `uv run pytest --check contract.shapes --in-process --pdb`"
+    f"add --in-process, as in `{invocation.pytest()} --check contract.shapes --in-process --pdb`"
 )
 
 

@@ -31,8 +31,8 @@ PYTHON = (
     (r"name '(\w+)' is not defined|local variable '\w+'",
      "Is it misspelt, used before it is set, or an attribute that needs self. before its name?"),
     (r"^BdbQuit|EOF when reading a line",
-     "No debugger and no keyboard reaches your code, which runs in a process of its own. With --in-process both do, as "
-     "in: uv run pytest -k shapes --in-process -s"),
+     "No debugger and no keyboard reaches your code, which runs in a process of its own. With --in-process both do: "
+     "{around} -s"),
     (r"list index out of range|from (?:an )?empty list",
      "A Python list is shorter than this line expects: on the way up a U-Net takes as many skips as it has stored on "
      "the way down."),
@@ -43,6 +43,8 @@ PYTHON = (
      "The class has to be there under exactly this name, at the left margin: class \\1."),
     (r"not a torch\.nn\.Module", "It begins with: class DiffusionModel(nn.Module)."),
     (r"has no method (\w+)", "def \\1 belongs in class DDPMSampler, indented like its other methods."),
+    (r"DiffusionModel\.forward\(\) (?:takes|missing|got)",
+     "forward is called with (x, t), the noisy images and their timesteps: def forward(self, x, t)."),
     (r"can't be called as the contract says",
      "The signature is not the starter's: DiffusionModel(config), forward(self, x, t); DDPMSampler(diffusion, device), "
      "p_sample(self, model, x_t, t), sample(self, model, shape)."),
@@ -150,8 +152,12 @@ TENSORS = (
 )  # fmt: skip
 
 
-def error_hint(error: BaseException, level: int = 1, check_id: str = "") -> str:
-    """For levels 4 and 5 the sampler's hints come before those for networks."""
+def error_hint(error: BaseException, level: int = 1, around: str = "--in-process") -> str:
+    """For levels 4 and 5 the sampler's hints come before those for networks.
+
+    Args:
+        around: the command that runs the check again in the judge's process, where a debugger is of use
+    """
     if isinstance(error, NotImplementedYet):
         return "Write this part of the exercise first."
     if isinstance(error, TimedOut):
@@ -164,8 +170,7 @@ def error_hint(error: BaseException, level: int = 1, check_id: str = "") -> str:
     says = str(error) if isinstance(error, SubmissionFailed) else f"{type(error).__name__}: {error}"
     for pattern, hint in (*IMPORTS, *PYTHON, *(SAMPLER if level in (4, 5) else ()), *TENSORS):
         if found := re.search(pattern, says):
-            return found.expand(hint)
-    around = f"uv run pytest --check {check_id} --in-process --pdb" if check_id else "--in-process --pdb"
+            return found.expand(hint).replace("{around}", around)
     if getattr(error, "trace", "") or not isinstance(error, SubmissionFailed):
-        return f"The traceback ends in your own line. A debugger stops there: {around}"
-    return f"No line of yours is in the traceback, so look at what the message names. A debugger: {around}"
+        return f"The traceback ends in your own line. A debugger stops there: {around} --pdb"
+    return f"No line of yours is in the traceback, so look at what the message names. A debugger: {around} --pdb"

@@ -14,6 +14,7 @@ from assignment.ddpm.device import choose_device
 from grader import __version__
 from grader.check_ids import config_file
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.own_work import check_own_work
 from grader.errors import NotImplementedYet, SubmissionFailed, TimedOut
 from grader.grading_config import grading_digest
 from grader.runs import settings_for
@@ -61,15 +62,16 @@ def submission(
         fork_server = judge.fork_server_for(device)
         judge.submission = Submission(path, fork_server, device=device)
     judge.results.sha256 = digests(path, [] if request.config.option.trusted else judge.trained_configs)
+    given = request.config.option.config
+    configs = {level: config_file(level, given).stem for level in sorted({c.level for c in judge.results.checks})}
     judge.results.environment = {
         "grader": __version__, "grading": grading_digest(), "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(), "device": device, "seed": seed, "seed_is": judge.seed.origin,
-        "config": ", ".join(
-            sorted({config_file(check.level, request.config.option.config).stem for check in judge.results.checks})
-        ),
+        "config": ", ".join(sorted(set(configs.values()))),
+        "configs": {str(level): name for level, name in configs.items()},
         "guards": judge.guards(device),
-        "config_file": str(request.config.option.config or ""), "overrides": request.config.option.set,
+        "config_file": str(given or ""), "overrides": request.config.option.set,
         "advisory": "; ".join(
             why for why, so in (
                 ("the submission ran in the judge's own process (--in-process)", judge.in_process),
@@ -162,3 +164,20 @@ def unless_a_stub(once: Once[Any]) -> None:
         raise
     except (CheckFailed, SubmissionFailed):
         pass  # other checks report it
+
+
+def judge_own_work(offences: list[tuple[str, int, str]], contract: Once[Any]) -> None:
+    """What is refused is told whatever else is wrong; code that can't be run earns no points for being one's own."""
+    check_own_work(offences)
+    try:
+        contract()
+    except SubmissionFailed as error:
+        raise NotJudged(f"waits for the contract: {error.message}") from error
+    except CheckFailed:
+        pass  # it runs, and other checks report what it answers
+
+
+def unreadable(file: str, error: SyntaxError | ValueError) -> NotJudged:
+    """model.py can't be read as Python, and where."""
+    where = f"{file}:{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else file
+    return NotJudged(f"waits for contract.builds: {where} can't be read as Python: {getattr(error, 'msg', error)}")

@@ -2,6 +2,7 @@
 
 import math
 import platform
+import shlex
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.runner import runtestprotocol
 
+from assignment.ddpm import invocation
 from assignment.ddpm.config import Config
 from assignment.ddpm.errors import CommandError, UserError
+from grader import ROOT
 from grader.bands import Bands
 from grader.check_ids import TRAINED, config_file, id_of, needs_training
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
 from grader.provisional import notes
+from grader.reports.latest import remember
 from grader.reports.terminal import details
 from grader.results import Check, Results, award, cut, level_of
 from grader.runs import settings_for
@@ -200,7 +204,9 @@ class Judge:
         if call.excinfo and is_about_time(call.excinfo.value):
             self.ran_out.add(item.nodeid)
         try:
-            verdict.apply(check, call.excinfo and call.excinfo.value, in_process=self.in_process)
+            verdict.apply(
+                check, call.excinfo and call.excinfo.value, in_process=self.in_process, around=self._around(check.id)
+            )
         except verdict.Ours:
             assert call.excinfo is not None, "raised for want of a verdict on it"
             if isinstance(error := call.excinfo.value, CommandError) and not isinstance(error, GraderFault):
@@ -226,8 +232,18 @@ class Judge:
         if self.config.option.results and self.results.checks and not self.faults:
             try:
                 self.results.save(Path(self.config.option.results))
+                remember(self.results, Path(self.config.option.results).parent)
             except OSError as error:  # the verdicts stand all the same
                 self.inform("results", f"not written, so `make report` can't show them: {error}")
+
+    def _around(self, check_id: str) -> str:
+        """The command that runs a check of this call again, in the judge's process."""
+        option = self.config.option
+        words = ["--check", check_id, *(["--config", str(shown(option.config))] if option.config else [])]
+        words += [word for text in option.set for word in ("--set", text)]
+        if option.submission.resolve() != ROOT / "assignment":
+            words += ["--submission", str(shown(option.submission))]
+        return f"{invocation.pytest()} {shlex.join(words)} --in-process"
 
     def told_faults(self) -> list[str]:
         """What failed in the grader itself: each cause in a line, however many checks have met it."""
@@ -235,6 +251,11 @@ class Judge:
             f"{checks[0]}{f' and {len(checks) - 1} checks more' if len(checks) > 1 else ''}: {says}"
             for says, checks in self.faults.items()
         ]
+
+
+def shown(path: Path) -> Path:
+    """A path as one types it in the root of the project."""
+    return path.resolve().relative_to(ROOT) if path.resolve().is_relative_to(ROOT) else path
 
 
 def is_about_time(error: BaseException | None) -> bool:

@@ -9,7 +9,8 @@ from _pytest._io import TerminalWriter
 
 from grader.check_ids import name_of
 from grader.reports.columns import width
-from grader.reports.terminal import Rows, details, summary
+from grader.reports.rows import Rows
+from grader.reports.terminal import details, summary
 from grader.reports.wording import disarmed, printable
 from grader.results import Check
 from grader.suite.clock import NoClock, clock_for
@@ -55,7 +56,10 @@ class Live:
     def _print_row(self, check: Check) -> None:
         if self.rows is None:
             ids = [each.id for each in self.judge.checks.values()]
-            self.rows = Rows(ids, width(), self.writer.markup)
+            self.rows = Rows(
+                ids, width(), self.writer.markup,
+                environment=self.judge.results.environment, submission=self.config.option.submission,
+            )  # fmt: skip
         self._print(self.rows.of(check))
 
     def _print(self, lines: list[str]) -> None:
@@ -83,6 +87,8 @@ class Live:
 
     def pytest_sessionfinish(self) -> None:
         self.clock.clear()
+        if self.rows is not None:
+            self._print(self.rows.end())
 
     def pytest_terminal_summary(self) -> None:
         results, option = self.judge.results, self.config.option

@@ -48,15 +48,15 @@ def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
     return x, one, other
 
 
-def widest_angle_of_t(network: Network) -> float | None:
-    """The largest angle among the network's own sinusoids of t; None if it has none, or fails when it is watched."""
+def notes_on_t(network: Network) -> dict[str, str]:
+    """Friendly notes on how t enters; none for a network that fails when it is watched."""
     last = network.config.num_timesteps - 1
     x, _ = network.at_random(2, "angles")
     t = torch.tensor([last, last, last // 2])
     try:
-        return friendly_notes.widest_angle(network.angles(torch.cat([x, x[:1]]), t), t)
+        return friendly_notes.on_t(network.angles(torch.cat([x, x[:1]]), t), t)
     except SubmissionFailed:
-        return None
+        return {}
 
 
 def alike(network: Network) -> list[Question]:

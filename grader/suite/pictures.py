@@ -38,11 +38,9 @@ def save_loss_by_t(found: Comparison, edges: list[int], path: Path) -> Path:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-    title = (
-        f"your loss {found.student:.4f}: {standing(found.relative, found.error)} the reference's {found.reference:.4f}"
-    )
+    title = f"{found.student:.4f}: {standing(found.relative, found.error)} the reference's {found.reference:.4f}"
     axes = figure.add_subplot(xlabel="timestep t")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(title, fontsize="small")
     values, errors = zip(*found.bins, strict=True)
     colours = [ABOVE if v > 0 else BELOW for v in values]
     names = [f"{a}–{b - 1}" for a, b in pairwise(edges)]

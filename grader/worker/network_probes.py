@@ -105,7 +105,7 @@ def angles(session: Session, tensors: Tensors, *, name: str) -> Result:
     x, t = (tensors[k].to(session.device) for k in ("x", "t"))
     with torch.no_grad(), Angles(len(x)) as seen:
         session.networks[name].eval()(x, t)
-    return {}, {str(i): angle for i, angle in enumerate(seen.found)}
+    return {}, seen.found
 
 
 @probe

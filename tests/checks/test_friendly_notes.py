@@ -8,7 +8,7 @@ from torch import nn
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
-from grader.checks.friendly_notes import NARROW, adds_x, widest_angle
+from grader.checks.friendly_notes import NARROW, adds_x, on_t, widest_of_t
 from grader.grade import grade
 from grader.worker.angles import Angles
 from tests.conftest import ROOT
@@ -20,11 +20,20 @@ CONFIG = load_config(ROOT / "configs" / "digits.yaml").model
 GIVEN = SinusoidalTimestepEmbedding(16)
 
 
-def widest(model) -> float | None:
-    x, t = torch.randn(2, 1, 8, 8), torch.tensor([T - 1, T - 1, T // 2])
+TIMES = torch.tensor([T - 1, T - 1, T // 2])
+
+
+def watched(model) -> dict[str, list[torch.Tensor]]:
+    x, found = torch.randn(2, 1, 8, 8), {}
     with torch.no_grad(), Angles(3) as seen:
-        model(torch.cat([x, x[:1]]), t)
-    return widest_angle(seen.found, t)
+        model(torch.cat([x, x[:1]]), TIMES)
+    for name, value in seen.found.items():
+        found.setdefault(name.split()[0], []).append(value)
+    return found
+
+
+def widest(model) -> float | None:
+    return widest_of_t(watched(model).get("angle", []), TIMES)
 
 
 def own(angles):
@@ -60,11 +69,26 @@ def test_only_an_embedding_of_t_that_hardly_turns_is_noted(model, narrow):
 
 
 @pytest.mark.parametrize(
+    ("model", "raw"),
+    [
+        (lambda x, t: MLP(t.float()[:, None]), True),
+        (lambda x, t: MLP(t[:, None] / 10.0), True),
+        (lambda x, t: MLP(t.float()[:, None] / T), False),
+        (lambda x, t: MLP[2](GIVEN(t)[:, :8]), False),
+        (lambda x, t: MLP(x[:, 0, 0, :1] + t[:, None]), False),
+        (lambda x, t: MLP(torch.zeros(3, 1)), False),
+        (lambda x, t: MLP(torch.full((3, 1), 500.0)), False),  # not of t
+    ],
+)
+def test_only_a_linear_layer_of_the_number_t_is_noted(model, raw):
+    assert ("t as a number" in on_t(watched(model), TIMES)) == raw
+
+
+@pytest.mark.parametrize(
     "name", ["fourier_log_snr", "noise_level_wavegrad", "weight_norm", "t_over_t_max_mlp", "spectral"]
 )
 def test_right_embeddings_of_other_kinds_are_left_in_peace(name):
-    found = widest(network_class(BANK / "right" / "networks" / f"{name}.py")(CONFIG).eval())
-    assert found is None or found > NARROW
+    assert on_t(watched(network_class(BANK / "right" / "networks" / f"{name}.py")(CONFIG).eval()), TIMES) == {}
 
 
 FORWARD = """
@@ -82,7 +106,9 @@ class DiffusionModel(nn.Module):
         ("y = x + self.net(x, t)\n        return y", True),
         ("return self.net(x, t)", False),
         ("x = self.first(x)\n        return x + self.net(x, t)", False),  # features, not the image
-        ("return x - self.net(x, t)", False),
+        ("return x - self.net(x, t)", True),
+        ("y = self.net(x, t) - x\n        return y", True),
+        ("return x * self.net(x, t)", False),
         ("return (x + self.net(x, t)) / 2", False),
         ("y = x + self.net(x, t)\n        y = self.last(y)\n        return y", False),
         ("if t.any():\n            return x + 1\n        return self.net(x, t)", False),

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from assignment.ddpm import invocation
 from tests.proof.kills import kill_and_compare
 
 
@@ -13,7 +14,8 @@ def test_kill_9_at_random_moments(tmp_path):
     assert kill_and_compare(tmp_path, kills=3, seed=time.time_ns()) >= 1
 
 
-def test_ctrl_c_says_how_to_go_on(tree):
+def test_ctrl_c_says_how_to_go_on(tree, monkeypatch):
+    monkeypatch.setattr(invocation, "uses_uv", lambda: False)  # the tree has no environment of its own
     args = ("training.epochs=1000", "training.checkpoint_minutes=0")
     process = tree.start(*args)
     while process.poll() is None and not (tree.run_dir / "checkpoint.pt").exists():
@@ -26,4 +28,4 @@ def test_ctrl_c_says_how_to_go_on(tree):
     assert process.returncode == 130, err
     last = err.strip().splitlines()[-1]
     expected = ["--config", "configs/digits.yaml", *tree.QUICK, *args, "training.resume=true"]
-    assert last == f"interrupted; resume with: uv run python main.py {' '.join(expected)}"
+    assert last == f"interrupted; resume with: {invocation.python()} main.py {' '.join(expected)}"

@@ -19,7 +19,8 @@ def graded(*checks: Check) -> dict[str, Any]:
 
 def with_points(points: list[tuple[float, float, str]]) -> dict[str, Any]:
     checks = [
-        checked(f"level{1 + i % 4}.part.n{i}", verdict, max_points=most) for i, (_, most, verdict) in enumerate(points)
+        checked(f"level{1 + i % 4}.part.n{i}", verdict, max_points=most, message=f"its own {i}")
+        for i, (_, most, verdict) in enumerate(points)
     ]
     checks.sort(key=lambda check: check.level)
     results = graded(*checks)

@@ -1,15 +1,19 @@
 """The results in a terminal: as wide as it is, nothing cut off, nothing said twice, and the next step last."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from assignment.ddpm import invocation
 from grader import ROOT
 from grader.check_ids import check_ids
 from grader.reports.columns import cells, clipped, width, wrapped
 from grader.reports.next_step import closest, next_step
-from grader.reports.terminal import Rows, render, summary
+from grader.reports.rows import Rows
+from grader.reports.terminal import render, summary
+from grader.reports.wording import counts, own_value
 from grader.results import Check, Results, level_of
 from tests.reports.made_results import checked
 
@@ -51,16 +55,52 @@ def test_the_width_is_the_terminals_or_what_columns_says(monkeypatch):
         assert width(no_terminal.fileno()) == 110
 
 
+def shown_rows(*checks: Check, **environment: object) -> list[str]:
+    """The table's lines, with single spaces."""
+    rows = Rows([check.id for check in checks], 110, environment=environment, submission=ROOT / "assignment")
+    return [" ".join(line.split()) for line in [*(line for c in checks for line in rows.of(c)), *rows.end()] if line]
+
+
+def test_what_waits_for_the_same_is_told_in_one_row_at_the_end_of_its_level():
+    why = "SyntaxError: '(' was never closed"
+    wait = [checked(f"level1.timestep.n{i}", "not_judged", message=f"waits for the contract: {why}") for i in range(4)]
+    lines = shown_rows(
+        checked("level1.contract.builds", "error", message=why), *wait[:3],
+        checked("level1.contract.every_data_set", "failed", message=f"expected a network for 32×32, got {why}"),
+        checked("level1.contract.device", "failed", message=f"expected one that moves, got at model.py:3: {why}"),
+        wait[3], checked("level4.contract.builds"),
+    )  # fmt: skip
+    assert lines[1] == f"✗ contract.builds error: {why} 0/1" and "✓ contract.builds" in lines[-1]
+    assert "– 4 more wait for contract.builds 0/4" in lines
+    assert "✗ contract.device failed, as contract.builds 0/1" in lines
+    assert any(line.startswith("✗ contract.every_data_set failed: expected") for line in lines)  # says more
+    assert lines.index("– 4 more wait for contract.builds 0/4") < lines.index(next(x for x in lines if "Level 4" in x))
+
+
 def test_a_message_is_said_once():
-    rows = Rows([f"level1.trained.n{i}" for i in range(4)], 110)
     said = "there are no weights in outputs: train first with `uv run python main.py`"
-    first, again = (rows.of(checked(f"level1.trained.n{i}", "not_judged", message=said)) for i in (0, 1))
-    assert said in " ".join(" ".join(first).replace("0/1", "").split())
-    assert " ".join(again[-1].split()) == "– trained.n1 not judged, as trained.n0 0/1"
-    waiting = rows.of(checked("level1.trained.n2", "not_judged", message=f"waits for trained.n0: {said}"))
-    assert " ".join(waiting[-1].split()) == "– trained.n2 not judged: waits for trained.n0 0/1"
-    other = rows.of(checked("level1.trained.n3", "not_judged", message="waits for another: why"))
-    assert "waits for another: why" in other[-1]
+    lines = shown_rows(
+        *(checked(f"level1.trained.n{i}", "not_judged", message=said) for i in (0, 1)),
+        checked("level1.trained.n2", "not_judged", message=f"waits for trained.n0: {said}"),
+        checked("level1.trained.n3", "not_judged", message="waits for another: why"),
+    )
+    assert lines[1] == f"– trained.n0 not judged: {said} 0/1" and sum(said in line for line in lines) == 1
+    assert lines[2] == "– trained.n3 not judged: waits for another: why 0/1"
+    assert lines[3] == "– trained.n1 not judged, as trained.n0 0/1"
+    assert lines[4] == "– trained.n2 not judged: waits for trained.n0 0/1"
+
+
+def test_a_few_that_wait_are_named():
+    waiting = [checked(f"level1.a.n{i}", "not_judged", message="waits for a.b") for i in (1, 2)]
+    lines = shown_rows(checked("level1.a.b", "failed"), *waiting)
+    assert lines[-1] == "– 2 more wait for a.b: a.n1, a.n2 0/2"
+
+
+def test_a_heading_says_what_was_graded_on_which_data_set():
+    assert shown_rows(checked("level1.a.b"), configs={"1": "digits"})[0].startswith(
+        "Level 1: Network · digits · assignment/ ──"
+    )
+    assert shown_rows(checked("level1.a.b"), configs="?")[0].startswith("Level 1: Network · assignment/ ──")
 
 
 def test_what_a_runner_would_obey_is_broken_up_where_lines_break_anew():
@@ -78,6 +118,17 @@ def test_the_levels_and_the_score_have_bars():
     assert any("█" * 19 + "░" in line for line in summary(nearly, 100))  # a full bar says that all is there
 
 
+def test_verdicts_are_counted_in_one_order():
+    verdicts = ["error", "not_judged", "passed", "error", "failed", "passed"]
+    assert counts(verdicts) == "2 passed · 1 failed · 2 errors · 1 not judged"
+
+
+def test_a_loss_is_shown_as_the_range_in_which_it_lies():
+    measured = {"interval": [1.38, 1.43], "value": 1.43, "limit": -0.001, "margin": -1.0, "upper_bound": 1.43}
+    shown = own_value(checked("level2.loss.beats_reference", "failed", measurements=measured).to_json())
+    assert shown == "+138.0% to +143.0% beside the reference's loss, has to stay below -0.1%"
+
+
 def test_what_is_closest_to_its_limit_is_named():
     far = checked("level1.samples.fid", "failed", measurements={"margin": -0.6})
     near = checked("level1.samples.clean", "failed", measurements={"margin": -0.12})
@@ -85,6 +136,11 @@ def test_what_is_closest_to_its_limit_is_named():
     passed = checked("level1.samples.sound", measurements={"margin": 0.9})
     assert closest(results(far, near, hopeless, passed)) == "Closest to passing: samples.clean, 12% from its limit"
     assert closest(results(hopeless, passed, checked("level1.own_work", "failed"))) == ""
+
+
+@pytest.fixture(autouse=True)
+def uv(monkeypatch):
+    monkeypatch.setattr(invocation, "uses_uv", lambda: True)
 
 
 def test_there_is_one_next_step():
@@ -98,8 +154,54 @@ def test_there_is_one_next_step():
     )
     mended = next_step(results(checked("level4.step.mean", "failed"), config_file="/theirs.yaml"), Path("mine"))
     assert mended == ("Next: fix step.mean, then run", "make test-level4 K=step.mean SUBMISSION=mine")
-    waits = checked("level1.trained.weights", "not_judged", message="train first with this")
-    assert next_step(results(waits)) == ("Next: trained.weights was not judged: train first with this", "")
+    waits = checked("level1.trained.weights", "not_judged", message="there are no images")
+    assert next_step(results(waits)) == ("Next: trained.weights was not judged: there are no images", "")
+
+
+def test_who_has_not_trained_enough_is_told_how_and_with_which_settings():
+    digits = str(ROOT / "configs" / "digits.yaml")
+    untrained = checked("level1.trained.weights", "not_judged", message="there are no weights in outputs: train first")
+    assert next_step(results(untrained, config_file=digits)) == (
+        "Next: train your network, then grade it again",
+        "make train CONFIG=configs/digits.yaml\nmake test-level1 CONFIG=configs/digits.yaml",
+    )
+    assert untrained.message not in "\n".join(summary(results(untrained), 400))  # its row has said it
+    longer = {"train_with": "training.epochs=120 training.resume=true"}
+    says, command = next_step(results(checked("level3.samples.fid", "failed", measurements=longer)))
+    assert says == "Next: train longer, then grade it again" and command.splitlines() == [
+        "make train CONFIG=configs/cifar10.yaml ARGS='training.epochs=120 training.resume=true'", "make test-level3",
+    ]  # fmt: skip
+    better = checked("level2.loss.beats_reference", "failed", measurements={"train_with": ""})
+    assert "improve the network (docs/students.md shows" in next_step(results(better))[0]
+    assert next_step(results(better), Path("elsewhere"))[0] == "Next: fix loss.beats_reference, then run"
+
+
+def test_what_fails_by_another_mistake_comes_after_it():
+    device, cause = checked("level1.contract.device", "error"), checked("level1.training.registered", "failed")
+    other = checked("level4.behaviour.inputs_unchanged", "failed")
+    lines = summary(results(device, cause, other), 80)
+    assert "First to look at: level1.training.registered" in lines
+    assert lines[-2] == "Next: fix training.registered, then run"
+
+
+def test_only_a_finding_of_its_own_makes_a_check_a_cause():
+    stub = "not implemented yet: model.py:23: x"
+    builds, own = checked("level1.contract.builds", "failed", message=stub), "level1.own_work"
+    assert "First to look at: level1.contract.builds" in summary(
+        results(builds, checked(own, "failed", message=stub), checked("level1.behaviour.no_side_effects", "error")), 80
+    )
+    refused = checked(own, "failed", message="model.py:3: import timm")
+    assert f"First to look at: {own}" in summary(results(builds, refused), 80)
+
+
+def test_a_pip_environment_is_told_of_its_own_python(monkeypatch):
+    monkeypatch.setattr(invocation, "uses_uv", lambda: False)
+    monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python3")
+    assert next_step(results(checked("level4.step.mean", "failed")))[1] == (
+        "make test-level4 K=step.mean PYTHON='/opt/my env/bin/python3'"
+    )
+    assert invocation.python() == "'/opt/my env/bin/python3'"
+    assert invocation.pytest() == "'/opt/my env/bin/python3' -m pytest"
 
 
 def test_after_a_success_it_leads_on():

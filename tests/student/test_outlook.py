@@ -6,7 +6,7 @@ import pytest
 
 from assignment.ddpm.errors import UserError
 from grader.checks.finding import CheckFailed
-from grader.student.outlook import outlook
+from grader.student.outlook import longer, outlook
 from grader.student.training_log import Epoch
 
 FALLING = [Epoch(float(i), 0.5, 0.4 / i**0.5) for i in range(1, 13)]
@@ -19,6 +19,7 @@ class Trained(SimpleNamespace):
 
     reference_curve = ((50.0, 0.0829), (60.0, 0.0815))
     record = RECORD
+    settings = SimpleNamespace(training=SimpleNamespace(epochs=20))
 
     @property
     def log(self):
@@ -45,7 +46,8 @@ def said(parameters=900, rows=FLAT, epoch="100.0", refused=False) -> str:
     [
         ({"rows": FALLING, "epoch": "12.0"}, "train longer first: training.epochs=24 training.resume=true."),
         ({"rows": FALLING, "epoch": ""}, "train longer first: more epochs."),
-        ({"rows": [], "epoch": "1.0"}, "Train longer first: yours has seen the images less often."),
+        ({"rows": FALLING[:5], "epoch": "5.0"}, "train longer first: training.epochs=20 training.resume=true."),
+        ({"rows": [], "epoch": "1.0"}, "seen the images less often: training.epochs=60 training.resume=true."),
         ({"parameters": 100}, "try a larger network, and t in every block; docs/students.md shows"),
         ({}, "Its size is not what is missing"),
     ],
@@ -71,3 +73,11 @@ def test_what_weights_say_of_themselves_is_not_trusted(epoch):
 def test_where_nothing_is_known_nothing_is_said():
     assert said(parameters=0) == ""
     assert said(refused=True).startswith("Your network: 900 parameters, 100 epochs. The reference")
+
+
+def test_only_who_would_gain_by_it_is_told_to_train_longer():
+    def settings(rows, epoch):
+        return longer(Trained(parameters=900, rows=rows, about={"epoch": epoch}, refused=False))
+
+    assert settings(FALLING, "12.0") == "training.epochs=24 training.resume=true"
+    assert settings(FLAT, "100.0") == settings([], "100.0") == settings(FALLING, "") == ""

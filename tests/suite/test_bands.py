@@ -27,18 +27,26 @@ def fid(value: float, **more) -> dict:
     return {"fid": value + 0.7, "of_real_images": 0.7, "from_a_denoiser": True, **more}
 
 
+PART = "{} of the points for an FID {:.2f} above that of real images; at {:g} or less, {}"
+
+
 @pytest.mark.parametrize(
     ("listed", "value", "share", "says"),
     [  # the limit is 14
-        ({10.0: 1.0, 20.0: 0.5}, 9.9, 1.0, "FID 9.90 above real images: 100 %"),
-        ({10.0: 1.0, 20.0: 0.5}, 13.0, 0.5, "FID 13.00 above real images: 50 %; 10 for full points"),  # passed
-        ({10.0: 1.0, 20.0: 0.5}, 14.2, 0.5, "FID 14.20 above real images: 50 %; 10 for full points"),  # failed
-        ({10.0: 1.0, 20.0: 0.5}, 20.1, 0.0, "FID 20.10 above real images: 0 %; 20 for 50 %"),
-        ({20.0: 0.5}, 13.0, 1.0, "FID 13.00 above real images: 100 %"),  # who passes gets all, as no band is of 1.0
-        ({20.0: 0.5, 30.0: 0.25}, 19.0, 0.5, "FID 19.00 above real images: 50 %; 14 for full points"),
-        ({20.0: 0.5, 30.0: 0.25}, 29.0, 0.25, "FID 29.00 above real images: 25 %; 20 for 50 %"),
-        ({5.0: 1.0, 8.0: 0.5}, 9.0, 0.0, "FID 9.00 above real images: 0 %; 8 for 50 %"),  # passed, but not by the bands
-        ({20.0: 1.0}, 19.0, 1.0, "FID 19.00 above real images: 100 %"),  # failed
+        ({10.0: 1.0, 20.0: 0.5}, 9.9, 1.0, "all of the points for an FID 9.90 above that of real images"),
+        ({10.0: 1.0, 20.0: 0.5}, 13.0, 0.5, PART.format("50%", 13.00, 10, "all of them")),  # passed
+        ({10.0: 1.0, 20.0: 0.5}, 14.2, 0.5, PART.format("50%", 14.20, 10, "all of them")),  # failed
+        ({10.0: 1.0, 20.0: 0.5}, 20.1, 0.0, PART.format("none", 20.10, 20, "50%")),
+        (
+            {20.0: 0.5},
+            13.0,
+            1.0,
+            "all of the points for an FID 13.00 above that of real images",
+        ),
+        ({20.0: 0.5, 30.0: 0.25}, 19.0, 0.5, PART.format("50%", 19.00, 14, "all of them")),
+        ({20.0: 0.5, 30.0: 0.25}, 29.0, 0.25, PART.format("25%", 29.00, 20, "50%")),
+        ({5.0: 1.0, 8.0: 0.5}, 9.0, 0.0, PART.format("none", 9.00, 8, "50%")),  # passed, but not by the bands
+        ({20.0: 1.0}, 19.0, 1.0, "all of the points for an FID 19.00 above that of real images"),  # failed
     ],
 )
 def test_a_value_earns_its_band_whatever_the_verdict(listed, value, share, says):
@@ -75,7 +83,7 @@ def test_classes_that_one_of_them_crowds_out_are_not_counted():
     found = {"found": 9, "most": 0.2, "limit_of_most": 0.3, "from_a_denoiser": True}
     nine = bands("samples.classes", {9.0: 0.5})
     assert nine.award(False, found) == (0.5, nine.award(False, found)[1])
-    assert nine.award(False, found)[1]["says"] == "9 classes found: 50 %; 10 for full points"
+    assert nine.award(False, found)[1]["says"] == "50% of the points for 9 classes found; at 10 or more, all of them"
     assert nine.award(False, found | {"found": 8})[0] == 0
     assert nine.award(False, found | {"most": 0.31}) == (0, None)
 
@@ -91,10 +99,10 @@ def test_the_loss_is_judged_by_its_bound_beside_the_references_milestones():
     assert earns(recorded[20])[0] == 0.5 and earns(recorded[20] + 1e-6)[0] == 0.1 and earns(0.51)[0] == 0
     assert earns(recorded[50])[0] == 0.75 and earns(0.0)[0] == 0.75 and earns(-0.002)[0] == 1
     assert earns(0.06)[1] == (
-        "a loss at most 6 % above the reference's, as good as its epoch 20: 50 %; "
-        "1.71 % above the reference's (epoch 50) for 75 %"
+        "50% of the points for a loss at most 6% above the reference's, as good as after its epoch 20; "
+        "at 1.71% above the reference's or less (as after its epoch 50), 75%"
     )
-    assert earns(0.01)[1].endswith("as good as its epoch 50: 75 %; below the reference's for full points")
+    assert earns(0.01)[1].endswith("as good as after its epoch 50; below the reference's, all of them")
 
 
 def test_without_a_record_there_is_nothing_to_compare_with():

@@ -41,8 +41,12 @@ def test_a_check_is_named_by_its_id_or_as_the_table_prints_it():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["-k", "contract.devise"], "there is no such check; did you mean contract.device?"),
-        (["-k", "step.mean", "-m", "level1"], "is of level 4 (make test-level4)"),
+        (["-k", "contract.devise"], "there is no check that matches contract.devise; did you mean contract.device?"),
+        (
+            ["-k", "timesteps", "-m", "level1"],
+            "there is no check of level 1 that matches timesteps; did you mean timestep?",
+        ),
+        (["-k", "step.mean", "-m", "level1"], "but one of level 4: make test-level4 K=step.mean"),
         (["--config", "digits"], "digits: no such configuration file; did you mean configs/digits.yaml?"),
         (["--submission", "asignment"], "asignment: no such folder; did you mean assignment?"),
         (["--pdb"], "add --in-process"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from assignment.ddpm import invocation
 from assignment.ddpm.errors import UserError
 from grader import __version__
 from grader.__main__ import COMMANDS, main
@@ -141,7 +142,8 @@ def test_the_starter_fails_every_check_in_one_line():
         assert re.match(r"not implemented yet: (model|sampler)\.py:\d+: ", check.message) and "\n" not in check.message
     page = render(results, 110)
     assert len(page.splitlines()) < len(results.checks) + 40
-    assert page.endswith("then run\n  make test-level1 K=contract.builds CONFIG=configs/digits.yaml")
+    again = invocation.make("test-level1", "K=contract.builds", "CONFIG=configs/digits.yaml")
+    assert page.endswith(f"then run\n  {again}")
 
 
 def test_a_missing_file_fails_the_checks_of_its_level_and_no_others(right, tmp_path):

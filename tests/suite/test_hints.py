@@ -1,11 +1,18 @@
 """What a student is told about a mistake that many make."""
 
 import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from assignment.ddpm import invocation
+from grader import ROOT
+from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import Raised
 from grader.suite.error_hints import PACKAGES, error_hint
+from grader.suite.fixtures import judge_own_work, unreadable
+from grader.suite.judge import Judge
 from tests.proof.bank import entries
 
 
@@ -47,6 +54,10 @@ USUAL = {
     "NameError: name 'hidden' is not defined": "misspelt",
     "BdbQuit": "--in-process",
     "EOFError: EOF when reading a line": "--in-process",
+    "BdbQuit: breakpoint() found no debugger": "--in-process -s",
+    "TypeError: DiffusionModel.forward() takes 2 positional arguments but 3 were given": "called with (x, t)",
+    "TypeError: DiffusionModel.forward() missing 1 required positional argument: 'c'": "called with (x, t)",
+    "TypeError: Block.forward() takes 2 positional arguments but 3 were given": "other arguments than it takes",
     "SystemExit: None": "exit()",
     "RecursionError: maximum recursion depth exceeded": "calls itself",
     "model.py defines no class DiffusionModel, only Net": "class DiffusionModel",
@@ -93,10 +104,55 @@ def test_each_usual_error_has_its_hint(message, hint, level):
 
 
 def test_an_unusual_error_says_how_to_look_around():
-    theirs = error_hint(Raised("ZeroDivisionError: x", trace="model.py:3: x"), 1, "level1.own_work")
-    assert "your own line" in theirs and "--check level1.own_work --in-process --pdb" in theirs
+    theirs = error_hint(Raised("ZeroDivisionError: x", trace="model.py:3: x"), 1, "pytest --check a.b --in-process")
+    assert "your own line" in theirs and "stops there: pytest --check a.b --in-process --pdb" in theirs
     assert "No line of yours" in error_hint(Raised("ZeroDivisionError: x"), 1)
 
 
 def test_the_packages_that_a_hint_names_are_there():
     assert all(importlib.util.find_spec(name) for name in PACKAGES)
+
+
+def test_a_debugger_is_offered_for_the_check_as_it_was_run(monkeypatch):
+    monkeypatch.setattr(invocation, "uses_uv", lambda: True)
+
+    def around(**option) -> str:
+        usual = {"config": None, "set": [], "submission": ROOT / "assignment"}
+        return Judge._around(
+            SimpleNamespace(config=SimpleNamespace(option=SimpleNamespace(**usual | option))), "level1.a.b"
+        )
+
+    assert around().endswith("uv run pytest --check level1.a.b --in-process")
+    given = around(
+        config=ROOT / "configs" / "digits.yaml", set=["data.root=/my data"], submission=Path("/home/me/work")
+    )
+    assert given.partition("level1.a.b ")[2] == (
+        "--config configs/digits.yaml --set 'data.root=/my data' --submission /home/me/work --in-process"
+    )
+
+
+def failing(error: Exception):
+    def contract() -> None:
+        raise error
+
+    return contract
+
+
+def test_code_that_does_not_run_earns_nothing_for_being_ones_own():
+    crash, wrong = Raised("NameError: name 'x' is not defined"), CheckFailed("expected a tensor, got a tuple", "")
+    with pytest.raises(NotJudged, match="waits for the contract: NameError"):
+        judge_own_work([], failing(crash))
+    for error in (crash, wrong):  # what is refused is told all the same
+        with pytest.raises(CheckFailed, match=r"model\.py:3: import timm"):
+            judge_own_work([("model.py", 3, "import timm")], failing(error))
+    judge_own_work([], failing(wrong))
+    judge_own_work([], lambda: None)
+
+
+def test_what_is_no_python_is_told_by_file_and_line():
+    with pytest.raises(SyntaxError) as broken:
+        compile("\nx = (", "<unknown>", "exec")
+    assert str(unreadable("model.py", broken.value)) == (
+        "waits for contract.builds: model.py:2 can't be read as Python: '(' was never closed"
+    )
+    assert "model.py can't be read as Python: null bytes" in str(unreadable("model.py", ValueError("null bytes")))

@@ -1,5 +1,7 @@
 """What samples and losses are judged by, and the reference's own results."""
 
+from collections.abc import Sequence
+
 from grader.grading_config import load_grading
 from grader.metrics import classifier
 from grader.metrics.record import load_record
@@ -112,6 +114,11 @@ def between(pair: list[float] | None, form: str = ".3g") -> str:
     return f"{pair[0]:{form}} … {pair[1]:{form}}" if pair else "–"
 
 
+def by_t(limits: Sequence[float]) -> str:
+    """Of each part of the timesteps; once where they are the same."""
+    return f"{limits[0]:g}" if len(set(limits)) == 1 else f"{', '.join(f'{limit:g}' for limit in limits)} by t"
+
+
 def wanted() -> str:
     """The requirements on samples in configs/grading.yaml."""
     lines = [
@@ -126,6 +133,6 @@ def wanted() -> str:
             f"| {name} | {of.cpu.images:,} in {of.cpu.steps:,} steps | {of.gpu.images:,} in {of.gpu.steps:,} | "
             f"{of.above_real:g} | {of.confidence:.0%} of that on real images | {of.rarest_class:.0%}{but} | "
             f"{of.commonest_class:.0%} | {of.damaged:.0%} | {of.copies:.0%} | "
-            f"{', '.join(f'{limit:g}' for limit in of.denoises)} |"
+            f"{by_t(of.denoises)} |"
         )
     return "\n".join(lines)

@@ -44,7 +44,9 @@ def set_up() -> str:
         sizes = (f"{way[f'megabytes_{what}'] / 1000:.1f} GB" for what in ("downloaded", "of_cuda", "on_disk"))
         lines.append(f"| {says} ({way['torch']}) | {' | '.join(sizes)} | {time} |")
     machines = {f"{way['machine']['device']}, {way['machine']['date']}" for way in ways.values()}
-    return "\n".join([*lines, "", f"From an empty cache; {' and '.join(sorted(machines))}"])
+    versions = {way["torch"].partition("+")[0] for way in ways.values()}
+    other = "; two versions, as no newer build for CPUs was at hand" if len(versions) > 1 else ""
+    return "\n".join([*lines, "", f"From an empty cache; {' and '.join(sorted(machines))}{other}"])
 
 
 def speed() -> str:
