@@ -14,6 +14,8 @@ from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding  # noqa: F401
 class DiffusionModel(nn.Module):
     """eps_hat = model(x_t, t): how much of x_t is noise, and which.
 
+    Level 6, optional, asks for forward(self, x, t, y=None) where config.num_classes (K) is set: see docs/students.md.
+
     Args:
         config: `config.image_channels` (C), `config.image_size` (H = W), `config.num_timesteps` (T)
     """
