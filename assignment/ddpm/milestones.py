@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.errors import UserError
@@ -34,16 +35,23 @@ def load_milestones(name: str, config: Config, root: Path = Path()) -> Milestone
         record = json.loads((root / RESULTS / f"{name}.json").read_text())
         chosen = next(seed for seed in record["seeds"] if seed["seed"] == record["chosen_seed"])
         # The milestones were measured on other triples; the last of them also on those that main.py validates on.
-        ratio = chosen["logged_validation_loss"] / chosen["loss"]
-        rows = [*chosen["milestones"], {"epoch": chosen["kept_epoch"], "loss": chosen["loss"]}]
-        return Milestones([(float(row["epoch"]), ratio * row["loss"]) for row in rows], int(record["parameters"]))
+        ratio = chosen["logged_validation_loss"] / _loss(chosen)
+        losses = [(float(row["epoch"]), ratio * _loss(row)) for row in chosen["milestones"]]
+        last = float(chosen["kept_epoch"]), float(chosen["logged_validation_loss"])
+        return Milestones([*losses, last], int(record["parameters"]))
     except (UserError, OSError, ValueError, KeyError, TypeError, StopIteration, ZeroDivisionError):
         return None  # a picture and a line are left out
 
 
+def _loss(recorded: dict[str, Any]) -> float:
+    """With the true labels, where there are any: so is main.py's validation loss."""
+    return float(recorded.get("with_labels", recorded)["loss"])
+
+
 def _task(config: Config) -> tuple[object, ...]:
-    """What a loss is measured on: images and noise."""
-    return config.data.name, config.model.image_shape, config.model.num_timesteps, config.diffusion
+    """What a loss is measured on: images and noise, and whether the network is told the class."""
+    model = config.model
+    return config.data.name, model.image_shape, model.num_timesteps, config.diffusion, model.num_classes
 
 
 def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: bool) -> str:
