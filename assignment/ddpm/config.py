@@ -130,7 +130,7 @@ class SamplingConfig:
     seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
     steps: int = 50  # of main.py --sampler ddim, at most model.num_timesteps; the DDPM sampler takes all of those
     eta: float = 0.0  # of main.py --sampler ddim: 0 adds no noise, 1 as much as DDPM
-    guidance: float = 2.0  # w, with model.num_classes: 0 ignores the class, 1 goes by it, more exaggerates it
+    guidance: float = 1.5  # w, with model.num_classes: 0 ignores the class, 1 goes by it, more exaggerates it
 
     def check(self) -> None:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
