@@ -14,8 +14,6 @@ from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding  # noqa: F401
 class DiffusionModel(nn.Module):
     """eps_hat = model(x_t, t): how much of x_t is noise, and which.
 
-    Level 6, optional, asks for forward(self, x, t, y=None) where config.num_classes (K) is set: see docs/students.md.
-
     Args:
         config: `config.image_channels` (C), `config.image_size` (H = W), `config.num_timesteps` (T)
     """
@@ -25,7 +23,7 @@ class DiffusionModel(nn.Module):
         raise NotImplementedError("DiffusionModel.__init__: build the layers of your network here")
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise.
+        """Predict the noise. Level 6 (optional) asks for forward(self, x, t, y=None): see docs/students.md.
 
         Args:
             x: noisy images (B, C, H, W), float
