@@ -20,6 +20,7 @@ from assignment.ddpm.seeds import derive_seed
 from assignment.ddpm.symptoms import examine
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.validation import freeze_triples, validation_loss
+from grader.metrics.record import load_record
 from reference.sampler import DDPMSampler, guided_eps
 from tests.conftest import ROOT
 from tests.support.networks import DiffusionModel, Dropout, Labelled
@@ -243,3 +244,13 @@ def test_a_network_that_ignores_the_label_is_told_at_the_end(network, digits):
 def test_losses_with_and_without_labels_are_not_compared():
     with_labels = load_config("configs/digits.yaml", ["model.num_classes=10"])
     assert load_milestones("digits", with_labels, ROOT) is None
+
+
+def test_milestones_are_of_the_losses_with_labels():
+    """They lead to the loss that the reference's own training logged, which is with labels."""
+    found = load_milestones("digits_conditional", load_config("configs/digits_conditional.yaml"), ROOT)
+    record = load_record("digits_conditional").chosen
+    ratio = record["logged_validation_loss"] / record["with_labels"]["loss"]
+    assert found.final == (record["kept_epoch"], record["logged_validation_loss"])
+    first = record["milestones"][0]
+    assert found.first == (1, pytest.approx(ratio * first["with_labels"]["loss"]))
