@@ -17,6 +17,7 @@ Row = tuple[float, float, float]  # epoch, training loss, validation loss
 class Milestones:
     losses: list[tuple[float, float]]  # (epoch, validation loss), the last one where its training ended
     parameters: int
+    with_labels: bool = False  # then level 2, which gives none, says nothing about these losses
 
     @property
     def first(self) -> tuple[float, float]:
@@ -38,7 +39,7 @@ def load_milestones(name: str, config: Config, root: Path = Path()) -> Milestone
         ratio = chosen["logged_validation_loss"] / _loss(chosen)
         losses = [(float(row["epoch"]), ratio * _loss(row)) for row in chosen["milestones"]]
         last = float(chosen["kept_epoch"]), float(chosen["logged_validation_loss"])
-        return Milestones([*losses, last], int(record["parameters"]))
+        return Milestones([*losses, last], int(record["parameters"]), config.model.num_classes is not None)
     except (UserError, OSError, ValueError, KeyError, TypeError, StopIteration, ZeroDivisionError):
         return None  # a picture and a line are left out
 
@@ -64,7 +65,8 @@ def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: b
     reference = f"the reference ({of.parameters:,} parameters){on}"
     behind = [e for e, loss in of.losses if loss >= best]
     if best < last:
-        return f"{own}: lower than where {reference} ended, {end}. `make test-level2` says whether the lead is clear"
+        lead = "" if of.with_labels else ". `make test-level2` says whether the lead is clear"
+        return f"{own}: lower than where {reference} ended, {end}{lead}"
     if not behind:
         return f"{own}. After epoch {of.first[0]:g} {reference} had {of.first[1]:.4f}; it ended at {end}"
     stood = f"{max(behind):.3g} epoch{'s' if max(behind) != 1 else ''}"

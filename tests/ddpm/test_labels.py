@@ -13,7 +13,7 @@ from assignment.ddpm.endings import explain
 from assignment.ddpm.errors import RunError, UserError
 from assignment.ddpm.first_calls import check_network, check_sampler
 from assignment.ddpm.guidance import Guidance
-from assignment.ddpm.milestones import load_milestones
+from assignment.ddpm.milestones import beside, load_milestones
 from assignment.ddpm.race import Race
 from assignment.ddpm.runner import PLAIN, Runner
 from assignment.ddpm.seeds import derive_seed
@@ -254,3 +254,5 @@ def test_milestones_are_of_the_losses_with_labels():
     assert found.final == (record["kept_epoch"], record["logged_validation_loss"])
     first = record["milestones"][0]
     assert found.first == (1, pytest.approx(ratio * first["with_labels"]["loss"]))
+    ahead = beside([(60, 0.05, 0.05)], found, 1000, all_images=True)
+    assert "lower than where the reference" in ahead and "level2" not in ahead  # which compares other losses
