@@ -36,16 +36,16 @@ def load_milestones(name: str, config: Config, root: Path = Path()) -> Milestone
         record = json.loads((root / RESULTS / f"{name}.json").read_text())
         chosen = next(seed for seed in record["seeds"] if seed["seed"] == record["chosen_seed"])
         # The milestones were measured on other triples; the last of them also on those that main.py validates on.
-        ratio = chosen["logged_validation_loss"] / _loss(chosen)
-        losses = [(float(row["epoch"]), ratio * _loss(row)) for row in chosen["milestones"]]
+        ratio = chosen["logged_validation_loss"] / recorded_loss(chosen)
+        losses = [(float(row["epoch"]), ratio * recorded_loss(row)) for row in chosen["milestones"]]
         last = float(chosen["kept_epoch"]), float(chosen["logged_validation_loss"])
         return Milestones([*losses, last], int(record["parameters"]), config.model.num_classes is not None)
     except (UserError, OSError, ValueError, KeyError, TypeError, StopIteration, ZeroDivisionError):
         return None  # a picture and a line are left out
 
 
-def _loss(recorded: dict[str, Any]) -> float:
-    """With the true labels, where there are any: so is main.py's validation loss."""
+def recorded_loss(recorded: dict[str, Any]) -> float:
+    """Of a row of a record; with the true labels where there are any, as main.py's validation loss is."""
     return float(recorded.get("with_labels", recorded)["loss"])
 
 
