@@ -134,7 +134,7 @@ def run(argv: list[str]) -> None:
     demo, real = Demo(config, weights), of_real_images(file.stem)
     print(f"each class, with w = {', '.join(f'{w:g}' for w in STRENGTHS)}: {demo.draw_classes()}", flush=True)
     picture = save_few_steps(demo.measure_fids(), demo.folder / "steps.png", real=real)
-    says = "" if real is None else f"; that of as many real images is {real:.1f}"
+    says = "" if real is None else f"; that of as many unseen real images is {real:.1f}"
     print(f"FID of {IMAGES} images by the number of steps: {picture}{says}")
 
 
