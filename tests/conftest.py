@@ -5,11 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from grader import grading_config
+from grader.grading_config import GRADING
 from tests.support.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +23,8 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
 # files that take minutes, in one or two tests: started last, they would leave the other core idle
 LONGEST = (
+    "test_gpu_script",
+    "test_notebook",
     "test_prove",
     "test_classroom",
     "test_handout",
@@ -50,6 +55,19 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     subprocess.run([sys.executable, unpack, root], check=True, stdout=subprocess.DEVNULL)
     return root
+
+
+@pytest.fixture
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[dict], None]], None]:
+    """Puts another grading.yaml in the place of the shipped one."""
+
+    def edit(change: Callable[[dict], None]) -> None:
+        values = OmegaConf.to_container(OmegaConf.load(GRADING))
+        change(values)
+        OmegaConf.save(OmegaConf.create(values), tmp_path / "grading.yaml")
+        monkeypatch.setattr(grading_config, "GRADING", tmp_path / "grading.yaml")
+
+    return edit
 
 
 class Tree:

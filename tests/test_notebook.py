@@ -1,11 +1,10 @@
 """The notebook is small and clean, in step with the starter, and its cells run on the digits.
 
-With REHEARSE=1 they run as students run them; else with few images, steps and checks.
+In `make test-all` they run as students run them; else with few images, steps and checks.
 """
 
 import _thread
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -23,11 +22,11 @@ from grader.__main__ import main
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support import notebooks
+from tests.support.everything import EVERYTHING
 
 FILE = ROOT / "notebook.ipynb"
 NOTEBOOK = json.loads(FILE.read_text())
 CELLS = notebooks.cells(NOTEBOOK)
-REHEARSE = os.environ.get("REHEARSE") == "1"
 FEW = "model.num_timesteps=20 sampling.num_images=2 data.limit=256 runtime.precision=float32 runtime.threads=1"
 QUICK = {
     '"training.epochs=60"': f'"training.epochs=2", *"{FEW} runtime.channels_last=false".split()',
@@ -64,7 +63,7 @@ def with_handout(address: str) -> str:
 def solved(address: str) -> dict:
     """The notebook as a student has it who is done."""
     text = with_handout(address)
-    for was, is_now in {} if REHEARSE else QUICK.items():
+    for was, is_now in {} if EVERYTHING else QUICK.items():
         assert text.count(json.dumps(was)[1:-1]) == 1, was
         text = text.replace(json.dumps(was)[1:-1], json.dumps(is_now)[1:-1])
     done = json.loads(text)
@@ -102,7 +101,7 @@ def test_its_cells_run_on_the_digits(folder):
     outputs = folder / "no-confusion-diffusion" / "outputs"
     kept = outputs / "before-the-notebook" / "model-1.py"
     assert kept.read_bytes() == (ROOT / "assignment" / "model.py").read_bytes()
-    if not REHEARSE:
+    if not EVERYTHING:
         assert f"\n{sys.executable} main.py --config configs/digits.yaml" in f"\n{found['printed']}"
         assert "set_up.py" not in found["printed"]
     else:

@@ -4,49 +4,33 @@ All of it may be hostile: links are not followed, paths are only names, and size
 Small files are read into memory, large ones (weights) pass through in pieces.
 """
 
-import bz2
-import gzip
 import hashlib
-import lzma
 import os
 import re
 import stat
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from assignment.ddpm.errors import UserError
+from grader.submission.archives import NO_TEXT, Open, TooLong, members
 from grader.submission.sources import MOST, why_missing
 
 JUNK = {"__macosx", "__pycache__", "node_modules", "site-packages", "venv"}  # nobody's own work, at any depth
 ARCHIVE = re.compile(r"\.(?:zipx?|tar|(?:tar\.)?(?:gz|bz2|xz|zst)|tgz|tbz2?|txz|7z|rar)$", re.IGNORECASE)
-COMPRESSED: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
-}  # fmt: skip
-NO_READER = {b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "Zstandard"}  # in the standard library
-NO_TEXT = (b"PK\3\4", b"\x1f\x8b", *NO_READER)  # how archives begin, and documents of Office
-SPARING = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA}  # of bzip2 zipfile unpacks gigabytes at once
 
 DEPTH = 16  # folders and archives within one another
 NESTED = 3  # archives within one another
 MOST_FILES = 100_000  # an environment zipped by mistake has 40,000
 MOST_WANTED = 64  # files of a name that is looked for
-MOST_UNPACKED = 1 << 30  # bytes of a compressed tar, which can only be read from its start,
 MOST_IN_MEMORY = 64 << 20  # bytes of an archive within an archive; the rest of it goes to disk
 SEVERAL = 4  # large files in one archive within an archive
 MOST_LARGE = 32  # files of a name that is looked for among large ones
 MOST_PASSED = 2 << 30  # bytes of all large files, and of all archives within archives
-MOST_AT_ONCE = 16 << 20  # bytes of the list of a zip's files, or of one header of a tar
 AT_START = 1 << 20  # bytes of a large file that are kept: weights say there what they are
 PIECE = 1 << 12  # bytes read at a time: zipfile unpacks all that it has read, and LZMA makes 7,000 bytes of one
-
-LINK = "{} is a link; hand in the file itself"
-Open = Callable[[], IO[bytes]]  # a file's content; raises whatever its archive does
 
 
 @dataclass(frozen=True)
@@ -154,7 +138,7 @@ class _Search:
         """One that can't be read is noted as such, whatever is wrong with it."""
         before, before_large = len(self.contents.wanted), len(self.contents.large)
         try:
-            for inside, open_ in _members(file):
+            for inside, open_ in members(file):
                 self._count()
                 if inside.is_absolute():
                     self.contents.others.append(path / inside.relative_to("/"))
@@ -165,7 +149,7 @@ class _Search:
         except Exception as error:  # zipfile and tarfile don't say which ones a damaged archive can cause
             says = f"{name} can't be opened ({str(error) or type(error).__name__})"
             self.contents.closed.append(says)
-            if not isinstance(error, _TooLong):  # then what was read of it may be damaged, too
+            if not isinstance(error, TooLong):  # then what was read of it may be damaged, too
                 told = f"{says}; hand in the two files, or a zip of them"
                 self.contents.unreadable += [(path, told) for path, _ in self.contents.wanted[before:]]
                 self.contents.refused += [(each.path, told) for each in self.contents.large[before_large:]]
@@ -259,10 +243,6 @@ class _TooMuch(UserError):
     """Ends the search."""
 
 
-class _TooLong(ValueError):
-    """Ends the search in one archive, of which the rest is not looked at."""
-
-
 def _why(path: PurePosixPath, error: Exception) -> str:
     return str(error) if isinstance(error, UserError) else f"{path} can't be read ({error})"
 
@@ -273,96 +253,8 @@ def _open_file(file: Path, most: int) -> IO[bytes]:
     return file.open("rb")
 
 
-class _Sparing:
-    """A file of which nobody reads much at a time: it is the archive that says how much there is to read."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.tell = file, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        content = self.file.read(size if 0 <= size <= MOST_AT_ONCE else MOST_AT_ONCE + 1)
-        if len(content) > MOST_AT_ONCE:
-            raise _TooLong(f"more than {MOST_AT_ONCE >> 20} MiB of it are names")
-        return content
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self.file.seek(offset, whence)
-
-    def seekable(self) -> bool:
-        return True
-
-
-class _Unpacked(_Sparing):
-    """What a compressed file unpacks to, as far as that is within reason."""
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if offset > MOST_UNPACKED:
-            raise _TooLong(f"it unpacks to more than {MOST_UNPACKED >> 30} GiB")
-        return super().seek(offset, whence)
-
-    def to_the_end(self) -> None:
-        """Where the checksum is, which tarfile does not look at."""
-        while self.file.read(1 << 20):
-            self.seek(self.tell())  # within reason
-
-
-def _members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Open]]:
-    """Path and content of each file in an archive; its first bytes say of which kind it is, whatever its name."""
-    start = file.read(512)
-    file.seek(0)
-    for magic, name in NO_READER.items():
-        if start.startswith(magic):
-            raise ValueError(f"it is a {name} archive")
-    for magic, unpack in COMPRESSED.items():
-        if start.startswith(magic):
-            with unpack(file) as opened:
-                unpacked = _Unpacked(opened)
-                yield from _members_of_tar(unpacked)
-                unpacked.to_the_end()
-            return
-    yield from _members_of_tar(_Sparing(file)) if start[257:262] == b"ustar" else _members_of_zip(_Sparing(file))
-
-
-def _members_of_zip(file: _Sparing) -> Iterator[tuple[PurePosixPath, Open]]:
-    with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
-        for member in archive.infolist():
-            if not member.is_dir():
-                yield _path(member.filename.replace("\\", "/")), partial(_open_zipped, archive, member)
-
-
-def _open_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise UserError(LINK.format(member.filename))
-    if member.flag_bits & 1:
-        raise ValueError("it needs a password; pack it without")
-    if member.compress_type not in SPARING:
-        raise ValueError("packed by neither Deflate nor LZMA; pack it as an ordinary zip")
-    return archive.open(member)
-
-
-def _members_of_tar(file: _Sparing) -> Iterator[tuple[PurePosixPath, Open]]:
-    with tarfile.open(fileobj=cast(IO[bytes], file), mode="r:") as archive:
-        for member in archive:
-            if not member.isdir():
-                yield _path(member.name), partial(_open_tarred, archive, member)
-
-
-def _open_tarred(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    opened = archive.extractfile(member) if member.isreg() else None
-    if opened is None:
-        is_link = member.issym() or member.islnk()
-        raise UserError(LINK.format(member.name) if is_link else f"{member.name} is no regular file")
-    return opened
-
-
 def _pieces(opened: IO[bytes], most: int) -> Iterator[bytes]:
     """The content, up to so many bytes."""
     while most > 0 and (piece := opened.read(min(PIECE, most))):
         most -= len(piece)
         yield piece
-
-
-def _path(name: str) -> PurePosixPath:
-    """As an archive has it, without `./`; absolute if it would lead out of the archive."""
-    path = PurePosixPath(name)
-    return PurePosixPath("/", path) if ".." in path.parts else path

@@ -9,7 +9,8 @@ from torch import Tensor
 import assignment
 from grader.submission.process import Answer, Reply
 from grader.submission.sources import read_sources
-from grader.worker.probes import PROBES, Session
+from grader.worker.probes import PROBES
+from grader.worker.session import Session
 
 
 class InProcessSubmission:

@@ -29,8 +29,9 @@ from grader.worker import limits, walled, wire
 from grader.worker.confined import read_everything
 from grader.worker.import_block import allow_only_own_work
 from grader.worker.limits import Limits
-from grader.worker.probes import PROBES, ContractError, Session, Tensors
+from grader.worker.probes import PROBES
 from grader.worker.processes import adopt_orphans, die_with_parent, end_leftovers, hide_memory, own_user, traces
+from grader.worker.session import ContractError, Session, Tensors
 
 # imported by the first backward pass and the first use of the meta device, which takes seconds: done while idle
 WARM = ("sympy", "torch._dynamo")

@@ -36,7 +36,7 @@ from grader.submission.process import Reply
 from grader.suite import verdict
 from grader.suite.drawn_sampler import Drawn
 from grader.worker import wire
-from grader.worker.probes import describe
+from grader.worker.session import describe
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.strategies import DTYPES, NOT_NUMBERS, replaced, tensors

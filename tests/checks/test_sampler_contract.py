@@ -8,7 +8,7 @@ import torch
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.checks import sampler_contract
 from grader.checks.finding import CheckFailed
-from grader.worker import probes
+from grader.worker import sampler_probes
 
 
 def noise(seed, *shape):
@@ -66,9 +66,9 @@ CHANGES = {
 
 @pytest.mark.parametrize(("name", "change"), CHANGES.items(), ids=CHANGES)
 def test_whatever_of_the_schedule_changes_is_named(name, change):
-    diffusion, model = GaussianDiffusion(5), probes.AskedModel(lambda facts, tensors: tensors["x"])
-    assert probes._watched(diffusion, model, lambda: diffusion.betas.sqrt()) == (
+    diffusion, model = GaussianDiffusion(5), sampler_probes.AskedModel(lambda facts, tensors: tensors["x"])
+    assert sampler_probes._watched(diffusion, model, lambda: diffusion.betas.sqrt()) == (
         pytest.approx(diffusion.betas**0.5),
         [],
     )
-    assert probes._watched(diffusion, model, lambda: change(diffusion))[1] == [f"diffusion.{name}"]
+    assert sampler_probes._watched(diffusion, model, lambda: change(diffusion))[1] == [f"diffusion.{name}"]

@@ -24,6 +24,7 @@ from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.classes import gradings, lay_out, misjudged
+from tests.support.everything import EVERYTHING
 from tests.support.hand_ins import BOTH, HAND_INS
 from tests.support.hand_ins import lay_out as lay_out_hand_ins
 from tests.support.slurm import slurm, why_not
@@ -40,7 +41,7 @@ CLASS = {
 def environment(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     if request.param == "local":
         yield {"EXECUTOR": "local"}
-    elif why := why_not() if "STUDENTS" in os.environ else "in `make test-class`":
+    elif why := why_not() if EVERYTHING else "takes minutes: `make test-all`":
         pytest.skip(why)
     else:
         with slurm(tmp_path_factory.mktemp("slurm")) as env:
@@ -60,10 +61,10 @@ def handed_in(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def many(environment, handed_in) -> tuple[Path, dict[str, dict[str, str]]]:
-    """The same, on Slurm with STUDENTS more from the bank (`make test-class`); and the verdicts they must get."""
+    """The same, on Slurm with 30 more from the bank (`make test-all`); and the verdicts they must get."""
     folder = handed_in.parent / environment["EXECUTOR"] / "handed in"
     shutil.copytree(handed_in.parent, folder.parent, ignore=shutil.ignore_patterns("local", "slurm"))
-    verdicts = lay_out(folder, int(os.environ.get("STUDENTS", 0)) if environment["EXECUTOR"] == "slurm" else 0)
+    verdicts = lay_out(folder, 30 if environment["EXECUTOR"] == "slurm" else 0)
     return folder, {who: {k: v for k, v in of.items() if k.startswith("level4")} for who, of in verdicts.items()}
 
 

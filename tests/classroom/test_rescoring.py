@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
-from grader import grading_config
 from grader.check_ids import check_ids
 from grader.classroom import changes, history
 from grader.classroom.command import main
 from grader.classroom.jobs import Grading, Jobs, Outcome, is_complete
-from grader.grading_config import GRADING, grading_digest, load_grading
+from grader.grading_config import grading_digest, load_grading
 from grader.results import Check, Results, level_of
 from grader.submission.sources import read_sources, sha256
 from tests.conftest import ROOT
@@ -61,17 +59,6 @@ def graders(monkeypatch):
     monkeypatch.setattr("grader.classroom.sitting.Jobs.run", run)
     monkeypatch.setattr("grader.classroom.jobs.__version__", "0.1.0")
     return graded
-
-
-@pytest.fixture
-def edit(tmp_path, monkeypatch):
-    def edit(change) -> None:
-        values = OmegaConf.to_container(OmegaConf.load(GRADING))
-        change(values)
-        OmegaConf.save(OmegaConf.create(values), tmp_path / "grading.yaml")
-        monkeypatch.setattr(grading_config, "GRADING", tmp_path / "grading.yaml")
-
-    return edit
 
 
 def a_dearer_mean(values: dict) -> None:

@@ -1,7 +1,6 @@
 """`python -m tests.gpu`, rehearsed completely on a CPU: the first run on a GPU should not be the one to find bugs."""
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from tests.conftest import ROOT
 from tests.gpu import __main__ as script
 from tests.gpu import mosaics, parcel, stages
 from tests.gpu.stages import Stage
+from tests.support.everything import left_to
 
 
 def checkout(folder):
@@ -32,15 +32,16 @@ def call(at, *arguments):
     return subprocess.run([sys.executable, "-m", "tests.gpu", *arguments], cwd=at, capture_output=True, text=True)
 
 
-@pytest.mark.skipif("REHEARSE" not in os.environ, reason="two minutes: `make rehearse`")
+@pytest.mark.timeout(1800)
+@left_to("test-all")
 def test_the_whole_way_there_and_back(tmp_path):
     there, here = checkout(tmp_path / "there"), checkout(tmp_path / "here")
-    done = call(there, "--rehearse", "--minutes", "8", "--out", str(tmp_path / "out"))
+    done = call(there, "--rehearse", "--minutes", "20", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split(":")[0] for line in sorted(done.stdout.splitlines()) if ": done, " in line] == [
         "draw", "overfit", "reference", "right", "tests"
     ]  # fmt: skip
-    again = call(there, "--rehearse", "--minutes", "8", "--out", str(tmp_path / "out"))
+    again = call(there, "--rehearse", "--minutes", "20", "--out", str(tmp_path / "out"))
     assert again.stdout.count(": done before, in ") == 5
 
     came_back = call(here, "--take", str(tmp_path / "out"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 from assignment.ddpm.progress import progress_bar
+from grader.worker.processes import die_with_parent
 from tests.conftest import ROOT
 from tests.proof.bank import entries
 
@@ -80,5 +81,6 @@ def in_parallel(tasks: list[Task], data: str) -> Iterator[dict]:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     for result in grade_all(json.load(sys.stdin), sys.argv[1]):
         print(json.dumps(result), flush=True)

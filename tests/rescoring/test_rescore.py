@@ -91,18 +91,10 @@ def graded(found: dict[str, Any], grading: grading_config.Grading) -> dict[str, 
 IDS = {f"level1.samples.{name}" for name in ("denoises", "classes", "recognizable", "clean", "fid", "new")}
 
 
-@pytest.fixture
-def edit(tmp_path, monkeypatch):
-    """Puts another grading.yaml in the place of the shipped one, which is among the earlier ones."""
+@pytest.fixture(autouse=True)
+def earlier(tmp_path):
+    """The shipped grading.yaml is among those of a class's history."""
     (tmp_path / f"{grading_digest()}.yaml").write_bytes(GRADING.read_bytes())
-
-    def edit(change) -> None:
-        values = OmegaConf.to_container(OmegaConf.load(GRADING))
-        change(values)
-        OmegaConf.save(OmegaConf.create(values), tmp_path / "grading.yaml")
-        monkeypatch.setattr(grading_config, "GRADING", tmp_path / "grading.yaml")
-
-    return edit
 
 
 def rescored(results: dict[str, Any], tmp_path: Path, ids: set[str] = IDS):

@@ -130,7 +130,7 @@ def test_a_tar_whose_header_is_as_long_as_memory_is_refused(tmp_path):
 
 
 def test_what_is_read_of_a_tar_before_it_gets_too_long_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr("grader.submission.contents.MOST_UNPACKED", 1 << 16)
+    monkeypatch.setattr("grader.submission.archives.MOST_UNPACKED", 1 << 16)
     (tmp_path / "ann.tgz").write_bytes(content("ann.tgz", {**BOTH, "weights": TOO_LONG}))
     taken = read(tmp_path / "ann.tgz")
     assert taken.sources == BOTH and "ann.tgz can't be opened (it unpacks to more than" in taken.remark

@@ -27,10 +27,11 @@ from grader.submission.sources import MOST
 from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.attacks import HOSTILE, NAMES, WAYS, Outcome, attack, claims, is_seen_in_the_source, ways_here
+from tests.support.everything import EVERYTHING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-EVERY = int(os.environ.get("EVERY", "20"))
+EVERY = 1 if EVERYTHING else 20
 NAMED = ("prints_100_mb", "terminal_codes", "pytest_skip")  # below
 CHOSEN = [name for i, name in enumerate(NAMES) if i % EVERY == 0 or name in NAMED]
 PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))

@@ -68,7 +68,9 @@ for place in {LOOKS}:
     seen = asked(tmp_path, code, wall)
     files = {place for place in seen if place in ("/proc/1/environ", "/etc/passwd", "/etc/hosts")}
     assert not files and "home" not in seen.get("/", ()) and "passwd" not in seen.get("/etc", ())
-    assert all(name.startswith("grading-") for name in seen.get("/tmp", ()))  # our copy, and the submission's folder
+    ways = {*ROOT.parts, *Path(sys.prefix).parts}  # to what is shown, if that is below /tmp
+    strange = [name for name in seen.get("/tmp", ()) if not name.startswith("grading-") and name not in ways]
+    assert strange == []  # beside our copy and the submission's folder
     assert not any(seen.get(place) for place in ("/home", "/run", "/dev/shm"))
 
 

@@ -190,7 +190,7 @@ def test_a_fault_of_a_probe_is_not_the_students(submit):
 
 
 def test_adam_is_torchs_adam():
-    from grader.worker.probes import Adam
+    from grader.worker.adam import Adam
 
     torch.manual_seed(0)
     ours, theirs = (

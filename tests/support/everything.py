@@ -1,4 +1,4 @@
-"""What takes minutes is left to verbs of its own, which set EVERY=1; CI calls them all."""
+"""Tests that take minutes run with EVERY=1 only: in `make test-all`, as CI does, and in narrower verbs."""
 
 import os
 

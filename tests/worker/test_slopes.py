@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from grader.checks.gradients import Slopes
-from grader.worker.probes import backward
+from grader.worker.network_probes import backward
 from grader.worker.slopes import DIRECTIONS, IMAGES, measure
 from tests.support.networks import Dropout
 
