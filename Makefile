@@ -15,7 +15,7 @@ $(if $(WRONG),$(error $(WRONG)))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo train sample test-level1 test-level2 test-level3 test-level4 test-level5 grade report submit clean
+.PHONY: help env demo demo-bonus train sample test-level1 test-level2 test-level3 test-level4 test-level5 grade report submit clean
 
 ##@ Students
 
@@ -28,6 +28,11 @@ help:  ## list the verbs
 demo: env  ## train the reference on small digits, draw samples, grade it: minutes on a CPU
 	$(PYTHON) main.py --config configs/digits.yaml --solution
 	$(PYTHON) -m grader reference --config configs/digits.yaml --trusted
+
+demo-bonus: env  ## levels 5 and 6: train the reference with labels, draw each class, compare few steps: CONFIG=…
+	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits_conditional.yaml) --solution --sampler ddim \
+	  training.resume=true
+	$(PYTHON) -m grader.demo_bonus --config $(or $(CONFIG),configs/digits_conditional.yaml)
 
 train: env  ## train assignment/model.py, then draw samples: CONFIG=…, ARGS=…
 	$(PYTHON) main.py --config $(or $(CONFIG),configs/digits.yaml) $(ARGS)

@@ -64,10 +64,22 @@ def network_class(*, solution: bool) -> type:
 
 
 def sampler_class(*, custom: bool, name: str = "ddpm") -> Callable[..., Any]:
-    module = "assignment.sampler" if custom else "reference.sampler"
-    found = getattr(importlib.import_module(module), SAMPLERS[name], None)
+    return _found(module_of_samplers(custom=custom), SAMPLERS[name], "class")
+
+
+def guided_eps(*, custom: bool) -> Callable[..., Any]:
+    """What samples are drawn by where model.num_classes is set (level 6)."""
+    return _found(module_of_samplers(custom=custom), "guided_eps", "function")
+
+
+def module_of_samplers(*, custom: bool) -> str:
+    return "assignment.sampler" if custom else "reference.sampler"
+
+
+def _found(module: str, name: str, kind: str) -> Callable[..., Any]:
+    found = getattr(importlib.import_module(module), name, None)
     if found is None:
-        raise RunError(f"{module.replace('.', '/')}.py: expected a class {SAMPLERS[name]}")
+        raise RunError(f"{module.replace('.', '/')}.py: expected a {kind} {name}")
     return found
 
 
@@ -77,6 +89,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     network = network_class(solution=args.solution)
     sampler = sampler_class(custom=args.custom_sampler, name=args.sampler)
+    guide = None if config.model.num_classes is None else guided_eps(custom=args.custom_sampler)
     few = config.sampling.steps if args.sampler == "ddim" else None
 
     def make_sampler(diffusion: Any, device: Any) -> Any:
@@ -89,7 +102,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     run_dir = Path(config.output_dir) / f"{config_name}-{'solution' if args.solution else 'student'}"
     try:
         exercise.run(
-            config, network, make_sampler, run_dir, steps=few,
+            config, network, make_sampler, run_dir, guided_eps=guide, steps=few,
             milestones=load_milestones(config_name, config), grade=f"make test-level1 CONFIG={args.config}",
         )  # fmt: skip
     except NotImplementedError as error:

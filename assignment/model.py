@@ -23,7 +23,7 @@ class DiffusionModel(nn.Module):
         raise NotImplementedError("DiffusionModel.__init__: build the layers of your network here")
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise.
+        """Predict the noise. Level 6 (optional) asks for forward(self, x, t, y=None): see docs/students.md.
 
         Args:
             x: noisy images (B, C, H, W), float

@@ -1,7 +1,8 @@
 """Your sampler (level 4): Algorithm 2 of Ho et al. 2020, from pure noise to an image.
 
 Try it with    uv run python main.py --config configs/digits.yaml --solution --custom-sampler
-Below it, DDIMSampler (level 5) is optional: leave it as it is if your course does not ask for it.
+Below it, DDIMSampler (level 5) and guided_eps (level 6) are optional: leave them as they are if your course does not
+ask for them.
 """
 
 from collections.abc import Callable
@@ -77,3 +78,23 @@ class DDIMSampler:
         The model and p_sample get the timesteps themselves, not their numbers among those visited.
         """
         raise NotImplementedError("DDIMSampler.sample: choose the timesteps, then step through them, about 8 lines")
+
+
+def guided_eps(
+    model: Callable[[Tensor, Tensor, Tensor], Tensor], x_t: Tensor, t: Tensor, y: Tensor, w: float, num_classes: int
+) -> Tensor:  # fmt: skip
+    """Level 6, optional: the noise by classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598).
+
+    w = 0 is the network's answer for "no class", w = 1 the one for the wished class, and w > 1 goes on in the same
+    direction. So the paper's w is ours - 1.
+
+    Args:
+        model: eps_hat = model(x_t, t, y), each image by its own label; num_classes in place of a label is "no class"
+        x_t: (B, C, H, W)
+        t: (B,), integers in [0, T), one for each image
+        y: (B,), integers in [0, num_classes), the wished class of each image
+        w: how strongly; one for the whole batch
+    Returns:
+        (B, C, H, W), to be used in place of model(x_t, t)
+    """
+    raise NotImplementedError("guided_eps: Eq. 6, about 4 lines")

@@ -167,7 +167,8 @@ def _run(
     root, images = Path(settings.data.root).resolve(), home / "images"
     images.mkdir()
     try:
-        prepare(settings.data.name, root, images)  # downloaded here if necessary: there is no network inside
+        # downloaded here if necessary: there is no network inside
+        prepare(settings.data.name, root, images, num_classes=settings.model.num_classes)
     except OSError as error:
         raise GraderFault(f"the training images could not be copied to {images}: {error}") from error
     let_everybody_read(images)

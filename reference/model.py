@@ -1,5 +1,6 @@
 """The reference network: a wrapper around HuggingFace diffusers' UNet2DModel, trained from random initialisation."""
 
+import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from torch import Tensor, nn
 
@@ -29,8 +30,16 @@ class DiffusionModel(nn.Module):
             # the way up mirrors the way down, so that skips meet features of their own size
             up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(config.block_attention)),
             add_attention=config.mid_block_attention,  # between the way down and the way up
+            # An embedding for each class and one for "no class" is added to that of t, and goes where it goes.
+            num_class_embeds=None if config.num_classes is None else config.num_classes + 1,
         )
+        self.num_classes = config.num_classes
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W)."""
-        return self.unet(x, t, return_dict=False)[0]  # (B, C, H, W), out of a tuple of one
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W).
+
+        With config.num_classes (K), y (B,) are classes in [0, K), or K for "no class"; None: all are K.
+        """
+        if self.num_classes is not None and y is None:
+            y = torch.full_like(t, self.num_classes)  # (B,)
+        return self.unet(x, t, y, return_dict=False)[0]  # (B, C, H, W), out of a tuple of one

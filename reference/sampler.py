@@ -1,4 +1,6 @@
-"""The reference samplers: ancestral sampling, Algorithm 2 of Ho et al. 2020, and DDIM, Song et al. 2021."""
+"""The reference samplers: ancestral sampling (Algorithm 2 of Ho et al. 2020), DDIM (Song et al. 2021), and guidance."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -74,3 +76,14 @@ class DDIMSampler:
             t, t_prev = (torch.full(shape[:1], number, device=self.device) for number in (step, following))  # (B,)
             x = self.p_sample(model, x, t, t_prev)
         return x.clamp(-1, 1)
+
+
+def guided_eps(
+    model: Callable[[Tensor, Tensor, Tensor], Tensor], x_t: Tensor, t: Tensor, y: Tensor, w: float, num_classes: int
+) -> Tensor:  # fmt: skip
+    """Eq. 6 of Ho & Salimans 2022; w as assignment/sampler.py has it: x_t (B, C, H, W), t and y (B,) → (B, C, H, W)."""
+    nothing = torch.full_like(y, num_classes)  # (B,), "no class"
+    # One call for both halves: on a GPU two small batches take nearly as long as two large ones.
+    both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([nothing, y]))  # (2B, C, H, W)
+    eps_null, eps_y = both.chunk(2)  # (B, C, H, W) each
+    return eps_null + w * (eps_y - eps_null)

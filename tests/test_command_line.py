@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 import grader.__main__
 import main
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.screen import say
-from tests.conftest import ROOT
+from reference.sampler import DDPMSampler
+from tests.conftest import ROOT, Tree
+from tests.support.networks import DiffusionModel, Labelled
 
 
 def call(capsys, *argv: str) -> tuple[int, str]:
@@ -161,7 +164,9 @@ def test_who_has_typed_nothing_gets_an_example(capsys):
 def test_help_names_the_configurations(capsys):
     with pytest.raises(SystemExit):
         main.parse(["--help"])
-    assert "configs/digits.yaml, configs/fashion_mnist.yaml" in " ".join(capsys.readouterr().out.split())
+    assert "configs/digits.yaml, configs/digits_conditional.yaml, configs/fashion_mnist.yaml" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_lines_are_as_wide_as_the_terminal_and_whole_in_a_file(monkeypatch, capsys):
@@ -175,3 +180,48 @@ def test_lines_are_as_wide_as_the_terminal_and_whole_in_a_file(monkeypatch, caps
     monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback: os.terminal_size(fallback))
     say(text)
     assert capsys.readouterr().out == text + "\n"
+
+
+# ---- networks with labels (level 6)
+
+
+CONDITIONAL = ["--config", "configs/digits_conditional.yaml", *Tree.QUICK, "training.epochs=1"]
+
+
+@pytest.fixture
+def conditional(monkeypatch, tmp_path, capsys):
+    """main.py with the network with labels that is given, in this process."""
+
+    def run(network: type, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(main, "network_class", lambda **_: network)
+        code = main.main([*CONDITIONAL, f"output_dir={tmp_path}", *words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_samples_have_a_row_for_each_class(conditional, tmp_path):
+    code, out, err = conditional(Labelled, "--sampler", "ddim", "sampling.steps=3", "sampling.num_images=20")
+    assert code == 0, err
+    assert "samples: 2 of each of 10 classes, guidance w = 1.5\n" in out and "60.0/60.0" in err  # three steps of twenty
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.height > 10 * 64 and 2 * 64 < picture.width < 3 * 64
+
+
+def test_a_network_without_labels_is_told_so_in_one_line(conditional, tmp_path):
+    code, _, err = conditional(DiffusionModel)
+    assert code == 1 and err.count("\n") == 1 and "expected forward(x, t, y=None), with labels y (B,)" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_guidance_that_is_a_stub_or_missing_is_named(conditional, monkeypatch, tmp_path):
+    monkeypatch.setattr(main, "sampler_class", lambda **_: DDPMSampler)
+    lines = (ROOT / "assignment" / "sampler.py").read_text().splitlines()
+    number = next(i for i, line in enumerate(lines, 1) if 'NotImplementedError("guided_eps' in line)
+    code, _, err = conditional(Labelled, "--custom-sampler")
+    where = f"assignment/sampler.py:{number}"
+    assert (code, err) == (1, f"error: {where}: not implemented yet: guided_eps: Eq. 6, about 4 lines\n")
+    monkeypatch.delattr("assignment.sampler.guided_eps")
+    code, _, err = conditional(Labelled, "--custom-sampler")
+    assert (code, err) == (1, "error: assignment/sampler.py: expected a function guided_eps\n")
+    assert list(tmp_path.iterdir()) == []

@@ -31,7 +31,7 @@ ROOT_FILES = {
     "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4", "test_level5"},
     "grader: commands": {
         "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay", "submit",
-        "trained_code", "set_up", "notebook",
+        "trained_code", "set_up", "notebook", "demo_bonus",
     },
     "grader: the command line": {"__main__"},
 }  # fmt: skip

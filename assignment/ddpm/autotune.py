@@ -38,7 +38,7 @@ class Tuned:
 
 def tune(
     model: nn.Module, runtime: RuntimeConfig, shape: tuple[int, int, int, int], device: torch.device, *, steps: int,
-    seconds: float | None = None, about: object = None,
+    seconds: float | None = None, about: object = None, num_classes: int | None = None,
 ) -> Tuned:  # fmt: skip
     """The fastest setting for training steps on batches of `shape` (B, C, H, W). The network stays unchanged.
 
@@ -47,6 +47,7 @@ def tune(
         steps: how many the run takes
         seconds: after which the run ends, however many steps are left
         about: identifies the network in the cache; None: don't use the cache
+        num_classes: of the labels that the network is called with; None: without
     Raises:
         whatever the network raises in the plain setting
     """
@@ -55,7 +56,7 @@ def tune(
     if not any(choices.values()):
         return Tuned(plain, replace(plain, compile=False), "as configured", None, {})
 
-    race = Race(model, plain, shape, device)
+    race = Race(model, plain, shape, device, num_classes=num_classes)
     plain_step = race.seconds * shape[0] / race.images  # seconds for a whole batch, from one of race.images
     ahead = min(plain_step * steps, float("inf") if seconds is None else seconds)
     if ahead < SHORT:
@@ -68,7 +69,8 @@ def tune(
         """What pays in training need not pay without gradients: raced anew, against the plain way."""
         simple = replace(plain, compile=False)
         others = (replace(a, threads=b.threads) for a in (best, simple) for b in (best, simple))
-        return Race(model, simple, shape, device, training=False).of(dict.fromkeys([simple, *others]))
+        race = Race(model, simple, shape, device, num_classes=num_classes, training=False)
+        return race.of(dict.fromkeys([simple, *others]))
 
     def measure() -> dict[str, Any]:
         # One part of the setting after the other, each starting from the best so far: of all combinations there are up

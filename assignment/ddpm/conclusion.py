@@ -47,7 +47,10 @@ def count_parameters(model: nn.Module) -> int:
 
 def _examined(runner: Runner, diffusion: GaussianDiffusion, images: Images, config: Config) -> Symptoms | None:
     """None where that fails: the network is a student's, and has answered so far only as it was asked in training."""
-    triples = freeze_triples(images.validation[:EXAMINED], diffusion.num_timesteps, diffusion.device)
+    triples = freeze_triples(
+        images.validation[:EXAMINED], diffusion.num_timesteps, diffusion.device,
+        labels=None if images.validation_labels is None else images.validation_labels[:EXAMINED],
+    )  # fmt: skip
     torch.manual_seed(config.training.seed)  # of dropout
     try:
         return examine(runner.uncompiled(), diffusion, triples, config.data.batch_size)

@@ -5,6 +5,7 @@ A key that is not in the schema is an error, as is a value of the wrong type or 
 
 import difflib
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class ModelConfig:
     image_channels: int = MISSING  # C: 1 grey, 3 colour
     image_size: int = MISSING  # H = W: images are square
     num_timesteps: int = 1000  # T: the network is asked for t in [0, T)
+    num_classes: int | None = None  # K: then it is asked with labels, too (level 6); null: forward(x, t) as ever
 
     # diffusers' UNet2DModel, by its own names
     layers_per_block: int = 1  # residual blocks at each resolution; one more on the way up
@@ -64,6 +66,8 @@ class ModelConfig:
     def check(self) -> None:
         for key in ("image_channels", "image_size", "num_timesteps", "layers_per_block", "norm_num_groups"):
             _check(getattr(self, key) >= 1, f"model.{key}", getattr(self, key), "at least 1")
+        classes = self.num_classes
+        _check(classes is None or classes >= 2, "model.num_classes", classes, "at least 2, or null for no labels")
         channels, groups = self.block_out_channels, self.norm_num_groups
         _check(
             len(channels) > 0 and all(c > 0 and c % groups == 0 for c in channels),
@@ -95,6 +99,7 @@ class TrainingConfig:
     epochs: int = 50
     learning_rate: float = 1e-3  # Adam's, constant; Ho et al. take 2e-4, for larger networks and longer runs
     ema_decay: float = 0.999  # moving average of the weights, which is what is kept and sampled; 0 turns it off
+    label_dropout: float = 0.1  # with model.num_classes: the share of labels that become "no class" (p_uncond)
     fused_optimizer: bool = True  # one kernel updates all weights; the same numbers up to rounding
     max_minutes: float | None = None  # stop after this long, sample, and leave the rest for training.resume=true
     resume: bool = False  # continue from the run's checkpoint
@@ -107,6 +112,8 @@ class TrainingConfig:
         _check(0 < self.learning_rate < 1, "training.learning_rate", self.learning_rate, "a number between 0 and 1")
 
         _check(0 <= self.ema_decay < 1, "training.ema_decay", self.ema_decay, "a number from 0 up to, not including, 1")
+        dropout = self.label_dropout
+        _check(0 <= dropout < 1, "training.label_dropout", dropout, "a number from 0 up to, not including, 1")
         _check(
             self.max_minutes is None or self.max_minutes >= 0,
             "training.max_minutes", self.max_minutes, "minutes, or null for no limit",
@@ -123,6 +130,7 @@ class SamplingConfig:
     seed: int = 0  # of the noise: the same one at every preview, so that pictures can be compared
     steps: int = 50  # of main.py --sampler ddim, at most model.num_timesteps; the DDPM sampler takes all of those
     eta: float = 0.0  # of main.py --sampler ddim: 0 adds no noise, 1 as much as DDPM
+    guidance: float = 1.5  # w, with model.num_classes: 0 ignores the class, 1 goes by it, more exaggerates it
 
     def check(self) -> None:
         _check(self.num_images is None or self.num_images >= 1, "sampling.num_images", self.num_images, "at least 1")
@@ -134,6 +142,7 @@ class SamplingConfig:
         _check(0 <= self.seed < SEEDS, "sampling.seed", self.seed, "at least 0, and below 2^63")
         _check(self.steps >= 2, "sampling.steps", self.steps, "at least 2")
         _check(0 <= self.eta <= 1, "sampling.eta", self.eta, "a number from 0 to 1")
+        _check(0 <= self.guidance < math.inf, "sampling.guidance", self.guidance, "a number, at least 0")
 
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

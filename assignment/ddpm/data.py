@@ -16,6 +16,7 @@ from torch import Tensor
 
 from assignment.ddpm.device import memory_available
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.labels import check_labels
 
 DIGITS = Path(__file__).parents[1] / "digits"
 SPLIT_SEED = 42  # not training.seed: every run, and the grader, has to mean the same images by "validation"
@@ -25,7 +26,7 @@ class Part(NamedTuple):
     """The training or the test part of a data set."""
 
     images: Tensor  # (N, C, H, W) uint8
-    labels: Tensor | None = None  # (N,) integers; for the grader's classifiers, training does not use them
+    labels: Tensor | None = None  # (N,) integers from 0; for model.num_classes, and for the grader's classifiers
 
 
 Load = Callable[[Path, bool], Part]  # root, train → the training part, or the test part
@@ -119,6 +120,8 @@ class Images:
 
     train: Tensor  # (N, C, H, W)
     validation: Tensor  # chooses the weights that are kept, so it is no honest measure of them
+    train_labels: Tensor | None = None  # (N,) int64; None where the network asks for none
+    validation_labels: Tensor | None = None
 
     def __str__(self) -> str:
         _, channels, height, width = self.train.shape
@@ -143,36 +146,47 @@ def load_part(name: str, root: str | Path, *, train: bool) -> Part:
     if name not in DATASETS:
         raise UserError(f"data.name={name}: expected one of {', '.join(DATASETS)}")
     if train and (file := prepared(name, root)).exists():
-        return Part(_read(file)["images"])
+        found = _read(file)
+        return Part(found["images"], found.get("labels"))
     return DATASETS[name](Path(root), train)
 
 
-def prepare(name: str, root: str | Path, folder: Path) -> None:
-    """Write the training images to where `load_part` finds them, given `folder` as the root."""
+def prepare(name: str, root: str | Path, folder: Path, *, num_classes: int | None = None) -> None:
+    """Write the training images to where `load_part` finds them, given that `folder`; for classes, with labels."""
     import safetensors.torch
 
-    images = load_part(name, root, train=True).images
+    part = load_part(name, root, train=True)
+    found = {"images": part.images.contiguous()}
+    if num_classes is not None:
+        found["labels"] = check_labels(name, part.labels, num_classes)
     try:
-        safetensors.torch.save_file({"images": images.contiguous()}, prepared(name, folder))
+        safetensors.torch.save_file(found, prepared(name, folder))
     except safetensors.SafetensorError as error:  # where the disk is full
         raise OSError(str(error)) from error
 
 
-def load_images(name: str, root: str | Path, *, limit: int | None, shape: tuple[int, int, int]) -> Images:
+def load_images(
+    name: str, root: str | Path, *, limit: int | None, shape: tuple[int, int, int], num_classes: int | None = None
+) -> Images:
     """Load a data set's training part, and split it 90/10 into training and validation, seeded.
 
     Args:
         limit: keep only the first `limit` training images, and as many validation images in proportion
         shape: (C, H, W) that the network is configured for
+        num_classes: of the network; None: no labels
     Raises:
-        UserError: as `load_part`; images of another shape
+        UserError: as `load_part`; images of another shape; no labels, or of another number of classes
     """
-    images = _checked(name, load_part(name, root, train=True).images, shape)
+    part = load_part(name, root, train=True)
+    images = _checked(name, part.images, shape)
     # Split first, then limited: an image never changes sides, whatever the limit.
-    train, validation = (images[part] for part in split(len(images)))
+    train, validation = split(len(images))
     if limit is not None and limit < len(train):
         train, validation = train[:limit], validation[: max(1, round(limit / 9))]  # 90/10, as in the whole
-    return Images(train, validation)
+    if num_classes is None:
+        return Images(images[train], images[validation])
+    labels = check_labels(name, part.labels, num_classes)
+    return Images(images[train], images[validation], labels[train], labels[validation])
 
 
 def load_test(name: str, root: str | Path, *, shape: tuple[int, int, int]) -> Tensor:
@@ -217,11 +231,16 @@ def num_batches(images: Tensor, batch_size: int) -> int:
 
 
 def shuffled_batches(
-    images: Tensor, batch_size: int, device: torch.device, *, seed: int, first: int = 0
-) -> Iterator[Tensor]:
-    """One epoch: every batch (B, C, H, W) in [-1, 1] on `device`, in the order of `seed`, from batch `first` on."""
+    images: Tensor, batch_size: int, device: torch.device, *, labels: Tensor | None = None, seed: int, first: int = 0
+) -> Iterator[tuple[Tensor, ...]]:
+    """One epoch: every batch (B, C, H, W) in [-1, 1] on `device`, in the order of `seed`, from batch `first` on.
+
+    With labels (N,), those of the batch, (B,), follow its images; without, they stand alone in their tuple.
+    """
     # The order depends on the seed alone, so a resumed epoch can skip the first batches and get the same others.
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(images.device)  # (N,)
     for i in range(first, num_batches(images, batch_size)):
+        chosen = order[i * batch_size : (i + 1) * batch_size]  # (B,)
         # gathered where the images are, moved as bytes, and only then made four times as large
-        yield to_float(images[order[i * batch_size : (i + 1) * batch_size]].to(device))
+        x_0 = to_float(images[chosen].to(device))
+        yield (x_0,) if labels is None else (x_0, labels[chosen.to(labels.device)].to(device))

@@ -81,13 +81,16 @@ class GaussianDiffusion:
             + self.extract(self.sqrt_one_minus_alpha_bar, t, x_0.shape) * noise
         )  # the squares of both weights sum to 1: images of variance 1 keep it at every t
 
-    def training_loss(self, model: Callable[[Tensor, Tensor], Tensor], x_0: Tensor) -> Tensor:
-        """L_simple (Eq. 14): mean squared error of the predicted noise, at random t, for x_0 (B, C, H, W) → scalar."""
+    def training_loss(self, model: Callable[..., Tensor], x_0: Tensor, *y: Tensor) -> Tensor:
+        """L_simple (Eq. 14): mean squared error of the predicted noise, at random t, for x_0 (B, C, H, W) → scalar.
+
+        Labels y (B,), if there are any, go to the model as they are.
+        """
         # Algorithm 1. Each image has its own t, and the upper end is exclusive: 0 … T-1 is the paper's 1 … T.
         t = torch.randint(0, self.num_timesteps, (len(x_0),), device=x_0.device)  # (B,)
         noise = torch.randn_like(x_0)  # (B, C, H, W)
         # .float(): the answer may come in half precision, which is too coarse to average squares in
-        return F.mse_loss(model(self.q_sample(x_0, t, noise), t).float(), noise)
+        return F.mse_loss(model(self.q_sample(x_0, t, noise), t, *y).float(), noise)
 
 
 def stratified_timesteps(

@@ -96,6 +96,11 @@ def _of_answers(found: Symptoms, best: float, steps: int, grade: str) -> list[st
             "can't know how much noise to take away. Next: add the embedding of t to the features of every block, then "
             f"{grade} K=timestep"
         )
+    if found.by_label is not None and found.by_label < SAME_AT_ANY_T and loss < NOTHING:
+        says.append(
+            "The network gives the same answer for every class, so its samples are of any. Next: embed the label y "
+            "with nn.Embedding(num_classes + 1, …), and add it to the embedding of t"
+        )
     return says
 
 

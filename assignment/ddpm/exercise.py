@@ -21,17 +21,20 @@ from assignment.ddpm.autotune import tune
 from assignment.ddpm.conclusion import conclude
 from assignment.ddpm.config import Config, ModelConfig, differences, identity, to_yaml
 from assignment.ddpm.data import Images, load_images, num_batches, to_float
-from assignment.ddpm.device import choose_device, choose_num_images, is_out_of_memory
+from assignment.ddpm.device import choose_device, is_out_of_memory
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.endings import why_no_gradient
 from assignment.ddpm.errors import RunError
 from assignment.ddpm.figures import save_grid
 from assignment.ddpm.files import only_one, replacing
+from assignment.ddpm.first_calls import check_network, check_sampler
 from assignment.ddpm.growth import GROWTH, Growth
+from assignment.ddpm.guidance import Guidance, GuidedEps
 from assignment.ddpm.live import LiveLog, live_log
 from assignment.ddpm.milestones import Milestones
-from assignment.ddpm.runner import Runner, threads
-from assignment.ddpm.sampling import Sampler, check_samples, draw_samples
+from assignment.ddpm.runner import Runner
+from assignment.ddpm.samples_picture import SamplesPicture
+from assignment.ddpm.sampling import Sampler
 from assignment.ddpm.screen import say
 from assignment.ddpm.trainer import Trainer
 from assignment.ddpm.training import Start, fit, resume
@@ -46,6 +49,7 @@ def run(
     make_sampler: Callable[[GaussianDiffusion, torch.device], Sampler],
     run_dir: Path,
     *,
+    guided_eps: GuidedEps | None = None,
     steps: int | None = None,
     start: Start | None = None,
     on_epoch: Callable[[int, Runner], None] = lambda epoch, averaged: None,
@@ -55,6 +59,7 @@ def run(
     """Train `network(config.model)` in `run_dir`, then draw the output folder's `samples.png` from the best weights.
 
     Args:
+        guided_eps: what samples of a network with classes are drawn by; only these need it
         steps: that the sampler takes; None: all T
         start: a new run begins with its weights
         on_epoch: called after each epoch with its number and the averaged network
@@ -66,11 +71,11 @@ def run(
     diffusion = GaussianDiffusion.of(config, device.value)
     torch.manual_seed(config.training.seed)  # of the initial weights; steps seed themselves
     model = network(config.model).to(device.value)
-    check_network(model, shape, diffusion)
+    classes, guidance = config.model.num_classes, guidance_of(config, guided_eps)
+    check_network(model, shape, diffusion, classes)
     sampler = make_sampler(diffusion, device.value)
-    # now, not after hours of training: a sampler that fails, or is still a stub
-    check_samples(sampler.sample(_Silence(), (2, *shape)), (2, *shape))
-    images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape)
+    check_sampler(sampler, shape, device.value, guidance)  # now: it may fail, or be a stub still
+    images = load_images(config.data.name, config.data.root, limit=config.data.limit, shape=shape, num_classes=classes)
     open_log = live_log(config.training.tensorboard)
 
     settings = f"settings: {' '.join(differences(config))}; all others as in assignment/ddpm/config.py"
@@ -82,23 +87,16 @@ def run(
         runner = make_runner(
             model, config, (batch, *shape), device.value, steps=updates, code=code_hash(network)
         )  # fmt: skip
-    num_images = choose_num_images(config.sampling.num_images, device.value)
     say(f"network: {sum(p.numel() for p in model.parameters()):,} parameters, from {network.__module__}")
     say(f"data: {config.data.name}, {images}")
-    say(f"samples: {num_images}")
-
-    def draw(runner: Runner, num_images: int) -> Tensor:
-        runner = runner.for_sampling()
-        with threads(runner.setting.threads):
-            return draw_samples(
-                sampler, runner, num_images, shape, num_timesteps=steps or diffusion.num_timesteps,
-                device=device.value, seed=config.sampling.seed, batch_size=config.sampling.batch_size,
-            )  # fmt: skip
+    picture = SamplesPicture(config, sampler, device, guidance, steps)
+    say(f"samples: {picture}")
 
     lock = run_dir.with_name(f".{run_dir.name}.lock")
     with only_one(lock, f"{run_dir}: another training is working there"):
         growth = Growth(
-            make_sampler, diffusion, shape, run_dir, every=config.sampling.every_epochs, seed=config.sampling.seed
+            make_sampler, diffusion, shape, run_dir, every=config.sampling.every_epochs, seed=config.sampling.seed,
+            guidance=guidance,
         )  # fmt: skip
         rows = train(
             runner, images, diffusion, config, run_dir, growth, about=code_of(network), start=start, on_epoch=on_epoch,
@@ -110,13 +108,21 @@ def run(
     say(f"sampling with the weights of epoch {float(about['epoch']):.4g}, validation loss {about['val_loss']:.6}")
     samples = Path(config.output_dir) / "samples.png"
     try:
-        save_grid(draw(runner, num_images.value), samples)
+        picture.save(runner, samples)
         say(f"samples: {samples}")
         say(f"run: {run_dir}")
     finally:  # where samples can't be drawn, this may say why
         for sentences in says:
             print()
             say(f"{sentences}.")
+
+
+def guidance_of(config: Config, guided_eps: GuidedEps | None) -> Guidance | None:
+    """As configured; None where the network has no classes."""
+    if config.model.num_classes is None:
+        return None
+    assert guided_eps is not None, "a network with classes needs it for its samples"
+    return Guidance(guided_eps, config.sampling.guidance, config.model.num_classes)
 
 
 def train(
@@ -140,6 +146,7 @@ def train(
     trainer = Trainer(
         runner, diffusion, learning_rate=config.training.learning_rate,
         ema_decay=config.training.ema_decay, fused=config.training.fused_optimizer,
+        num_classes=config.model.num_classes, label_dropout=config.training.label_dropout,
     )  # fmt: skip
     checkpoint = run_dir / ckpt.CHECKPOINT
     # without a checkpoint, training.resume=true starts a new run, so that the same command can always be repeated
@@ -203,27 +210,6 @@ def explaining_gradients() -> Iterator[None]:
         raise RunError(why) from error
 
 
-class _Silence(nn.Module):
-    """A network that predicts no noise, to try a sampler before spending hours on training."""
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return torch.zeros_like(x)  # (B, C, H, W)
-
-
-def check_network(model: nn.Module, shape: tuple[int, int, int], diffusion: GaussianDiffusion) -> None:
-    """Check the contract on two noise images: same shape back. Raises RunError; the network's own exceptions pass."""
-    x = torch.randn(2, *shape, device=diffusion.device)  # (2, C, H, W)
-    t = torch.tensor([0, diffusion.num_timesteps - 1], device=diffusion.device)  # (2,): both ends, e.g. of a table
-    with torch.no_grad():  # only the shape is asked for
-        eps_hat = model.eval()(x, t)  # eval, so that batch norm's statistics don't learn from noise
-    if not isinstance(eps_hat, Tensor) or eps_hat.shape != x.shape:
-        got = tuple(eps_hat.shape) if isinstance(eps_hat, Tensor) else type(eps_hat).__name__
-        raise RunError(f"DiffusionModel.forward must return a tensor of x's shape {tuple(x.shape)}, got {got}")
-    # layers kept in a plain list or dict are invisible to nn.Module: use nn.ModuleList, nn.ModuleDict
-    if not any(p.requires_grad for p in model.parameters()):
-        raise RunError("DiffusionModel has no trainable parameters: are its layers attributes of the module?")
-
-
 def make_runner(
     model: nn.Module, config: Config, shape: tuple[int, int, int, int], device: torch.device, *, steps: int, code: str
 ) -> Runner:
@@ -238,7 +224,7 @@ def make_runner(
     minutes = config.training.max_minutes
     tuned = tune(
         model, config.runtime, shape, device, steps=steps, seconds=None if minutes is None else 60 * minutes,
-        about=(code, vars(config.model)) if code else None,
+        about=(code, vars(config.model)) if code else None, num_classes=config.model.num_classes,
     )  # fmt: skip
     say(f"speed: {tuned}; samples: {tuned.sampling}")
     for setting, says in tuned.measured.items():

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.figures import save_grid, save_rows
+from assignment.ddpm.guidance import Guidance, WithLabels
 from assignment.ddpm.respacing import Respaced, WithItsOwnT
 from assignment.ddpm.runner import Runner, threads
 from assignment.ddpm.sampling import Sampler, check_samples
 
 GROWTH = "growth.png"
-IMAGES = 8  # in a row
+IMAGES, MOST_CLASSES = 8, 10  # in a row; and where there are classes
 STEPS = 100  # of the sampler, at most: a tenth of the usual, which shows as much
 SPACING = 1.5  # from one row to the next, by default: after epochs 1, 2, 3, 5, 8, 12, …
 SHARE = 0.1  # of the training's time that drawing may have taken before another row is drawn by default
@@ -35,10 +36,15 @@ class Growth:
         *,
         every: int | None,
         seed: int,
+        guidance: Guidance | None = None,
     ) -> None:
-        """`every` so many epochs; None: as SPACING and SHARE say; 0: never. `shape` is (C, H, W)."""
+        """`every` so many epochs; None: as SPACING and SHARE say; 0: never. `shape` is (C, H, W).
+
+        With guidance, an image of each class, of the first MOST_CLASSES.
+        """
         self.diffusion = Respaced(diffusion, STEPS)
         self.make_sampler, self.shape, self.run_dir, self.every, self.seed = make_sampler, shape, run_dir, every, seed
+        self.guidance = guidance
         self.seconds = 0.0  # of drawing
 
     @property
@@ -60,7 +66,11 @@ class Growth:
         started, runner = time.monotonic(), averaged.for_sampling()
         try:
             with threads(runner.setting.threads):
-                save_grid(self.draw(runner), self.run_dir / f"samples-epoch-{epoch:04d}.png", columns=IMAGES)
+                save_grid(
+                    self.draw(runner),
+                    self.run_dir / f"samples-epoch-{epoch:04d}.png",
+                    columns=MOST_CLASSES if self.guidance else IMAGES,
+                )
             self.compose()
         except Exception as error:  # whatever it is: an early network may well overflow, and training goes on
             return f"no samples after epoch {epoch}: {' '.join(str(error).split())[:200]}"
@@ -69,9 +79,13 @@ class Growth:
         return ""
 
     def draw(self, network: nn.Module) -> Tensor:
-        """(IMAGES, C, H, W) in [-1, 1], by the sampler, on fewer steps; from the same noise each time."""
+        """A row of images, (N, C, H, W) in [-1, 1], by the sampler, on fewer steps; from the same noise each time."""
         torch.manual_seed(self.seed)  # training draws nothing from where this leaves it: each step seeds itself
-        shape = (IMAGES, *self.shape)
+        images = IMAGES
+        if self.guidance:
+            images = min(self.guidance.num_classes, MOST_CLASSES)
+            network = WithLabels(self.guidance.of(network), torch.arange(images))
+        shape = (images, *self.shape)
         sampler = self.make_sampler(self.diffusion, self.diffusion.device)
         samples = sampler.sample(WithItsOwnT(network, self.diffusion.timesteps), shape)
         check_samples(samples, shape)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assignment.ddpm.config import Config, load_config
 from assignment.ddpm.errors import UserError
@@ -16,6 +17,7 @@ Row = tuple[float, float, float]  # epoch, training loss, validation loss
 class Milestones:
     losses: list[tuple[float, float]]  # (epoch, validation loss), the last one where its training ended
     parameters: int
+    with_labels: bool = False  # then level 2, which gives none, says nothing about these losses
 
     @property
     def first(self) -> tuple[float, float]:
@@ -34,16 +36,23 @@ def load_milestones(name: str, config: Config, root: Path = Path()) -> Milestone
         record = json.loads((root / RESULTS / f"{name}.json").read_text())
         chosen = next(seed for seed in record["seeds"] if seed["seed"] == record["chosen_seed"])
         # The milestones were measured on other triples; the last of them also on those that main.py validates on.
-        ratio = chosen["logged_validation_loss"] / chosen["loss"]
-        rows = [*chosen["milestones"], {"epoch": chosen["kept_epoch"], "loss": chosen["loss"]}]
-        return Milestones([(float(row["epoch"]), ratio * row["loss"]) for row in rows], int(record["parameters"]))
+        ratio = chosen["logged_validation_loss"] / recorded_loss(chosen)
+        losses = [(float(row["epoch"]), ratio * recorded_loss(row)) for row in chosen["milestones"]]
+        last = float(chosen["kept_epoch"]), float(chosen["logged_validation_loss"])
+        return Milestones([*losses, last], int(record["parameters"]), config.model.num_classes is not None)
     except (UserError, OSError, ValueError, KeyError, TypeError, StopIteration, ZeroDivisionError):
         return None  # a picture and a line are left out
 
 
+def recorded_loss(recorded: dict[str, Any]) -> float:
+    """Of a row of a record; with the true labels where there are any, as main.py's validation loss is."""
+    return float(recorded.get("with_labels", recorded)["loss"])
+
+
 def _task(config: Config) -> tuple[object, ...]:
-    """What a loss is measured on: images and noise."""
-    return config.data.name, config.model.image_shape, config.model.num_timesteps, config.diffusion
+    """What a loss is measured on: images and noise, and whether the network is told the class."""
+    model = config.model
+    return config.data.name, model.image_shape, model.num_timesteps, config.diffusion, model.num_classes
 
 
 def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: bool) -> str:
@@ -56,7 +65,8 @@ def beside(log: Sequence[Row], of: Milestones, parameters: int, *, all_images: b
     reference = f"the reference ({of.parameters:,} parameters){on}"
     behind = [e for e, loss in of.losses if loss >= best]
     if best < last:
-        return f"{own}: lower than where {reference} ended, {end}. `make test-level2` says whether the lead is clear"
+        lead = "" if of.with_labels else ". `make test-level2` says whether the lead is clear"
+        return f"{own}: lower than where {reference} ended, {end}{lead}"
     if not behind:
         return f"{own}. After epoch {of.first[0]:g} {reference} had {of.first[1]:.4f}; it ended at {end}"
     stood = f"{max(behind):.3g} epoch{'s' if max(behind) != 1 else ''}"

@@ -30,10 +30,10 @@ class Race:
 
     def __init__(
         self, model: nn.Module, plain: Setting, shape: tuple[int, int, int, int], device: torch.device,
-        *, training: bool = True,
+        *, training: bool = True, num_classes: int | None = None,
     ) -> None:  # fmt: skip
         """Of training steps, or without `training` of answers alone, as when samples are drawn."""
-        self.device, self.plain, self.training = device, plain, training
+        self.device, self.plain, self.training, self.num_classes = device, plain, training, num_classes
         self.model = copy.deepcopy(model)  # the run itself has to start from unchanged weights and buffers
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():  # else changing a leaf that requires a gradient in place is an error
@@ -115,9 +115,10 @@ class Race:
             raise Refused(f"left out, as its answer differs by {off:.1%}")
         return runner
 
-    def _inputs(self) -> tuple[Tensor, Tensor]:
+    def _inputs(self) -> tuple[Tensor, ...]:
         x = self.batch[0][: self.images]  # (B, C, H, W)
-        return x, torch.zeros(len(x), dtype=torch.long, device=self.device)  # t (B,): 0 is valid for every T
+        zeros = torch.zeros(len(x), dtype=torch.long, device=self.device)  # (B,): valid for every T, and every K
+        return (x, zeros) if self.num_classes is None else (x, zeros, zeros)
 
     def _step(self, runner: Runner) -> Tensor:
         with torch.set_grad_enabled(self.training):

@@ -26,10 +26,10 @@ class Respaced(GaussianDiffusion):
 class WithItsOwnT(nn.Module):
     """A network as a sampler on a respaced schedule calls it: t counts the steps that are kept."""
 
-    def __init__(self, predict: Callable[[Tensor, Tensor], Tensor], timesteps: Tensor) -> None:
+    def __init__(self, predict: Callable[..., Tensor], timesteps: Tensor) -> None:
         super().__init__()
         self.predict, self.timesteps = predict, timesteps
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """x (B, C, H, W), t (B,) in [0, S) → predicted noise (B, C, H, W)."""
-        return self.predict(x, self.timesteps.to(t.device)[t])
+    def forward(self, x: Tensor, t: Tensor, *y: Tensor) -> Tensor:
+        """x (B, C, H, W), t (B,) in [0, S), labels y (B,) if there are any → predicted noise (B, C, H, W)."""
+        return self.predict(x, self.timesteps.to(t.device)[t], *y)

@@ -72,11 +72,11 @@ class Runner(nn.Module):
             model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)  # this one may still be in training
         return Runner(model, self.sampling)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """x (B, C, H, W), t (B,) → predicted noise (B, C, H, W), float32."""
+    def forward(self, x: Tensor, t: Tensor, *y: Tensor) -> Tensor:
+        """x (B, C, H, W), t (B,), labels y (B,) if there are any → predicted noise (B, C, H, W), float32."""
         x = x.contiguous(memory_format=self.memory_format)  # (B, C, H, W), whatever the layout
         with self._attention(), self._autocast(x.device.type):
-            return self._call(x, t).float()  # loss and sampler compute in float32
+            return self._call(x, t, *y).float()  # loss and sampler compute in float32
 
     def _attention(self) -> AbstractContextManager[object]:
         return sdpa_kernel(SDPBackend.MATH) if self.setting.attention == "math" else nullcontext()

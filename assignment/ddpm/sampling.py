@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from assignment.ddpm.device import is_out_of_memory
 from assignment.ddpm.errors import RunError
+from assignment.ddpm.guidance import WithLabels
 from assignment.ddpm.progress import progress_bar
 from assignment.ddpm.seeds import derive_seed
 
@@ -41,8 +42,11 @@ def draw_samples(
     device: torch.device,
     seed: int,
     batch_size: int | None = None,
+    labels: Tensor | None = None,
 ) -> Tensor:
     """Draw `num_images` images of `shape` (C, H, W) → (num_images, C, H, W) in [-1, 1], on the CPU.
+
+    With labels (num_images,) the model is called with those of the images: x, t, y.
 
     The same seed, device and batch size give the same images. A batch that does not fit into memory is halved.
 
@@ -61,7 +65,10 @@ def draw_samples(
                 for i in range(count):
                     # by batch, not by image: with another batch size the same seed gives other images
                     torch.manual_seed(derive_seed("sample", seed, i))
-                    batch = sampler.sample(_Counted(model, bar, size), (size, *shape))  # (size, C, H, W)
+                    mine = model
+                    if labels is not None:  # what fills the last batch takes the first ones again
+                        mine = WithLabels(model, labels[torch.arange(i * size, (i + 1) * size) % num_images])
+                    batch = sampler.sample(_Counted(mine, bar, size), (size, *shape))  # (size, C, H, W)
                     check_samples(batch, (size, *shape))
                     batches.append(batch.cpu())
                 return torch.cat(batches)[:num_images]  # (num_images, C, H, W), less what fills the last batch

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.labels import drop_labels
 from assignment.ddpm.runner import Runner
 from assignment.ddpm.seeds import derive_seed
 
@@ -42,10 +43,12 @@ class Trainer:
     """All that changes while training: the network, its moving average, the optimiser, and the history."""
 
     def __init__(
-        self, runner: Runner, diffusion: GaussianDiffusion, *, learning_rate: float, ema_decay: float, fused: bool
-    ) -> None:
+        self, runner: Runner, diffusion: GaussianDiffusion, *, learning_rate: float, ema_decay: float, fused: bool,
+        num_classes: int | None = None, label_dropout: float = 0.0,
+    ) -> None:  # fmt: skip
         self.runner = runner
         self.diffusion = diffusion
+        self.num_classes, self.label_dropout = num_classes, label_dropout
         self.average = MovingAverage(runner.model, ema_decay)
         # Adam (Kingma & Ba 2014, Algorithm 1) with its defaults, as in Ho et al.; fused: all weights in one kernel.
         self.optimizer = torch.optim.Adam(runner.model.parameters(), lr=learning_rate, fused=fused)
@@ -59,11 +62,14 @@ class Trainer:
         self.log: list[dict[str, float]] = []  # a row per epoch
         self.epoch_losses: list[Tensor] = []  # of the epoch under way, still on the device
 
-    def step(self, x_0: Tensor, seed: int) -> None:
-        """One optimiser step on a batch (B, C, H, W)."""
+    def step(self, x_0: Tensor, *y: Tensor, seed: int) -> None:
+        """One optimiser step on a batch (B, C, H, W), with its labels y (B,) where the network has classes."""
+        if self.num_classes is not None:
+            n, share = self.num_classes, self.label_dropout
+            y = tuple(drop_labels(labels, n, share, seed=seed, step=self.step_count) for labels in y)
         # All generators, the GPU's too: t, noise and dropout of step k are the same in a run that was interrupted.
         torch.manual_seed(derive_seed("step", seed, self.step_count))
-        loss = self.diffusion.training_loss(self.runner, x_0)  # Algorithm 1; a scalar
+        loss = self.diffusion.training_loss(self.runner, x_0, *y)  # Algorithm 1; a scalar
         self.optimizer.zero_grad(set_to_none=True)  # gradients add up: without this, those of all steps so far
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)  # unscales first, and skips a step whose gradients overflowed

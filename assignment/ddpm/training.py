@@ -53,9 +53,11 @@ class _Sitting:
         self.trainer, self.run_dir, self.identity, self.about = trainer, run_dir, identity, about
         self.epochs, self.batch_size, self.seed = epochs, batch_size, seed
         self.checkpoint_seconds = checkpoint_seconds
-        self.train = place(images.train, device)  # (N, C, H, W) uint8
+        self.train, self.labels = place(images.train, device), images.train_labels  # (N, C, H, W) uint8, (N,)
         # Frozen: all epochs are measured on the same t and noise, so the lower loss is the better network's.
-        self.triples = freeze_triples(images.validation, trainer.diffusion.num_timesteps, device)
+        self.triples = freeze_triples(
+            images.validation, trainer.diffusion.num_timesteps, device, labels=images.validation_labels
+        )
         # The average is what is validated, kept and sampled; the weights themselves are only trained.
         self.averaged = trainer.averaged_runner()
         self.steps_per_epoch = num_batches(self.train, batch_size)
@@ -91,8 +93,8 @@ class _Sitting:
         order = derive_seed("order", self.seed, epoch)  # another order in each epoch, the same in each run
         device = self.trainer.diffusion.device
         self.trainer.runner.train()  # dropout on, batch norm by the batch; check_network has left it in eval mode
-        for x_0 in shuffled_batches(self.train, self.batch_size, device, seed=order, first=first):
-            self.trainer.step(x_0, self.seed)
+        for batch in shuffled_batches(self.train, self.batch_size, device, labels=self.labels, seed=order, first=first):
+            self.trainer.step(*batch, seed=self.seed)
             now = time.monotonic()
             if now - self.updated > UPDATE_SECONDS:
                 self.update_progress()

@@ -19,9 +19,16 @@ class FrozenTriples:
     images: Tensor  # (N, C, H, W) uint8
     t: Tensor  # (N,): one step in each N-th part of [0, T)
     noise: Tensor  # (N, C, H, W)
+    labels: Tensor | None = None  # (N,), the true ones; None where the network asks for none
+
+    def labels_of(self, part: slice) -> tuple[Tensor, ...]:
+        """What a network gets besides x and t: the labels (B,) of a part of the triples, or nothing."""
+        return () if self.labels is None else (self.labels[part],)
 
 
-def freeze_triples(images: Tensor, num_timesteps: int, device: torch.device, *, seed: int = 0) -> FrozenTriples:
+def freeze_triples(
+    images: Tensor, num_timesteps: int, device: torch.device, *, labels: Tensor | None = None, seed: int = 0
+) -> FrozenTriples:
     """Draw a step and noise for each image (N, C, H, W), on the CPU, so that every device gets the same."""
     n = len(images)
     generator = torch.Generator().manual_seed(seed)
@@ -29,7 +36,9 @@ def freeze_triples(images: Tensor, num_timesteps: int, device: torch.device, *, 
     t = stratified_timesteps(torch.randperm(n, generator=generator), num_timesteps, generator)  # (N,)
     noise = torch.randn(images.shape, generator=generator)  # (N, C, H, W)
     # The generator is its own, so validating draws nothing from the one that training uses.
-    return FrozenTriples(place(images, device), t.to(device), place(noise, device))
+    return FrozenTriples(
+        place(images, device), t.to(device), place(noise, device), None if labels is None else labels.to(device)
+    )
 
 
 @torch.no_grad()
@@ -42,7 +51,8 @@ def validation_loss(model: nn.Module, diffusion: GaussianDiffusion, triples: Fro
         t = triples.t[part]  # (B,); the last batch may be smaller
         # images and noise may have stayed in the machine's memory, see `place`
         x_0, noise = (values[part].to(t.device) for values in (triples.images, triples.noise))
-        eps_hat = model(diffusion.q_sample(to_float(x_0), t, noise), t)  # (B, C, H, W)
+        x_t = diffusion.q_sample(to_float(x_0), t, noise)  # (B, C, H, W)
+        eps_hat = model(x_t, t, *triples.labels_of(part))  # (B, C, H, W)
         # a sum, divided once at the end: a mean of means would count the smaller last batch too much
         total += F.mse_loss(eps_hat.float(), noise, reduction="sum")
     return total.item() / triples.noise.numel()

@@ -1,7 +1,9 @@
-"""Ancestral sampling (Ho et al. 2020) and DDIM (Song et al. 2021), by the schedulers of the diffusers library.
+"""Ancestral sampling (Ho et al. 2020) and DDIM (Song et al. 2021) by the schedulers of diffusers, and guidance.
 
-The former draws the samples of levels 1 to 3. Levels 4 and 5 ask for your own, without the library.
+The first draws the samples of levels 1 to 3. Levels 4 to 6 ask for your own, without the library.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -71,3 +73,11 @@ class DDIMSampler:
         for pair in zip(visited, [*visited[1:], -1], strict=True):
             x = self.p_sample(model, x, *(torch.full(shape[:1], number, device=self.device) for number in pair))
         return x.clamp(-1, 1)
+
+
+def guided_eps(
+    model: Callable[[Tensor, Tensor, Tensor], Tensor], x_t: Tensor, t: Tensor, y: Tensor, w: float, num_classes: int
+) -> Tensor:  # fmt: skip
+    """Classifier-free guidance; w as assignment/sampler.py has it. x_t (B, C, H, W), t and y (B,) → (B, C, H, W)."""
+    nothing = torch.full_like(y, num_classes)  # (B,)
+    return torch.lerp(model(x_t, t, nothing), model(x_t, t, y), w)

@@ -3,14 +3,20 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from assignment.ddpm.diffusion import GaussianDiffusion
+from assignment.ddpm.guidance import Guidance
 from assignment.ddpm.respacing import Respaced, WithItsOwnT
 from assignment.ddpm.sampling import draw_samples
-from reference.sampler import DDIMSampler, DDPMSampler
+from reference.sampler import DDIMSampler, DDPMSampler, guided_eps
 
-Predict = Callable[[Tensor, Tensor], Tensor]
+Predict = Callable[..., Tensor]
+
+
+def guided(network: nn.Module, w: float, num_classes: int) -> nn.Module:
+    """A network with classes by the reference's guidance: (x, t, y) → predicted noise."""
+    return Guidance(guided_eps, w, num_classes).of(network)
 
 
 def draw(
@@ -22,17 +28,20 @@ def draw(
     steps: int,
     seed: int,
     batch_size: int | None = None,
+    labels: Tensor | None = None,
 ) -> Tensor:
     """Draw `num_images` of `shape` (C, H, W) → (num_images, C, H, W) in [-1, 1], on the CPU.
 
     Args:
-        predict: x_t (B, C, H, W), t (B,) on the diffusion's device → predicted noise
+        predict: x_t (B, C, H, W), t (B,) on the diffusion's device → predicted noise; with labels, y (B,) follows
+        labels: (num_images,), the wished classes
         steps: of the sampler, at most T
     """
     respaced = Respaced(diffusion, steps)
     return draw_samples(
         DDPMSampler(respaced, respaced.device), WithItsOwnT(predict, respaced.timesteps), num_images, shape,
         num_timesteps=respaced.num_timesteps, device=respaced.device, seed=seed, batch_size=batch_size,
+        labels=labels,
     )  # fmt: skip
 
 
@@ -45,12 +54,14 @@ def draw_ddim(
     steps: int,
     seed: int,
     batch_size: int | None = None,
+    labels: Tensor | None = None,
 ) -> Tensor:
     """The same with DDIM without noise (Song et al. 2021), in `steps` of the T timesteps."""
     own = torch.arange(diffusion.num_timesteps)  # this sampler calls the network with its own t
     return draw_samples(
         DDIMSampler(diffusion, diffusion.device, steps, eta=0.0), WithItsOwnT(predict, own), num_images, shape,
         num_timesteps=steps, device=diffusion.device, seed=seed, batch_size=batch_size,
+        labels=labels,
     )  # fmt: skip
 
 

@@ -32,11 +32,15 @@ def load_network(config: ModelConfig, file: Path, device: torch.device) -> tuple
 
 @torch.no_grad()
 def measure_losses(
-    network: Runner, diffusion: GaussianDiffusion, triples: Triples, device: torch.device, what: str
-) -> Tensor:
-    """The loss on each triple, (N,) float64. `what` is being measured, for who is waiting."""
+    network: Runner, diffusion: GaussianDiffusion, triples: Triples, device: torch.device, what: str,
+    *, labels: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """The loss on each triple, (N,) float64; with labels (N,), of a network that is told them.
+
+    `what` is being measured, for who is waiting.
+    """
     with progress_bar(len(triples.t), "triples", what) as bar:
         return losses(
-            lambda x, t: network(x.to(device), t.to(device)).cpu(), diffusion, triples,
+            lambda *asked: network(*(each.to(device) for each in asked)).cpu(), diffusion, triples, labels=labels,
             batch_size=BATCH[device.type], progress=bar.update,
         )  # fmt: skip

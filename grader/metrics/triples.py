@@ -71,24 +71,27 @@ def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str, ke
 
 
 def losses(
-    predict: Callable[[Tensor, Tensor], Tensor],
+    predict: Callable[..., Tensor],
     diffusion: GaussianDiffusion,
     triples: Triples,
     *,
     batch_size: int,
+    labels: Tensor | None = None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Tensor:
     """Mean squared error of the predicted noise for each triple, (N,) float64. Noise and images stay here.
 
     Args:
-        predict: x_t (B, C, H, W), t (B,) on the CPU → predicted noise (B, C, H, W)
+        predict: x_t (B, C, H, W), t (B,), and labels (B,) if there are any, on the CPU → predicted noise (B, C, H, W)
+        labels: (N,), of the images of the triples
         progress: called with the number of triples done since the last call
     """
     found = []
     for start in range(0, len(triples.t), batch_size):
         part = slice(start, start + batch_size)
         x_t = diffusion.q_sample(to_float(triples.images[part]), triples.t[part], triples.noise[part])
-        error = predict(x_t, triples.t[part]).cpu().double() - triples.noise[part].double()
+        y = () if labels is None else (labels[part],)
+        error = predict(x_t, triples.t[part], *y).cpu().double() - triples.noise[part].double()
         found.append(error.square().flatten(1).mean(1))
         progress(len(found[-1]))
     return torch.cat(found)

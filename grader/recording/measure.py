@@ -12,11 +12,12 @@ import torch
 
 from assignment.ddpm import checkpoint as ckpt
 from assignment.ddpm.config import Config, load_config
-from assignment.ddpm.data import Images, load_images, load_test
+from assignment.ddpm.data import Images, load_images, load_part, load_test
 from assignment.ddpm.device import choose_device, half_precision
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
+from assignment.ddpm.labels import check_labels
 from assignment.ddpm.runner import Runner, Setting
 from grader import ROOT
 from grader.checks.beats_reference import stratified
@@ -53,8 +54,11 @@ class Reference:
         self.epochs_wanted = load_config(config_file).training.epochs  # as shipped, whatever this call overrides
         m = config.model
         self.shape = m.image_shape
-        self.images: Images = load_images(config.data.name, config.data.root, limit=None, shape=self.shape)
-        self.test = load_test(config.data.name, config.data.root, shape=self.shape)
+        data, classes = config.data, m.num_classes
+        self.images: Images = load_images(data.name, data.root, limit=None, shape=self.shape, num_classes=classes)
+        self.test, self.test_labels = load_test(data.name, data.root, shape=self.shape), None
+        if classes is not None:
+            self.test_labels = check_labels(data.name, load_part(data.name, data.root, train=False).labels, classes)
         self.diffusion = GaussianDiffusion.of(config)
 
     def folder(self, seed: int) -> Path:
@@ -87,6 +91,7 @@ class Reference:
         return draw_triples(images, self.diffusion.num_timesteps, look, part=part)
 
     def losses(self, runner: Runner, part: str, look: int, what: str) -> torch.Tensor:
+        """Of the network called with x and t alone, as levels 1 to 3 call every network."""
         triples = self.triples(part, look)
         return measure_losses(runner, self.diffusion, triples, self.device, f"loss, {what}")
 
@@ -95,6 +100,16 @@ class Reference:
         triples = self.triples(part, look)
         mean = stratified(values, triples.bins, widths())
         return {"loss": mean.value, "standard_error": mean.error, "by_bin": mean.bins.tolist()}
+
+    def with_labels(self, runner: Runner, part: str, what: str) -> dict[str, Any]:
+        """The same of the first look, with the true labels; empty where the network has no classes."""
+        labels = self.test_labels if part == "test" else self.images.validation_labels
+        if labels is None:
+            return {}
+        triples = self.triples(part, 0)
+        y = labels[triples.index]
+        values = measure_losses(runner, self.diffusion, triples, self.device, f"loss with labels, {what}", labels=y)
+        return {"with_labels": self.summary(values, part, 0)}
 
     def measure(self, seed: int) -> Training:
         """One training: its losses during training and at the end."""
@@ -106,7 +121,7 @@ class Reference:
             "kept_epoch": float(about["epoch"]), "training_seconds": rows[-1]["seconds"],
             "sittings": read_sittings(self.folder(seed)),
             "logged_validation_loss": float(about["val_loss"]), **self.summary(values, "validation", 0),
-            "milestones": self.milestones(seed),
+            **self.with_labels(runner, "validation", f"seed {seed}"), "milestones": self.milestones(seed),
         }  # fmt: skip
         return Training(figures, runner, values)
 
@@ -117,8 +132,9 @@ class Reference:
         for weights in sorted(self.folder(seed).glob("epoch-*.safetensors")):
             epoch = int(weights.stem.removeprefix("epoch-"))
             if epoch not in {row["epoch"] for row in found}:
-                losses = self.losses(self.load(weights)[0], "validation", 0, f"seed {seed}, epoch {epoch}")
-                found.append({"epoch": epoch, **self.summary(losses, "validation", 0)})
+                runner, what = self.load(weights)[0], f"seed {seed}, epoch {epoch}"
+                summary = self.summary(self.losses(runner, "validation", 0, what), "validation", 0)
+                found.append({"epoch": epoch, **summary, **self.with_labels(runner, "validation", what)})
                 with replacing(file) as temporary:
                     temporary.write_text(json.dumps(found, indent=1) + "\n")
         return found
@@ -186,7 +202,8 @@ class Reference:
             "machine": machine(self.device), "overrides": self.overrides,
             "parameters": sum(p.numel() for p in best.runner.parameters()), "chosen_seed": best.figures["seed"],
             "weights": self.save_weights(best.runner), "fingerprints": fingerprints,
-            "test": self.summary(kept["test.0"], "test", 0), "seeds": of_seeds, **self.assess(drawn),
+            "test": self.summary(kept["test.0"], "test", 0) | self.with_labels(best.runner, "test", "test images"),
+            "seeds": of_seeds, **self.assess(drawn),
         }  # fmt: skip
         return save_record(self.name, Record(figures, kept))
 

@@ -17,7 +17,7 @@ from grader import ROOT
 from grader.metrics.machine import machine
 from grader.metrics.record import load_record
 from reference.model import DiffusionModel
-from reference.sampler import DDPMSampler
+from reference.sampler import DDPMSampler, guided_eps
 
 MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200)  # epochs after which the weights are saved, to be judged later
 RUN, SITTINGS = "run", "sittings.json"
@@ -49,7 +49,7 @@ def sit(name: str, config: Config, folder: Path, *, anew: bool) -> None:
         with replacing(folder / SITTINGS) as temporary:
             temporary.write_text(json.dumps([*earlier, sitting], indent=1) + "\n")
 
-    exercise.run(config, DiffusionModel, DDPMSampler, folder / RUN, start=start, on_epoch=after)
+    exercise.run(config, DiffusionModel, DDPMSampler, folder / RUN, guided_eps=guided_eps, start=start, on_epoch=after)
 
 
 def estimate(name: str, config: Config, folder: Path, images: int) -> str:
@@ -63,6 +63,7 @@ def estimate(name: str, config: Config, folder: Path, images: int) -> str:
     tuned = tune(
         DiffusionModel(m).to(device), config.runtime, (batch, *m.image_shape), device,
         steps=config.training.epochs * steps, about=(exercise.code_hash(DiffusionModel), vars(m)),
+        num_classes=m.num_classes,
     )  # fmt: skip
     if tuned.step_seconds is None:
         return f"{epochs} epochs to train"

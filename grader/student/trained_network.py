@@ -14,6 +14,7 @@ from assignment.ddpm.config import Config
 from assignment.ddpm.data import Images, load_images, load_test, to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError
+from assignment.ddpm.milestones import recorded_loss
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.errors import Raised, SubmissionFailed
@@ -223,6 +224,5 @@ class TrainedNetwork:
             return []
         if chosen is None:
             return []
-        return [
-            (row["epoch"], row["loss"]) for row in (*chosen["milestones"], chosen | {"epoch": chosen["kept_epoch"]})
-        ]
+        last = chosen | {"epoch": chosen["kept_epoch"]}
+        return [(row["epoch"], recorded_loss(row)) for row in (*chosen["milestones"], last)]

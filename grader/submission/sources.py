@@ -7,10 +7,7 @@ from pathlib import Path
 
 FILES = ("model.py", "sampler.py")
 STUB = b"raise NotImplementedError("  # the starter has two in each file …
-OPTIONAL_STUB = STUB + b'"DDIMSampler.'  # … not counting the two of the class that is optional
-OPTIONAL_CLASS = re.compile(
-    rb"^\s*(class\s+DDIMSampler\b|DDIMSampler\s*[:=]|.*\bimport\b.*\bDDIMSampler\b)", re.MULTILINE
-)
+OPTIONAL = {"DDIMSampler": 2, "guided_eps": 1}  # … not counting those of what is optional
 MOST = 1 << 20  # bytes; the longest right answer of the bank has 8,000
 
 
@@ -37,15 +34,25 @@ def why_missing(file: Path, most: int = MOST) -> str:
 
 
 def is_starter(source: bytes) -> bool:
-    """Whether all of a file's stubs are there still, be it with those of the optional class or without it."""
-    optional = source.count(OPTIONAL_STUB)
-    return source.count(STUB) - optional == 2 and (optional == 2 or not OPTIONAL_CLASS.search(source))
+    """Whether all of a file's stubs are there still, be it with those of what is optional or without it."""
+    optional = sum(_stubs_of(source, name) for name in OPTIONAL)
+    return source.count(STUB) - optional == 2 and not any(has_begun({"sampler.py": source}, name) for name in OPTIONAL)
+
+
+def has_begun(sources: dict[str, bytes], name: str) -> bool:
+    """Whether the class or function of OPTIONAL is there, and no longer all stubs."""
+    source, it = sources.get("sampler.py", b""), name.encode()
+    defined = rb"^\s*((class|def)\s+%b\b|%b\s*[:=]|.*\bimport\b.*\b%b\b)" % (it, it, it)
+    return bool(re.search(defined, source, re.MULTILINE)) and _stubs_of(source, name) < OPTIONAL[name]
 
 
 def has_begun_optional(sources: dict[str, bytes]) -> bool:
-    """Whether the optional class is there, and no longer all stubs."""
-    source = sources.get("sampler.py", b"")
-    return bool(OPTIONAL_CLASS.search(source)) and source.count(OPTIONAL_STUB) < 2
+    """Whether DDIMSampler of level 5 is begun."""
+    return has_begun(sources, "DDIMSampler")
+
+
+def _stubs_of(source: bytes, name: str) -> int:
+    return len(re.findall(rb'%b"%b[.:]' % (re.escape(STUB), name.encode()), source))
 
 
 def sha256(sources: dict[str, bytes]) -> dict[str, str]:

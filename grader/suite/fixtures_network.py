@@ -52,10 +52,10 @@ def config(settings: Config) -> ModelConfig:
 @pytest.fixture(scope="session")
 def shipped(config: ModelConfig) -> dict[str, ModelConfig]:
     """By data set: this configuration with the images of every configuration that the project ships."""
-    models = {file.stem: load_config(file, []).model for file in sorted(SHIPPED.glob("*.yaml")) if file != GRADING}
+    others = [load_config(file, []) for file in sorted(SHIPPED.glob("*.yaml")) if file != GRADING]
     return {
-        name: replace(config, image_channels=model.image_channels, image_size=model.image_size)
-        for name, model in models.items() if model.image_shape != config.image_shape
+        other.data.name: replace(config, image_channels=other.model.image_channels, image_size=other.model.image_size)
+        for other in others if other.model.image_shape != config.image_shape
     }  # fmt: skip
 
 

@@ -70,14 +70,16 @@ def curve_in_words(log: list[Epoch], reference: Sequence[tuple[float, float]]) -
     )
 
 
-def save_few_steps(found: dict[str, dict[int, float]], path: Path) -> Path:
-    """FIDs by number of steps, a line for each sampler: sampler → steps → FID."""
+def save_few_steps(found: dict[str, dict[int, float]], path: Path, *, real: float | None = None) -> Path:
+    """FIDs by number of steps, a line for each sampler: sampler → steps → FID; `real`: of unseen real images."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel="steps", ylabel="FID", xscale="log")
     for (name, fids), style in zip(found.items(), ("o-", "s--"), strict=False):
         axes.plot([*fids], [*fids.values()], style, label=name)
+    if real is not None:
+        axes.axhline(real, color="black", linewidth=0.8, linestyle=":", label="unseen real images")
     axes.set_xticks([*next(iter(found.values()))], labels=[str(n) for n in next(iter(found.values()))])
     axes.xaxis.minorticks_off()
     axes.set_ylim(bottom=0)

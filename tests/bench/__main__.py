@@ -58,7 +58,7 @@ def our_training_steps(trainer: Trainer, images: torch.Tensor, batch_size: int, 
     images = place(images, device)
     trainer.runner.train()
     while True:
-        for x_0 in shuffled_batches(images, batch_size, device, seed=trainer.step_count):
+        for (x_0,) in shuffled_batches(images, batch_size, device, seed=trainer.step_count):
             yield trainer.step(x_0, seed=0)
 
 

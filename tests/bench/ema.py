@@ -38,8 +38,8 @@ def train_once(config, seed: int, device: torch.device) -> dict[float, float]:
 
     for epoch in range(config.training.epochs):
         order = derive_seed("order", seed, epoch)
-        for x_0 in shuffled_batches(images.train.to(device), config.data.batch_size, device, seed=order):
-            trainer.step(x_0, seed)
+        for (x_0,) in shuffled_batches(images.train.to(device), config.data.batch_size, device, seed=order):
+            trainer.step(x_0, seed=seed)
             for average in averages.values():
                 average.update(trainer.step_count)
     triples = freeze_triples(images.validation, 1000, device)

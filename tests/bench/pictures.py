@@ -19,9 +19,11 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.errors import UserError, run_command
 from assignment.ddpm.exercise import save_noising
 from assignment.ddpm.figures import DPI, SIZE, save_grid
+from grader.demo_bonus import Demo, of_real_images
 from grader.grade import grade
 from grader.metrics.record import WEIGHTS as RECORDED
 from grader.metrics.reference import load_network
+from grader.suite.pictures import save_few_steps
 from reference.sampler import DDPMSampler
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
@@ -31,6 +33,7 @@ PICTURES = ROOT / "reference" / "pictures"
 TRAINED = ROOT / "outputs" / "ladder" / "digits-5" / "run" / WEIGHTS
 STOPS = (999, 800, 600, 400, 250, 150, 80, 40, 0)  # timesteps that the picture of a reverse process shows
 SEED = 3
+CONDITIONAL = "digits_conditional"
 
 
 def noising(config: Config, diffusion: GaussianDiffusion) -> None:
@@ -101,12 +104,22 @@ def of_reports() -> None:
                 shutil.copy(figures / f"{name}.png", PICTURES / f"{name}.png")
 
 
+def bonus() -> None:
+    """What `make demo-bonus` shows, of the recorded weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(ROOT / "configs" / f"{CONDITIONAL}.yaml", [f"output_dir={folder}", "runtime.device=cpu"])
+        demo = Demo(config, RECORDED / f"{CONDITIONAL}.safetensors")
+        shutil.copy(demo.draw_classes(), PICTURES / "bonus-classes.png")
+        save_few_steps(demo.measure_fids(), PICTURES / "bonus-steps.png", real=of_real_images(CONDITIONAL))
+
+
 def draw() -> None:
     config = load_config(DIGITS)
     diffusion = GaussianDiffusion.of(config)
     noising(config, diffusion)
     schedule(diffusion)
     reverse(config, diffusion)
+    bonus()
     of_reports()
 
 

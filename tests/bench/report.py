@@ -21,7 +21,7 @@ from tests.bench.tables.grading import (
     similarity,
     trained_class,
 )
-from tests.bench.tables.learning import endings, ladder
+from tests.bench.tables.learning import endings, guidance, ladder
 from tests.bench.tables.quality import classifiers, kinds, quality, reference, trained, wanted
 from tests.bench.tables.sets import cifar_sets, exceptions, false_fails, fashion_sets, gaps, verdicts
 from tests.bench.tables.speed import ema, paired, runs, runs_to_measure, set_up, settings, speed, stages
@@ -32,7 +32,7 @@ MAKERS = (
     runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, grading, quality,
     classifiers, trained, kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
     cifar_sets, classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder,
-    endings,
+    endings, guidance,
 )  # fmt: skip
 
 

@@ -21,9 +21,11 @@ from grader.bundles import handout as command
 from grader.bundles import packing
 from grader.bundles.students_reference_sampler import DDIMSampler as LibraryDDIM
 from grader.bundles.students_reference_sampler import DDPMSampler as Library
+from grader.bundles.students_reference_sampler import guided_eps as library_guidance
 from grader.check_ids import needs_training
 from reference.sampler import DDIMSampler as ReferenceDDIM
 from reference.sampler import DDPMSampler as Reference
+from reference.sampler import guided_eps as reference_guidance
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, network_class
 from tests.support.pages import commands, dead_links, tree_of
@@ -246,6 +248,20 @@ def test_the_librarys_ddim_draws_what_the_reference_draws(eta):
     assert drawn[0].abs().lt(1).double().mean() > 0.5  # not all clamped
     if not eta:
         torch.testing.assert_close(*stepped, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("w", [0.0, 1.0, 2.5])
+def test_its_guidance_is_that_of_the_reference(w):
+    x, t, y = torch.randn(3, 1, 8, 8), torch.tensor([0, 5, 9]), torch.tensor([1, 0, 2])
+
+    def network(x, t, y):
+        return x * (y + 1).view(-1, 1, 1, 1) + t.view(-1, 1, 1, 1)
+
+    found, expected = (guided_eps(network, x, t, y, w, 3) for guided_eps in (library_guidance, reference_guidance))
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(
+        expected, x * (4 + w * (y - 3).view(-1, 1, 1, 1)) + t.view(-1, 1, 1, 1), rtol=0, atol=1e-5
+    )
 
 
 class Telling(torch.nn.Module):

@@ -15,7 +15,7 @@ DIGITS = "configs/digits.yaml"
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_shipped_file_loads_and_survives_a_round_trip(path, tmp_path):
     config = load_config(path)
-    assert config.data.name == path.stem
+    assert path.stem == config.data.name + ("_conditional" if config.model.num_classes else "")
     (tmp_path / "again.yaml").write_text(to_yaml(config))
     assert load_config(tmp_path / "again.yaml") == config
 
@@ -49,6 +49,12 @@ def test_overrides_win_in_order():
         ("data.batch_size=0", "data.batch_size=0: expected at least 1"),
         ("data.limit=0", "data.limit=0: expected at least 1"),
         ("sampling.num_images=0", "sampling.num_images=0: expected at least 1"),
+        ("model.num_classes=1", "model.num_classes=1: expected at least 2, or null for no labels"),
+        ("training.label_dropout=1", "training.label_dropout=1.0: expected a number from 0 up to, not including, 1"),
+        ("training.label_dropout=nan", "training.label_dropout=nan: expected"),
+        ("sampling.guidance=-1", "sampling.guidance=-1.0: expected a number, at least 0"),
+        ("sampling.guidance=.inf", "sampling.guidance=inf: expected a number, at least 0"),
+        ("guidance=3", "did you mean sampling.guidance?"),
         ("model.image_size=0", "model.image_size=0: expected at least 1"),
         ("model.block_out_channels=[30]", "model.block_out_channels=[30]: expected multiples of"),
         ("model.block_out_channels=[]", "model.block_out_channels=[]"),

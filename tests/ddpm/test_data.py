@@ -114,7 +114,7 @@ def test_an_epoch_meets_every_image_once_in_an_order_of_its_seed():
     images = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
 
     def order(seed, first=0):
-        return [b.flatten().tolist() for b in shuffled_batches(images, 10, CPU, seed=seed, first=first)]
+        return [b.flatten().tolist() for (b,) in shuffled_batches(images, 10, CPU, seed=seed, first=first)]
 
     batches = order(1)
     assert num_batches(images, 10) == len(batches) == 10
@@ -126,7 +126,7 @@ def test_an_epoch_meets_every_image_once_in_an_order_of_its_seed():
 
 def test_a_set_smaller_than_a_batch_is_one_batch():
     batches = list(shuffled_batches(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), 64, CPU, seed=0))
-    assert [len(b) for b in batches] == [5]
+    assert [len(b) for (b,) in batches] == [5]
 
 
 def test_images_that_do_not_fit_stay_where_they_are(monkeypatch):

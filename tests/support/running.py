@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from assignment.ddpm import exercise
 from assignment.ddpm.config import load_config
-from reference.sampler import DDPMSampler
+from reference.sampler import DDPMSampler, guided_eps
 from tests.support.networks import DiffusionModel
 
 # nothing is measured, so every run is the same
@@ -21,7 +21,7 @@ QUICK = ("model.num_timesteps=50", "data.limit=256", "sampling.num_images=4", "t
 def run(folder: Path, *overrides: str, network=DiffusionModel) -> Path:
     """Run the exercise on digits with a small network, in `folder`; returns the run's own folder."""
     config = load_config("configs/digits.yaml", [*QUICK, f"output_dir={folder}", *overrides])
-    exercise.run(config, network, DDPMSampler, folder / "run")
+    exercise.run(config, network, DDPMSampler, folder / "run", guided_eps=guided_eps)
     return folder / "run"
 
 

@@ -77,3 +77,17 @@ def endings() -> str:
         f"After {result['epochs']} epochs of the digits; {stopped} wrong networks stop with an error of their own. "
         f"{where(result)}.",
     ])  # fmt: skip
+
+
+def guidance() -> str:
+    """What guidance buys on the digits, by its strength."""
+    result = load("guidance-digits-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    lines = ["| w | images of the wished digit | FID | recall |", "|---:|---:|---:|---:|"]
+    lines += [f"| {r['w']:g} | {r['wished']:.1%} | {r['fid']:.1f} | {r['recall']:.2f} |" for r in result["rows"]]
+    return "\n".join([
+        *lines, "",
+        f"The reference on the digits, {result['images']} images in {result['steps']} steps; as many unseen real "
+        f"images have an FID of {result['fid_of_real_images']:.1f}.",
+    ])  # fmt: skip
