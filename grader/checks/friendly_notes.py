@@ -66,7 +66,7 @@ def on_t(found: Mapping[str, list[Tensor]], t: Tensor) -> dict[str, str]:
     if angle is not None and angle <= NARROW:
         notes["sinusoids of t"] = SLOW_ANGLES.format(angle=angle)
     if number is not None and number > RAW:
-        notes["t as a number"] = RAW_T.format(number=number)
+        notes["t as a number"] = RAW_T.format(number=min(number, t[0].item()))  # later layers may get it larger
     return notes
 
 

@@ -135,8 +135,8 @@ class TrainedNetwork:
         """How to get the code back that weights were trained with."""
         if "source" not in weights.about:
             return "Hand in the model.py that they were trained with."
-        shown = self.weights_at.shown
-        return f"`python -m grader code {shown} FILE` writes out the model.py that they were trained with."
+        command = f"{invocation.python()} -m grader code {self.weights_at.shown} FILE"
+        return f"`{command}` writes out the model.py that they were trained with."
 
     def weights_facts(self) -> dict[str, str]:
         """Where the weights came from and what is known of them, for results.json: whatever they are."""

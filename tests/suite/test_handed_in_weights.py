@@ -225,7 +225,7 @@ def test_changed_code_is_judged_and_noted_or_refused(submission, tmp_path, monke
     monkeypatch.setattr(trained_network, "load_grading", lambda: strict)
     check, _ = judged(folder)
     assert check.verdict == "failed" and "of another: model.py, DiffusionModel.forward, line 16" in check.message
-    assert check.hint.startswith("`python -m grader code weights/digits.safetensors FILE` writes out the model.py")
+    assert " -m grader code weights/digits.safetensors FILE` writes out the model.py" in check.hint
 
 
 def test_changed_code_that_does_not_fit_says_what_differs_and_the_way_back(submission, tmp_path):
@@ -234,7 +234,7 @@ def test_changed_code_that_does_not_fit_says_what_differs_and_the_way_back(submi
         f"digits: handed in, epoch 7, {check.message}"
     ]
     assert check.verdict == "failed" and "don't fit this model.py, which has changed: model.py, Diffu" in check.message
-    assert "torch.zeros(3)" in check.message and "python -m grader code" in check.hint
+    assert "torch.zeros(3)" in check.message and " -m grader code" in check.hint
     assert "train" not in (check.message + check.hint).replace("trained", "")
 
 
