@@ -38,7 +38,7 @@ def save_loss_by_t(found: Comparison, edges: list[int], path: Path) -> Path:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-    title = f"{found.student:.4f}: {standing(found.relative, found.error)} the reference's {found.reference:.4f}"
+    title = f"yours {found.student:.4f}: {standing(found.relative, found.error)} the reference's {found.reference:.4f}"
     axes = figure.add_subplot(xlabel="timestep t")
     axes.set_title(title, fontsize="small")
     values, errors = zip(*found.bins, strict=True)
