@@ -164,9 +164,8 @@ def test_who_has_typed_nothing_gets_an_example(capsys):
 def test_help_names_the_configurations(capsys):
     with pytest.raises(SystemExit):
         main.parse(["--help"])
-    assert "configs/digits.yaml, configs/digits_conditional.yaml, configs/fashion_mnist.yaml" in " ".join(
-        capsys.readouterr().out.split()
-    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert "configs/digits.yaml, configs/digits_conditional.yaml, configs/fashion_mnist.yaml" in said
 
 
 def test_lines_are_as_wide_as_the_terminal_and_whole_in_a_file(monkeypatch, capsys):
