@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
-from grader.check_ids import OPTIONAL, config_file
+from grader.check_ids import config_file
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
@@ -20,7 +20,7 @@ from grader.runs import settings_for
 from grader.submission.contents import ARCHIVE
 from grader.submission.handed_in import holds_the_files, refuse_no_submission, take
 from grader.submission.sandbox import find_sandbox
-from grader.submission.sources import has_begun_optional, read_sources
+from grader.submission.sources import begun_levels, read_sources
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
@@ -74,8 +74,8 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
     options.given_weights()  # a wrong --weights is the caller's error, too
     submission = submitted(submission, output, list(options.trained_configs()))
-    if options.and_begun and has_begun_optional(read_sources(submission)):
-        options = replace(options, levels=tuple(sorted({*options.levels, *OPTIONAL})))
+    if options.and_begun:
+        options = replace(options, levels=tuple(sorted({*options.levels, *begun_levels(read_sources(submission))})))
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     else:
