@@ -21,7 +21,7 @@ SANDBOXES = ("auto", "required", "landlock", "none")
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
         "type": int, "action": "append", "metavar": "N",
-        "help": "1 to 6; may be repeated; default: all; 5 and 6, which are optional, only if they give points or are begun",
+        "help": "1 to 6; may be repeated; default: all; of 5 and 6, which are optional, those that give points or are begun",
     },
     "--check": {
         "action": "append", "metavar": "ID",
@@ -95,7 +95,7 @@ def weights_by_config(words: Sequence[str], configs: Sequence[str]) -> dict[str,
 
 
 def _either(configs: Sequence[str], file: str) -> str:
-    return " or ".join(f"{config}={file}" for config in configs) or "none, as nothing that is graded here looks at a trained network"
+    return " or ".join(f"{config}={file}" for config in configs) or "none, as no trained network is looked at here"
 
 
 @dataclass(frozen=True)

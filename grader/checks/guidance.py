@@ -129,9 +129,13 @@ def check_own_label(together: Guided, alone: Sequence[Tensor], fault: CheckFaile
     return measured
 
 
-def check_same_again(first: Guided, again: Guided) -> Measured:
-    """The same question gets the same answer, and nothing of another one."""
-    refuse_not_finite("what guided_eps returns", first, again)
+def check_same_again(first: Guided, between: Guided, again: Guided) -> Measured:
+    """The same question gets the same answer, and the same x_t another one when the network answers otherwise.
+
+    Args:
+        between: of the same x_t, t and y, asked after `first`, with other answers of the network
+    """
+    refuse_not_finite("what guided_eps returns", first, between, again)
     off = (first.out - again.out).abs().max().item()
     measured = {"off": off} | at_most(off, EXACT)
     if not off <= EXACT:
@@ -139,6 +143,12 @@ def check_same_again(first: Guided, again: Guided) -> Measured:
             f"expected the same answer to the same question, got a difference of up to {off:.2g}",
             "guided_eps depends on something besides its arguments: random numbers (labels are dropped in training, by "
             "the given code, and not here), or answers that are kept from call to call.",
+            **measured,
+        )
+    if not (first.out - between.out).abs().max() > EXACT:
+        raise CheckFailed(
+            "expected another answer once the network answers otherwise, got the same",
+            "An answer is kept from call to call, by x_t, t, y or their shapes: networks learn in between.",
             **measured,
         )
     return measured
@@ -168,9 +178,9 @@ def _failed(guided: Guided, others: Sequence[Guided], **measured: float) -> Chec
 
 def _in_words(weights: Weights) -> str:
     """2.5 · eps_y − 1.5 · eps_null"""
-    said = ""
+    parts = []
     for value, name in zip(weights, ("eps_y", "eps_null"), strict=True):
         if not math.isclose(value, 0, abs_tol=NEAR):
             size = "" if math.isclose(abs(value), 1, abs_tol=NEAR) else f"{abs(value):.3g} · "
-            said += (" − " if value < 0 else " + ") + size + name
-    return said.removeprefix(" + ").replace(" − ", "−", 1) if said.startswith(" − ") else said.removeprefix(" + ") or "0"
+            parts.append(("− " if value < 0 else "+ ") + size + name)
+    return " ".join(parts).removeprefix("+ ").replace("− ", "−", 1 if parts and parts[0][0] == "−" else 0) or "0"

@@ -1,6 +1,6 @@
-"""Level 6, guided_eps: what it asks the model. Each image of its batch, as it came, with its own t, and its own label or K.
+"""Level 6, guided_eps: what it asks the model. Each image as it came, with its own t, and its own label or K.
 
-One call may hold the batch twice, or there may be two, or one for each image; a call without labels asks for "no class".
+One call may hold the batch twice, there may be two, or one for each image; a call without labels asks for "no class".
 """
 
 from collections.abc import Sequence
@@ -87,8 +87,8 @@ def _problem_of_labels(question: Question, call: Call, rows: list[int], device: 
     for row, label in zip(rows, labels, strict=True):
         if label not in (own := int(question.y[row]), none):
             return CheckFailed(
-                f"expected each image to be asked about as its own class or as K = {none}, got class {label} for one of "
-                f"class {own}",
+                f"expected each image to be asked about as its own class or as K = {none}, got class {label} for one "
+                f"of class {own}",
                 _wrong_label(labels, rows, question),
             )
     return None
@@ -100,7 +100,7 @@ def _wrong_label(labels: list[int], rows: list[int], question: Question) -> str:
     if len(set(odd)) == 1 and len(odd) > 1:
         where = "out of all labels" if not 0 <= odd[0] <= question.num_classes else "a class of its own"
         return (
-            f"All of them are {odd[0]}, {where}: \"no class\" is num_classes, as it is given, and a label belongs to "
+            f'All of them are {odd[0]}, {where}: "no class" is num_classes, as it is given, and a label belongs to '
             "one image only."
         )
     if all(label == own[row] + 1 for label, row in zip(labels, rows, strict=True)):

@@ -48,7 +48,7 @@ class Network:
         return self
 
     def reply(self, x: Tensor, t: Tensor, labels: Tensor | None = None, **options: Any) -> Reply:
-        """One forward pass (eval mode, no gradients), whatever comes back: forward(x, t), with labels forward(x, t, y)."""
+        """One forward pass (eval mode, no gradients), whatever comes back; with labels (B,) it is forward(x, t, y)."""
         return self._request("forward", self.pace.forward * len(x), tensors=_inputs(x, t, labels), **options)
 
     def __call__(

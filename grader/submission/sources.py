@@ -49,7 +49,7 @@ def has_begun(sources: dict[str, bytes], name: str) -> bool:
 
 
 def begun_levels(sources: dict[str, bytes]) -> tuple[int, ...]:
-    """The optional levels of which something is written: level 6 is guided_eps, and a network that reads num_classes."""
+    """The optional levels of which something is written; of level 6 guided_eps, or a network that reads num_classes."""
     with_labels = bool(LABELS.search(SAID.sub(b"", sources.get("model.py", b""))))
     begun = {5: has_begun(sources, "DDIMSampler"), 6: has_begun(sources, "guided_eps") or with_labels}
     return tuple(level for level, so in begun.items() if so)

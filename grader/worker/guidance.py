@@ -24,9 +24,9 @@ class AskedWithLabels(AskedModel):
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         given = {"x": x, "t": t, "labels": y}
-        facts = {name: describe(value) for name, value in given.items()}
+        facts: dict[str, Any] = {name: describe(value) for name, value in given.items()}
         facts |= {"training": self.training, "grad": is_grad_enabled()}
-        eps = self.ask(facts, {name: value for name, value in given.items() if sendable(value)})
+        eps = self.ask(facts, {k: v for k, v in given.items() if isinstance(v, Tensor) and sendable(v)})
         return eps.to(self.weight.device)
 
 
@@ -44,12 +44,10 @@ def guide(session: Session, tensors: Tensors, *, w: float, num_classes: int, see
     model = AskedWithLabels(session.ask).to(session.device).eval()
     inputs: Tensors = {name: tensors[name].to(session.device) for name in ("x_t", "t", "labels")}
     manual_seed(seed)
-    before = model.weight.detach().clone(), model.training
     with no_grad():
         y = call(
             guided, "guided_eps(model, x_t, t, y, w, num_classes)", model, *inputs.values(), w, num_classes
         )  # fmt: skip
-    changed = [what for what, same in (
-        ("the model's weights", bool((before[0] == model.weight).all())), ("the model's mode", model.training == before[1]),
-    ) if not same]  # fmt: skip
+    same = {"the model's weights": not model.weight.any(), "the model's mode": not model.training}
+    changed = [what for what, so in same.items() if not so]
     return {**describe(y), "changed": changed}, inputs | ({"y": y} if sendable(y) else {})
