@@ -21,7 +21,7 @@ SANDBOXES = ("auto", "required", "landlock", "none")
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
         "type": int, "action": "append", "metavar": "N",
-        "help": "1 to 6; may be repeated; default: all; of 5 and 6, which are optional, those that give points or are begun",
+        "help": "1 to 6; may be repeated; default: all; 5 and 6 are optional: only if they give points or are begun",
     },
     "--check": {
         "action": "append", "metavar": "ID",

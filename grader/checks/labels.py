@@ -1,9 +1,9 @@
 """Level 6, the network: does it go by each image's own label, and only by which class that is?
 
 As in level 1 (conditioning.py), answers of one network in eval mode are compared. Two that should be equal may differ
-by rounding, about 1e-6 of the output's size in float32; two that should differ, differ by far more. The limits lie in the
-gap, which `make calibrate-checks` measures: the figures are in docs/evidence.md. But for `check_learnt`, which trains,
-nothing here tests a random sample, so a false failure takes rounding errors a hundred times the usual ones.
+by rounding, about 1e-6 of the output's size in float32; two that should differ, differ by far more. The limits lie in
+the gap, which `make calibrate-checks` measures: the figures are in docs/evidence.md. But for `check_learnt`, which
+trains, nothing here tests a random sample: a false failure takes rounding errors a hundred times the usual ones.
 """
 
 from torch import Tensor
