@@ -32,13 +32,16 @@ def mistake(found: Sequence[Guided]) -> WrongWeights | None:
 
 
 def mixes(guided: Guided) -> bool:
-    """Whether images got answers meant for others: a wrong formula alone mixes only an image's own two.
+    """Whether images got answers meant for others: a wrong formula alone puts together only an image's own two.
 
     Wants all labels to be of classes, and more pixels in an image than twice the images.
     """
     question, count = guided.question, len(guided.question.y)
     basis = torch.cat([question.with_label.flatten(1), question.without.flatten(1)])  # (2B, N)
-    weights = torch.linalg.lstsq(basis.T, guided.out.double().flatten(1).T).solution  # (2B, B)
+    out = guided.out.double().flatten(1)  # (B, N)
+    weights = torch.linalg.lstsq(basis.T, out.T).solution  # (2B, B)
+    if not (weights.T @ basis - out).abs().max() <= EXACT * (1 + weights.abs().sum()):
+        return False  # it is no sum of answers at all
     of_others = weights.view(2, count, count) * (1 - torch.eye(count, dtype=torch.float64))
     return bool(of_others.abs().max() > NEAR)
 
@@ -85,20 +88,25 @@ def check_null_label(found: Sequence[Guided], fault: CheckFailed | None = None) 
     """An image whose label is "no class" gets the answer without a label, whatever w is.
 
     Args:
-        found: for a question in which some labels are K
+        found: for questions in which some labels are K
         fault: what is wrong with the model's calls, if anything is
     """
     refuse_not_finite("what guided_eps returns", list(found))
-    question = found[0].question
-    rows = (question.y == question.num_classes).nonzero().flatten()
-    off = max((each.out[rows].double() - question.without[rows]).abs().max().item() / (1 + abs(each.w))
-              for each in found)  # fmt: skip
+    off, elsewhere = 0.0, 0.0
+    for each in found:
+        question = each.question
+        apart = (each.out.double() - question.mixed(right(each.w))).abs().flatten(1).amax(1) / (1 + 2 * abs(each.w))
+        null = question.y == question.num_classes
+        off, elsewhere = max(off, apart[null].max().item()), max(elsewhere, apart[~null].sum().item())
     measured = {"off": off} | at_most(off, EXACT)
     if not off <= EXACT:
         if fault:
             raise NotJudged(f"waits for guidance.asks: {fault.message}")
+        if not elsewhere <= EXACT:
+            raise NotJudged("waits for guidance.affine and the ends of it: images with a class are guided wrongly, too")
         raise CheckFailed(
-            f"expected the answer without a label where y = K = {question.num_classes}, got one off by up to {off:.2g}",
+            f"expected the answer without a label where y = K = {found[0].question.num_classes}, got one off by up to "
+            f"{off:.2g}",
             "With eps_y = eps_null, Eq. 6 is eps_null whatever w is. Is w changed, or something added, where a label "
             "is K?",
             **measured,

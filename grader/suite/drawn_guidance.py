@@ -40,6 +40,11 @@ def question(
     )
 
 
+def own_label(drawn: Drawn) -> Question:
+    """Whose images are asked about together and one by one."""
+    return question(drawn, "own label", images=(4, 8))
+
+
 def labels(sample, classes: int, count: int) -> list[int]:  # type: ignore[no-untyped-def]  # of random.Random
     """`count` labels: all classes in a random order, and again."""
     found: list[int] = []

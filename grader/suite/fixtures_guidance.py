@@ -73,3 +73,27 @@ def at_every_w(guide: Guidance, drawn: Drawn) -> Once[list[Guided]]:
         return [found[w] for w in ws]
 
     return Once(ask)
+
+
+@pytest.fixture(scope="session")
+def with_nulls(guide: Guidance, drawn: Drawn) -> Once[list[Guided]]:
+    """Images of which some have no class, at several w; then one of those alone."""
+
+    def ask() -> list[Guided]:
+        question = drawn_guidance.question(drawn, "null label", images=(4, 8), nulls=2)
+        alone = question.of([question.y.tolist().index(question.num_classes)])
+        ws = drawn_guidance.ws(drawn)[2:]
+        return [guide(of, w, seed=drawn.number("null label")) for of in (question, alone) for w in ws]
+
+    return Once(ask)
+
+
+@pytest.fixture(scope="session")
+def one_by_one(guide: Guidance, drawn: Drawn) -> Once[list[Guided]]:
+    """The images of a batch, each alone."""
+
+    def ask() -> list[Guided]:
+        question, w = drawn_guidance.own_label(drawn), drawn_guidance.ws(drawn)[3]
+        return [guide(question.of([i]), w, seed=drawn.number("alone", i)) for i in range(len(question.y))]
+
+    return Once(ask)

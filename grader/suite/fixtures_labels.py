@@ -12,6 +12,7 @@ from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import config_file
 from grader.checks import conditioning, output_contract
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.labels import check_every_label
 from grader.errors import NotImplementedYet, SubmissionFailed
 from grader.runs import settings_for
 from grader.student.deadlines import Deadlines
@@ -22,9 +23,9 @@ from grader.suite.drawn_sampler import Drawn
 from grader.suite.fixtures import wait_for
 from grader.suite.fixtures_network import Build
 from grader.suite.judge import Judge
-from grader.suite.label_questions import at_random
+from grader.suite.label_questions import at_random, every_label
 
-FEW, MANY = (5, 8), (12, 24)  # classes
+FEW, MANY = (5, 8), (24, 32)  # classes; many show whether their order matters
 
 
 @pytest.fixture(scope="session")
@@ -89,9 +90,43 @@ def labelled(build_labelled: Build, with_labels: ModelConfig, labels_kept: Once[
 @pytest.fixture
 def steady_labelled(labelled: Network) -> Network:
     """The same with noise on all trainable parameters, if it answers the same twice: else nothing can be compared."""
-    labelled.perturb()
-    x, t, y = at_random(labelled, 3, "steady")
-    off = conditioning.difference(labelled(x, t, y, seed=1), labelled(x, t, y, seed=2))
+    return _steady(labelled.perturb())
+
+
+def _steady(network: Network) -> Network:
+    x, t, y = at_random(network, 8, "steady")
+    off = conditioning.difference(network(x, t, y, seed=1), network(x, t, y, seed=2))
     if not off <= conditioning.SAME:
         raise NotJudged(f"waits for labels.deterministic: the same input gets outputs that differ by {off:.1%}")
+    return network
+
+
+@pytest.fixture
+def many_labels(
+    labelled: Network, build_labelled: Build, with_other_labels: ModelConfig, judge: Judge
+) -> Network:  # fmt: skip
+    """The same with many classes, and other images."""
+    try:
+        return _steady(build_labelled(with_other_labels).perturb())
+    except (CheckFailed, SubmissionFailed) as error:
+        wait_for("waits for contract.other_sizes", error, judge, level=6)
+
+
+@pytest.fixture(scope="session")
+def distinct_labels(build_labelled: Build, with_labels: ModelConfig) -> Once[dict[str, float]]:
+    """Whether each label gives an output of its own, in a perturbed network."""
+
+    def look() -> dict[str, float]:
+        return check_every_label(every_label(_steady(build_labelled(with_labels).perturb())))
+
+    return Once(look)
+
+
+@pytest.fixture
+def telling_labels(labelled: Network, distinct_labels: Once[dict[str, float]], judge: Judge) -> Network:
+    """A freshly built network that tells labels apart."""
+    try:
+        distinct_labels()
+    except (CheckFailed, SubmissionFailed) as error:
+        wait_for("waits for labels.every_label", error, judge, level=6)
     return labelled

@@ -36,12 +36,9 @@ def labels(network: Network, batch: int, *purpose: int | str) -> Tensor:
 
 
 def every_label(network: Network) -> Tensor:
-    """Answers to the same few images as each class, and as none: (N, K + 1, C, H, W)."""
+    """Answers to the same few images, all as one class, then as the next, and as none: (N, K + 1, C, H, W)."""
     x, t = network.at_random(IMAGES, "every label")
-    count = classes_of(network) + 1
-    asked = [network(one.expand(count, -1, -1, -1).contiguous(), when.expand(count).contiguous(), torch.arange(count))
-             for one, when in zip(x.split(1), t.split(1), strict=True)]  # fmt: skip
-    return torch.stack(asked)
+    return torch.stack([network(x, t, torch.full_like(t, label)) for label in range(classes_of(network) + 1)], dim=1)
 
 
 def one_by_one(network: Network, x: Tensor, t: Tensor, y: Tensor) -> Tensor:

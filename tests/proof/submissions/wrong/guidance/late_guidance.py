@@ -1,6 +1,6 @@
 """Guided at large t only.
 
-Caught by: level6.guidance.affine
+Caught by: level6.guidance.unconditional
 """
 
 import torch
