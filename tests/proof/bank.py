@@ -31,6 +31,12 @@ class Entry:
         """networks, samplers, ddim, …: one of KINDS."""
         return self.file.parent.name
 
+    def concerns(self, check: str) -> bool:
+        """Whether a check of its level looks at its file; of level 6, most look at one of the two."""
+        if self.level != 6 or check in ("level6.own_work", "level6.behaviour.leaves_alone"):
+            return True
+        return (".guidance." in check) == (self.kind == "guidance")
+
     @property
     def right(self) -> bool:
         return not self.caught_by
