@@ -4,7 +4,7 @@ A wrong one may say what its student has to be told (`Hint:`), and which checks 
 
     uv run python -m tests.proof.prove [--only TEXT] [--level N]      (make prove)
 
-Prints the kill matrix, writes tests/bench/results/prove-cpu.json (and prove-ddim-cpu.json and prove-guidance-cpu.json of
+Prints the kill matrix, writes tests/bench/results/prove-cpu.json (prove-ddim-cpu.json, prove-guidance-cpu.json of
 the optional levels), and exits with 1 where the grader is not right.
 """
 
