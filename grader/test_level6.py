@@ -8,33 +8,42 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 
 from assignment.ddpm.config import ModelConfig
 from assignment.ddpm.seeds import derive_seed
 from grader.check_ids import check
 from grader.checks import behaviour, guidance, guidance_calls, labels, learning
+from grader.checks import guided_samples as guided
 from grader.checks.finding import CheckFailed, NotJudged, tightest
 from grader.checks.guidance_contract import check_inputs_left
 from grader.checks.guidance_formulas import Guided, Question
 from grader.checks.own_work import check_own_work, scan_with_imports
 from grader.checks.sampler_contract import changed_inputs
+from grader.checks.samples import check_fid, check_sound
 from grader.errors import SubmissionFailed
 from grader.student.guidance import Guidance, GuidanceRecord
 from grader.student.network import Network
 from grader.student.once import Once
+from grader.student.trained_labels import GuidedSamples, TrainedLabels, in_words
 from grader.submission.process import AnySubmission
-from grader.suite import drawn_guidance, label_questions
+from grader.suite import captions, drawn_guidance, label_questions
 from grader.suite.drawn_sampler import Drawn
-from grader.suite.fixtures import unless_a_stub
+from grader.suite.fixtures import ShowPicture, WithProgress, unless_a_stub
 from grader.suite.fixtures_network import Build
+from grader.suite.fixtures_trained import CheckWeights
+from grader.suite.judge import Judge
 from grader.suite.label_questions import at_random
 from grader.suite.network_questions import shuffled
+from grader.suite.pictures import save_guided
+from grader.suite.trainings import Training
 
 BATCHES = (1, 2, 3, 5)
 REPEATS = 12  # calls that must agree: who drops a label one time in ten is missed in 2e-5 of gradings, as 8 are asked
 
 Measured = dict[str, Any]
+Strengths = dict[float, GuidedSamples]
 
 
 def add(measured: Measured, found: Measured) -> None:
@@ -266,3 +275,93 @@ def test_leaves_alone(
         guided_eps.reply(question, w, seed=drawn.number("alone"))
     found = {"forward": changed, **guidance_record.changed}
     check_inputs_left({name: ["y" if of == "labels" else of for of in what] for name, what in found.items()})
+
+
+# ---- trained
+
+
+@pytest.fixture
+def trained_labels(level_6: None, loaded: Training) -> TrainedLabels:
+    """A training with labels, where its weights load."""
+    loaded.labels.num_classes  # noqa: B018  not judged where there are none
+    return loaded.labels
+
+
+@pytest.fixture
+def guided_samples(trained_labels: TrainedLabels, with_progress: WithProgress) -> Strengths:
+    """By strength, where they can be drawn."""
+    try:
+        with with_progress():
+            return trained_labels.samples
+    except (CheckFailed, SubmissionFailed) as error:
+        raise NotJudged(f"waits for samples.sound: {error.message}") from error
+
+
+@check("level6.trained.weights")
+def test_weights(level_6: None, training: Training, check_weights: CheckWeights) -> None:
+    """The weights trained with labels are there, and load into this model.py."""
+    training.labels.num_classes  # noqa: B018  not judged where there are none
+    check_weights(training.network)
+
+
+@check("level6.trained.uses_labels")
+def test_uses_labels(trained_labels: TrainedLabels, measured: Measured) -> None:
+    """The trained network goes by the label: a wrong one raises the loss on images that it has never seen."""
+    measured.update(guided.check_uses_labels(*trained_labels.with_right_and_wrong))
+
+
+@check("level6.loss.near_reference")
+def test_near_the_reference(trained_labels: TrainedLabels, with_progress: WithProgress, measured: Measured) -> None:
+    """With labels, the loss on the test images is at most 15 % above the reference's."""
+    with with_progress():
+        found = trained_labels.beside_reference
+    measured.update(guided.check_near_reference(*found))
+
+
+@check("level6.samples.sound")
+def test_guided_samples(
+    trained_labels: TrainedLabels, with_progress: WithProgress, judge: Judge, show_picture: ShowPicture,
+    measured: Measured,
+) -> None:  # fmt: skip
+    """Samples of each class can be drawn, without guidance and with it, and are not all alike."""
+    with with_progress():
+        found = trained_labels.samples
+    says = in_words(found)
+    judge.inform("guided samples", says)
+    show_picture(
+        "level6-classes.png", "Your samples of each class, by guidance", f"A grid with a row for each class: {says}",
+        captions.GUIDED, lambda path: save_guided(found, path),
+    )  # fmt: skip
+    measured["by_w"] = {
+        f"{w:g}": {"wished": of.share, "fid": of.fid, "coverage": of.coverage} for w, of in found.items()
+    }
+    for of in found.values():
+        add(measured, check_sound(of.images))
+
+
+@check("level6.samples.rises")
+def test_rises_with_w(guided_samples: Strengths, measured: Measured) -> None:
+    """The classifier sees the wished class more often with the label than without it, and no less with guidance."""
+    shares = {w: of.share for w, of in guided_samples.items()}
+    measured.update(guided.check_rises(shares, min(len(of.images) for of in guided_samples.values())))
+
+
+@check("level6.samples.wished")
+def test_wished_class(trained_labels: TrainedLabels, guided_samples: Strengths, measured: Measured) -> None:
+    """With guidance, w = 3, it sees the wished class nearly as surely as in real images."""
+    w = max(guided_samples)
+    of = guided_samples[w]
+    measured.update(guided.check_wished(of.share, trained_labels.real_share, w, of.by_class))
+
+
+@check("level6.samples.fid")
+def test_fid(trained_labels: TrainedLabels, guided_samples: Strengths, training: Training, measured: Measured) -> None:
+    """The FID of samples with the label, w = 1, is within the limit that level 1 has for those without."""
+    of_real = training.samples.of_real_images["fid"]["mean"]
+    measured.update(check_fid(guided_samples[1.0].fid, of_real, trained_labels.trained.wanted.above_real, ""))
+
+
+@check("level6.samples.varied")
+def test_varied(guided_samples: Strengths, measured: Measured) -> None:
+    """The samples with the label, w = 1, are varied: much of the real images lies among them."""
+    measured.update(guided.check_varied(guided_samples[1.0].coverage))
