@@ -116,12 +116,13 @@ def check_asks(problems: Sequence[CheckFailed], asked: Sequence[set[bool]]) -> d
 
     Args:
         problems: of the calls
-        asked: for each question at a w other than 0 and 1, whether labels of classes were asked for, and whether K was
+        asked: for each question at a w other than 0 and 1, whether what was asked for is K: False, True, or both
     """
     if problems:
         raise problems[0]
-    if lacking := next((each for each in asked if each != {True, False}), None):
-        only = "nothing" if not lacking else "each image's own label" if True in lacking else '"no class"'
+    lacking = next((each for each in asked if each != {True, False}), None)
+    if lacking is not None:
+        only = "nothing" if not lacking else '"no class"' if True in lacking else "each image's own label"
         raise CheckFailed(
             f"expected the model to be asked with each image's own label and with K, got {only} alone",
             "Both answers are needed: model(x_t, t, y), and the same with all labels num_classes. Is y overwritten by "

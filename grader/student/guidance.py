@@ -22,7 +22,7 @@ class GuidanceRecord:
     """What was seen of guided_eps so far, whichever check asked."""
 
     problems: list[CheckFailed] = field(default_factory=list)  # of its calls of the model
-    asked: list[set[bool]] = field(default_factory=list)  # for each question at w ≠ 0, 1: labels of classes, K
+    asked: list[set[bool]] = field(default_factory=list)  # for each question at w ≠ 0, 1, see check_asks
     changed: dict[str, list[str]] = field(default_factory=dict)  # what its calls have changed
 
     @property
