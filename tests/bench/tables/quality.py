@@ -11,7 +11,8 @@ from tests.bench.results import CONFIGS, load, where
 WORDS = {True: "yes", False: "no", None: "either"}
 NAMES_OF_TRAININGS = {
     "epochs-20": "reference, 20 epochs of 60", "epochs-5": "reference, 5 epochs of 60",
-    "without-labels": "reference, nearly all labels dropped", "class means": "no network: the mean of each class, and noise",
+    "without-labels": "reference, nearly all labels dropped",
+    "class means": "no network: the mean of each class, and noise",
     **{f"seed-{seed}": f"reference, seed {seed}" for seed in range(4)},
 }  # fmt: skip
 
@@ -150,8 +151,8 @@ def guided_trainings() -> str:
     if result is None:
         return "Not yet measured."
     lines = [
-        "| on the digits | loss with labels, of the reference's | a wrong label, in standard errors | of the wished class, "
-        "w = 0, 1, 3 | FID, w = 0, 1, 3 | coverage, w = 0, 1, 3 |",
+        "| on the digits | loss with labels, of the reference's | a wrong label, in standard errors | of the wished "
+        "class, w = 0, 1, 3 | FID, w = 0, 1, 3 | coverage, w = 0, 1, 3 |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, row in result["rows"].items():
@@ -165,8 +166,10 @@ def guided_trainings() -> str:
         for key, form in (("share", ".0%"), ("fid", ".1f"), ("coverage", ".2f")):
             cells.append(", ".join(f"{each[key]:{form}}" if each else "–" for each in at))
         lines.append(f"| {NAMES_OF_TRAININGS.get(name, name.replace('-', ' '))} | {' | '.join(cells)} |")
-    limits = [f"{1 + ABOVE:.2f}", f"{SURE:g}", f"{WISHED:.0%} of real images' at w = 3", f"{result['fid_limit']:.1f} at w = 1",
-              f"{VARIED:g} at w = 1"]  # fmt: skip
+    limits = (f"{1 + ABOVE:.2f}", f"{SURE:g}", f"{WISHED:.0%} of real images' at w = 3",
+              f"{result['fid_limit']:.1f} at w = 1", f"{VARIED:g} at w = 1")  # fmt: skip
     lines.append(f"| *limit* | {' | '.join(f'*{each}*' for each in limits)} |")
-    about = f"{result['images']} samples for each w, in {result['steps']} steps; losses on {result['triples']:,} triples of test images"
-    return "\n".join([*lines, "", f"{about} ({where(result)})."])
+    drawn = f"{result['images']} samples for each w, in {result['steps']} steps"
+    return "\n".join(
+        [*lines, "", f"{drawn}; losses on {result['triples']:,} triples of test images ({where(result)})."]
+    )

@@ -6,17 +6,8 @@ from typing import Any
 
 from torch import Tensor, is_grad_enabled, manual_seed, no_grad
 
-from grader.worker.probes import (
-    AskedModel,
-    ContractError,
-    Result,
-    Session,
-    Tensors,
-    call,
-    describe,
-    probe,
-    sendable,
-)
+from grader.worker.sampler_probes import AskedModel
+from grader.worker.session import ContractError, Result, Session, Tensors, call, describe, probe, sendable
 
 
 class AskedWithLabels(AskedModel):
