@@ -30,7 +30,8 @@ PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 
 MAKERS = (
     runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, grading, quality,
-    classifiers, trained, guided_trainings, kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
+    classifiers, trained, guided_trainings,
+    kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
     cifar_sets, classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder,
     endings, guidance,
 )  # fmt: skip
