@@ -79,7 +79,7 @@ def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry],
     alone = Counter(names[0] for names in caught.values() if len(names) == 1)
     named = Counter(entry.caught_by for entry in wrong)
     counts = {
-        f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.level == level for e in found)
+        f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.kind == kind for e in found)
         for right in (True, False)
         for kind, (_, level) in KINDS.items()
         if any(e.level == level for e in found)
