@@ -170,7 +170,7 @@ def test_what_waits_for_the_contract_is_not_judged_and_says_why(tmp_path):
     [
         (["nowhere"], "nowhere: no such folder"),
         (["README.md"], "expected the folder it lies in"),
-        (["assignment", "--level", "6"], "--level 6: expected 1, 2, 3, 4 or 5"),
+        (["assignment", "--level", "7"], "--level 7: expected 1, 2, 3, 4, 5 or 6"),
         (
             ["assignment", "--weights", "README.md"],
             "of which configuration? Expected fashion_mnist=README.md or",
