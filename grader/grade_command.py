@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
-from grader.check_ids import config_file
+from grader.check_ids import OPTIONAL, config_file
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.grading_options import OPTIONS, GradingOptions, add_options
@@ -72,10 +72,13 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     load_grading().bands_of(options.levels, options.config, options.overrides)
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
-    options.given_weights()  # a wrong --weights is the caller's error, too
-    submission = submitted(submission, output, list(options.trained_configs()))
+    given = options.given_weights()  # a wrong --weights is the caller's error, too
+    perhaps = {*options.levels, *(OPTIONAL if options.and_begun else ())}  # what is begun, only its files say
+    submission = submitted(submission, output, list(replace(options, levels=tuple(sorted(perhaps))).trained_configs()))
     if options.and_begun:
-        options = replace(options, levels=tuple(sorted({*options.levels, *begun_levels(read_sources(submission))})))
+        levels = {*options.levels, *begun_levels(read_sources(submission))}
+        by_name = tuple(f"{name}={file}" for name, file in given.items())  # one more level may have other weights
+        options = replace(options, levels=tuple(sorted(levels)), weights=by_name)
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     else:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ GUIDANCE = (BANK / "right" / "guidance" / "paper.py").read_bytes()
 LABELS = (BANK / "right" / "labels" / "added_to_t.py").read_bytes()
 DDPM = (BANK / "right" / "samplers" / "eps_beta_tilde.py").read_bytes()
 DDIM = (BANK / "right" / "ddim" / "paper.py").read_bytes()
+RECORDED = ROOT / "reference" / "weights" / "digits_conditional.safetensors"
 OF_DDIM = STARTER[STARTER.index(b"class DDIMSampler") :]  # as the starter has it
 OLD_STARTER = STARTER[: STARTER.index(b"\n\nclass DDIMSampler")]
 NOT_BEGUN = {"the starter": STARTER, "DDPM and no DDIM": DDPM, "DDPM and DDIM's stubs": DDPM + b"\n\n" + OF_DDIM,
@@ -92,10 +94,14 @@ class Stopped(Exception):
 
 def graded(tmp_path: Path, sampler: bytes, *words: str) -> tuple[int, ...]:
     """The levels that `python -m grader` judges, without judging."""
-    submission = handed_in(tmp_path / "work", sampler)
+    return asked(handed_in(tmp_path / "work", sampler), tmp_path, *words)[0]
 
-    def stop(submission, *, levels: tuple[int, ...], **options):
-        raise Stopped(levels)
+
+def asked(submission: Path, tmp_path: Path, *words: str) -> tuple[tuple[int, ...], list[str], Path]:
+    """The levels, the options, and the folder that are judged."""
+
+    def stop(submission, *, levels: tuple[int, ...], options: list[str], **more):
+        raise Stopped(tuple(levels), options, submission)
 
     patch = pytest.MonkeyPatch()
     patch.setattr("grader.grade.grade", stop)
@@ -104,7 +110,7 @@ def graded(tmp_path: Path, sampler: bytes, *words: str) -> tuple[int, ...]:
             main([str(submission), "--config", str(DIGITS), "--output", str(tmp_path / "out"), *words])
     finally:
         patch.undo()
-    return tuple(stopped.value.args[0])
+    return stopped.value.args
 
 
 def test_a_grading_has_it_only_where_it_is_begun_or_asked_for(tmp_path):
@@ -118,6 +124,22 @@ def test_a_grading_has_it_only_where_it_is_begun_or_asked_for(tmp_path):
     weights.touch()
     for level in (5, 6):  # which look at weights, too
         assert graded(tmp_path, DDPM, "--level", str(level), "--weights", str(weights)) == (level,)
+
+
+def test_weights_stay_those_of_their_configuration_when_a_level_joins_in(tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    weights.touch()
+    work = handed_in(tmp_path / "work", DDPM + b"\n\n" + GUIDANCE)
+    levels, options, _ = asked(work, tmp_path, "--weights", str(weights))
+    assert levels == (1, 2, 3, 4, 6) and f"--weights=digits={weights}" in options
+
+
+def test_a_hand_in_brings_the_weights_of_what_is_begun(tmp_path):
+    with zipfile.ZipFile(tmp_path / "work.zip", "w") as archive:
+        archive.writestr("sampler.py", GUIDANCE)
+        archive.write(RECORDED, "weights/digits_conditional.safetensors")
+    levels, _, folder = asked(tmp_path / "work.zip", tmp_path)
+    assert 6 in levels and (folder / "weights" / "digits_conditional.safetensors").is_file()
 
 
 def test_a_grading_has_it_for_all_where_it_gives_points(with_points, tmp_path):
