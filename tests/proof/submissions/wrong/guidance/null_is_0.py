@@ -1,4 +1,4 @@
-"""Class 0 stands for no class.
+"""Class 0 is asked for in place of no class.
 
 Caught by: level6.guidance.asks
 Hint: "no class" is num_classes

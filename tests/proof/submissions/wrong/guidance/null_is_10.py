@@ -1,4 +1,4 @@
-"""Ten classes are hard-coded.
+"""Ten is hard-coded as the label of no class.
 
 Caught by: level6.guidance.asks
 """
