@@ -15,7 +15,8 @@ $(if $(WRONG),$(error $(WRONG)))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-bonus train sample test-level1 test-level2 test-level3 test-level4 test-level5 grade report submit clean
+.PHONY: help env demo demo-bonus train sample test-level1 test-level2 test-level3 test-level4 test-level5 test-level6 \
+        grade report submit clean
 
 ##@ Students
 
@@ -54,6 +55,9 @@ test-level4: env  ## grade your sampler: SUBMISSION=…, CONFIG=…, K=…, ARGS
 
 test-level5: env  ## grade your DDIM sampler, which is optional: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
 	@$(GRADE) -m level5 $(JUDGED)
+
+test-level6: env  ## grade labels and guidance, which are optional: SUBMISSION=…, CONFIG=…, K=…, ARGS=…
+	@$(GRADE) -m level6 $(JUDGED)
 
 grade: env  ## grade all levels: the contract, then training, then the rest: SUBMISSION=…, CONFIG=…, ARGS=…
 	$(PYTHON) -m grader $(SUBMISSION) --train $(if $(CONFIG),--config $(CONFIG)) $(ARGS)

@@ -11,9 +11,13 @@ import pytest
 from assignment.ddpm.errors import UserError
 from grader import ROOT
 
-LEVEL_CONFIGS = {1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist", 5: "fashion_mnist"}
-TRAINED = (1, 2, 3)  # levels that judge trained weights
-OPTIONAL = (5,)  # those that are graded only where they give points, are asked for, or have been begun
+LEVEL_CONFIGS = {
+    1: "fashion_mnist", 2: "fashion_mnist", 3: "cifar10", 4: "fashion_mnist", 5: "fashion_mnist",
+    6: "digits_conditional",
+}  # fmt: skip
+TRAINED = (1, 2, 3, 6)  # levels that judge trained weights; level 5 only shows something of level 1's
+OPTIONAL = (5, 6)  # those that are graded only where they give points, are asked for, or have been begun
+CONDITIONAL = (6,)  # those whose networks get labels: a configuration is replaced by the one beside it that has some
 
 check = pytest.mark.check  # @check("level1.timestep.uses_every_t"): the id of the claim that a test judges
 
@@ -80,5 +84,17 @@ def needs_training(check_id: str) -> bool:
 
 
 def config_file(level: int, given: Path | None) -> Path:
-    """The configuration that a level is graded on: the one given, or the level's own."""
-    return given or ROOT / "configs" / f"{LEVEL_CONFIGS[level]}.yaml"
+    """The configuration that a level is graded on: the one given, or the level's own.
+
+    Of one with labels, `X_conditional.yaml` in place of a given `X.yaml`, if it lies beside it.
+    """
+    if given is None:
+        return ROOT / "configs" / f"{LEVEL_CONFIGS[level]}.yaml"
+    with_labels = given.with_name(f"{given.stem}_conditional.yaml")
+    return with_labels if level in CONDITIONAL and with_labels.is_file() else given
+
+
+@cache
+def looks_at_training(level: int) -> bool:
+    """Whether some check of a level looks at trained weights, be it for information only."""
+    return any(needs_training(check_id) for check_id in check_ids() if check_id.startswith(f"level{level}."))

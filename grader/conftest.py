@@ -10,7 +10,10 @@ from grader.suite.choice import choose, mark, refuse_an_empty_choice
 from grader.suite.judge import Judge
 from grader.suite.live import Live
 
-FIXTURES = ("fixtures", "fixtures_network", "fixtures_sampler", "fixtures_ddim", "fixtures_trained")
+FIXTURES = (
+    "fixtures", "fixtures_network", "fixtures_sampler", "fixtures_ddim", "fixtures_labels", "fixtures_guidance",
+    "fixtures_trained",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, options: GradingOptions) -> None:
             args.submission, settings_for(file, options.overrides),
             lambda fork, trusted: shared_fork_server(fork=fork, sandbox=options.sandbox, trusted=trusted),
         )
-        for file in options.trained_configs().values()
+        for file in options.configs_to_train().values()
     }  # fmt: skip
     for config, of in found.items():
         says = of.get("problem") or (

@@ -20,7 +20,7 @@ from grader.runs import settings_for
 from grader.submission.contents import ARCHIVE
 from grader.submission.handed_in import holds_the_files, refuse_no_submission, take
 from grader.submission.sandbox import find_sandbox
-from grader.submission.sources import has_begun_optional, read_sources
+from grader.submission.sources import begun_levels, read_sources
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
@@ -72,10 +72,13 @@ def run(submission: Path, output: Path, options: GradingOptions) -> Path:
     load_grading().bands_of(options.levels, options.config, options.overrides)
     files = {level: config_file(level, options.config) for level in options.levels}
     configs = {file: settings_for(file, options.overrides) for file in sorted(set(files.values()))}
-    options.given_weights()  # a wrong --weights is the caller's error, too
-    submission = submitted(submission, output, list(options.trained_configs()))
-    if options.and_begun and has_begun_optional(read_sources(submission)):
-        options = replace(options, levels=tuple(sorted({*options.levels, *OPTIONAL})))
+    given = options.given_weights()  # a wrong --weights is the caller's error, too
+    perhaps = {*options.levels, *(OPTIONAL if options.and_begun else ())}  # what is begun, only its files say
+    submission = submitted(submission, output, list(replace(options, levels=tuple(sorted(perhaps))).trained_configs()))
+    if options.and_begun:
+        levels = {*options.levels, *begun_levels(read_sources(submission))}
+        by_name = tuple(f"{name}={file}" for name, file in given.items())  # one more level may have other weights
+        options = replace(options, levels=tuple(sorted(levels)), weights=by_name)
     if options.secret_seed or options.seed is not None:
         choose_seed(submission, options.seed, options.secret_seed)
     else:

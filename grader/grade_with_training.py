@@ -37,9 +37,7 @@ def grade_with_training(submission: Path, output: Path, options: GradingOptions,
     if first and options.secret_seed == DRAW:
         options = replace(options, secret_seed=None, seed=first.environment["seed"])
     private = [Path(options.secret_seed)] if options.secret_seed not in (None, DRAW) else []
-    given = options.given_weights()
-    wanted = [file for name, file in options.trained_configs().items() if name not in given]
-    wanted = [file for file in wanted if not usable(submission, file, options)]
+    wanted = [file for file in options.left_to_train().values() if not usable(submission, file, options)]
     trained = train(
         submission, wanted, options.overrides, output, sandbox, options.minutes, private,
         graded={config_file(1, options.config): first} if first and 1 in options.levels else {},

@@ -3,13 +3,13 @@
 import argparse
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
-from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, TRAINED, config_file, ids_of
+from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, TRAINED, config_file, ids_of, looks_at_training
 from grader.grading_config import load_grading
 from grader.results import level_of
 
@@ -21,7 +21,7 @@ SANDBOXES = ("auto", "required", "landlock", "none")
 OPTIONS: dict[str, dict[str, Any]] = {
     "--level": {
         "type": int, "action": "append", "metavar": "N",
-        "help": "1 to 5; may be repeated; default: all; 5, which is optional, only if it gives points or is begun",
+        "help": "1 to 6; may be repeated; default: all; 5 and 6 are optional: only if they give points or are begun",
     },
     "--check": {
         "action": "append", "metavar": "ID",
@@ -95,7 +95,7 @@ def weights_by_config(words: Sequence[str], configs: Sequence[str]) -> dict[str,
 
 
 def _either(configs: Sequence[str], file: str) -> str:
-    return " or ".join(f"{config}={file}" for config in configs) or "none, as level 4 needs no trained network"
+    return " or ".join(f"{config}={file}" for config in configs) or "none, as no trained network is looked at here"
 
 
 @dataclass(frozen=True)
@@ -130,16 +130,28 @@ class GradingOptions:
         given |= {"levels": levels, "checks": checks, "overrides": tuple(args.overrides)}
         given["and_begun"] = not (args.level or checks or given.get("trusted"))  # the reference has begun everything
         options = cls(**given | {"weights": tuple(given.get("weights", ()))})
-        if options.train and len(options.given_weights()) == len(options.trained_configs()) > 0:
+        if options.train and options.configs_to_train() and not options.left_to_train():
             raise UserError("--weights and --train: expected one of them, as there is nothing left to train")
         if options.minutes is not None and not 0 < options.minutes < math.inf:
             raise UserError(f"--minutes {options.minutes:g}: expected more than 0")
         return options
 
     def trained_configs(self) -> dict[str, Path]:
-        """The configurations on which trained weights are judged, by name: level 1's first."""
-        files = [config_file(level, self.config) for level in self.levels if level in TRAINED]
+        """The configurations on which trained weights are looked at, by name: level 1's first."""
+        return self._configs(looks_at_training)
+
+    def configs_to_train(self) -> dict[str, Path]:
+        """Those on which they are judged: for information alone nothing is trained."""
+        return self._configs(TRAINED.__contains__)
+
+    def _configs(self, wanted: Callable[[int], bool]) -> dict[str, Path]:
+        files = [config_file(level, self.config) for level in self.levels if wanted(level)]
         return {file.stem: file for file in files}
+
+    def left_to_train(self) -> dict[str, Path]:
+        """Those of them for which no weights are given. Raises UserError."""
+        given = self.given_weights()
+        return {name: file for name, file in self.configs_to_train().items() if name not in given}
 
     def given_weights(self) -> dict[str, Path]:
         """Configuration → file of --weights. Raises UserError."""

@@ -9,7 +9,7 @@ from grader import ROOT
 from grader.check_ids import config_file
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError)
-COMPARED = (2, 3)  # levels whose reports compare a student with the reference
+COMPARED = (2, 3, 6)  # levels whose reports compare a student with the reference
 
 
 def provisional(config: str) -> str:

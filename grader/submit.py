@@ -16,7 +16,7 @@ from assignment.ddpm.errors import Parser, RunError, UserError, run_command
 from assignment.ddpm.files import replacing
 from assignment.ddpm.screen import say
 from grader import ROOT
-from grader.check_ids import LEVEL_CONFIGS, TRAINED, needs_training
+from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, TRAINED, needs_training
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
 from grader.grading_options import add_options, weights_by_config
@@ -193,7 +193,7 @@ def precision(weights: Path) -> str:
 def levels_of(config: str, given: Path | None) -> str:
     """Where weights of a configuration count."""
     levels = [level for level, name in LEVEL_CONFIGS.items() if name == config and level in TRAINED]
-    if not levels or given:
+    if not levels or (given and levels[0] not in OPTIONAL):
         return f"levels 1 to 3 where the course grades on {config}"
     return f"level{'s' if levels[1:] else ''} {' and '.join(map(str, levels))}"
 
@@ -206,8 +206,8 @@ def say_missing(packed: list[str], given: Path | None) -> None:
         for name in dict.fromkeys(LEVEL_CONFIGS.values())
     }  # fmt: skip
     for name, levels in configs.items():
-        if name not in packed:
-            lost = sum(value for i, value in points.items() if needs_training(i) and level_of(i) in levels)
+        lost = sum(value for i, value in points.items() if needs_training(i) and level_of(i) in levels)
+        if name not in packed and (lost or not set(OPTIONAL).issuperset(levels)):
             where = "" if given or not packed else ", unless the course grades on another configuration"
             say(f"  no weights of {name}: {lost:g} points of {levels_of(name, given)} can't be judged{where}")
 

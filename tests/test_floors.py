@@ -28,7 +28,10 @@ ROOT_FILES = {
         "bands", "check_ids", "errors", "grading_config", "grading_options", "provisional", "results", "runs",
         "sections",
     },
-    "grader: the rubric": {"conftest", "test_level1", "test_level2", "test_level3", "test_level4", "test_level5"},
+    "grader: the rubric": {
+        "conftest", "test_level1", "test_level2", "test_level3", "test_level4", "test_level5",
+        "test_level6",
+    },
     "grader: commands": {
         "grade", "grade_command", "grade_with_training", "train_submission", "estimate_training", "replay", "submit",
         "trained_code", "set_up", "notebook", "demo_bonus",

@@ -72,7 +72,7 @@ def contents(repository: str = "", rules: bytes = b"") -> dict[str, bytes]:
     for name in (f"assignment/{file}" for file in FILES):
         if not is_starter(found.get(name, b"")):
             raise UserError(f"{name} is not the starter any more; expected all its stubs: git checkout {name}")
-    # the course's own answers to levels 4 and 5 stay with the course
+    # the course's own answers to levels 4 to 6 stay with the course
     found["reference/sampler.py"] = STUDENTS_SAMPLER.read_bytes()
     found = {n: for_students(c) if n in CUT else c for n, c in found.items()}
     found["README.md"] = with_badge(found["README.md"], repository)

@@ -162,7 +162,7 @@ def grade_waiting(
         history.set_aside(folder)  # results of other files than are handed in now
     if options.train:
         wanted = {
-            student: [of for of in options.trained_configs() if not place(folder / "submission", of).is_file()]
+            student: [of for of in options.configs_to_train() if not place(folder / "submission", of).is_file()]
             for student, folder in undone.items()
         }
         if to_train := {student: waiting[student] for student, configs in wanted.items() if configs}:

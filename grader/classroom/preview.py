@@ -150,7 +150,8 @@ def _weights(config: Path, source: bytes, taken: Taken, folder: Path | None, opt
     file = runs / f"{config.stem}-student" / "weights.safetensors"
     told = about_file(file) or {}
     is_there = "code" in told and not change(told, source)
-    return str(file) if is_there else TO_BE_TRAINED if options.train else ""
+    will_be = options.train and config.stem in options.configs_to_train()
+    return str(file) if is_there else TO_BE_TRAINED if will_be else ""
 
 
 def untrained(plans: list[Plan], check_ids: set[str]) -> str:

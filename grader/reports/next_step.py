@@ -4,7 +4,7 @@ from pathlib import Path
 
 from assignment.ddpm import invocation
 from grader import ROOT
-from grader.check_ids import LEVEL_CONFIGS, check_ids, name_of
+from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, check_ids, config_file, name_of
 from grader.reports.wording import one_line
 from grader.results import LADDER, TRAIN_WITH, UNTRAINED, UNWRITTEN, Check, Results, level_of, to_look_at
 
@@ -62,7 +62,8 @@ def _onward(results: Results, submission: Path | None) -> tuple[str, str]:
         if not judged.issuperset(of_level := [i for i in check_ids() if level_of(i) == level]):
             left = len(set(of_level) - judged)
             return f"{left} checks of this level were left out", _command(level, results, submission)
-    left_out = [level for level in LEVEL_CONFIGS if level not in {check.level for check in results.checks}]
+    asked_for = [level for level in LEVEL_CONFIGS if level not in OPTIONAL]
+    left_out = [level for level in asked_for if level not in {check.level for check in results.checks}]
     if left_out:
         return f"level {left_out[0]}", _command(left_out[0], results, submission)
     return "all checks passed; pack what you hand in", invocation.make("submit")
@@ -79,7 +80,9 @@ def _command(level: int, results: Results, submission: Path | None, *, only: str
 
 def _training(level: int, results: Results, submission: Path | None, settings: str = "") -> str:
     """Train on the level's configuration, which always has to be named, and grade the level again."""
-    config = _shown(results.environment.get("config_file", "")) or f"configs/{LEVEL_CONFIGS[level]}.yaml"
+    given = results.environment.get("config_file", "")
+    shown = _shown(str(config_file(level, Path(given)))) if given else ""
+    config = shown or f"configs/{LEVEL_CONFIGS[level]}.yaml"
     words = [f"CONFIG={config}", *([f"ARGS={settings}"] if settings else [])]
     return f"{invocation.make('train', *words)}\n{_command(level, results, submission)}"
 

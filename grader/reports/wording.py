@@ -8,7 +8,7 @@ from typing import Any
 from grader.results import VERDICTS, final_points, to_look_at
 
 MARKS = {"passed": "✓", "not_judged": "–"}
-LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler", 5: "Few steps, optional"}
+LEVELS = {1: "Network", 2: "Loss", 3: "Harder samples", 4: "Sampler", 5: "Few steps, optional", 6: "Guidance, optional"}
 WORDS = {"out_of_memory": "out of memory", "not_judged": "not judged"}
 JOINER = "\N{WORD JOINER}"  # invisible; breaks up what a runner would take for a command
 MAX_OUTPUT = 4000  # characters of a student's output

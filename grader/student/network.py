@@ -47,18 +47,21 @@ class Network:
         self._request("perturb", seed=derive_seed("perturb", self.seed))
         return self
 
-    def reply(self, x: Tensor, t: Tensor, **options: Any) -> Reply:
-        """One forward pass (eval mode, no gradients), whatever comes back."""
-        return self._request("forward", self.pace.forward * len(x), tensors={"x": x, "t": t}, **options)
+    def reply(self, x: Tensor, t: Tensor, labels: Tensor | None = None, **options: Any) -> Reply:
+        """One forward pass (eval mode, no gradients), whatever comes back; with labels (B,) it is forward(x, t, y)."""
+        return self._request("forward", self.pace.forward * len(x), tensors=_inputs(x, t, labels), **options)
 
     def __call__(
-        self, x: Tensor, t: Tensor, *, where: str = "of the output", autocast: bool = False, **options: Any
-    ) -> Tensor:
+        self, x: Tensor, t: Tensor, labels: Tensor | None = None, *, where: str = "of the output",
+        autocast: bool = False, **options: Any,
+    ) -> Tensor:  # fmt: skip
         """x (B, C, H, W), t (B,) → the predicted noise on the CPU: of the right type, shape and dtype, and finite.
+
+        With labels (B,), integers, if there are any.
 
         `autocast` lets the device compute in bfloat16, as training does; the answer may then be of that dtype.
         """
-        reply = self.reply(x, t, autocast=autocast, **options)
+        reply = self.reply(x, t, labels, autocast=autocast, **options)
         came = reply.tensors.get("y")
         if autocast:
             y = check_shape(reply.values, came, x.shape)
@@ -69,9 +72,12 @@ class Network:
         check_finite(y, where)
         return y
 
-    def train(self, x_t: Tensor, t: Tensor, noise: Tensor, *, learning_rate: float, seed: int, **options: Any) -> Reply:
-        """K optimiser steps, one on each batch: x_t and noise (K, B, C, H, W), t (K, B)."""
-        batch = {"x_t": x_t, "t": t, "noise": noise}
+    def train(
+        self, x_t: Tensor, t: Tensor, noise: Tensor, labels: Tensor | None = None, *, learning_rate: float, seed: int,
+        **options: Any,
+    ) -> Reply:  # fmt: skip
+        """K optimiser steps, one on each batch: x_t and noise (K, B, C, H, W), t and labels (K, B)."""
+        batch = {"x_t": x_t, "t": t, "noise": noise} | ({} if labels is None else {"labels": labels})
         seconds = self.pace.step * t.numel()
         reply = self._request("steps", seconds, tensors=batch, learning_rate=learning_rate, seed=seed, **options)
         if len(reply.values["losses"]) != len(t):
@@ -116,9 +122,10 @@ class Network:
         reply = self._request("kinds", self.pace.step * len(x), tensors={"x": x, "t": t}, seed=self.seed)
         return set(reply.values["trained"]), set(reply.values["statistics"])
 
-    def move(self, x: Tensor, t: Tensor) -> None:
+    def move(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> None:
         """A forward pass on torch's meta device: fails where a tensor would stay behind on the CPU."""
-        self._request("meta", self.pace.forward * len(x), tensors={"x": x, "t": t}, config=asdict(self.config))
+        seconds = self.pace.forward * len(x)
+        self._request("meta", seconds, tensors=_inputs(x, t, labels), config=asdict(self.config))
 
     def state(self) -> dict[str, Tensor]:
         return self._request("state").tensors
@@ -147,3 +154,8 @@ class Network:
         generator, c = self._generator(*purpose), self.config
         x = scale * torch.randn(batch, c.image_channels, c.image_size, c.image_size, generator=generator)
         return x, torch.randint(c.num_timesteps, (batch,), generator=generator)
+
+
+def _inputs(x: Tensor, t: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    """As the worker wants them."""
+    return {"x": x, "t": t} | ({} if labels is None else {"labels": labels})

@@ -59,6 +59,7 @@ ANSWERS: dict[str, tuple[dict[str, Check], tuple[str, ...]]] = {
     "build_sampler": ({"changed": each(a(str))}, ()),
     "p_sample": ({**OUTPUT, "changed": each(a(str))}, ("x_t", "t")),
     "sample": ({**OUTPUT, "changed": each(a(str))}, ()),
+    "guide": ({**OUTPUT, "changed": each(a(str))}, ("x_t", "t", "labels")),
 }
 
 
@@ -76,11 +77,12 @@ def check_answer(probe: str, values: Any, tensors: dict[str, Tensor]) -> None:
 
 def check_question(facts: Any, tensors: dict[str, Tensor]) -> None:
     """The same for a call of the model by a sampler."""
+    names = ("x", "t", *(("labels",) if isinstance(facts, dict) and "labels" in facts else ()))
     if not isinstance(facts, dict) or not all(
-        isinstance(facts.get(k), dict) and all(check(facts[k].get(key)) for key, check in OUTPUT.items()) for k in "xt"
+        isinstance(facts.get(k), dict) and all(check(facts[k].get(key)) for key, check in OUTPUT.items()) for k in names
     ):
         raise WireError("a call of the model in another form than it has")
-    for name in "xt":
+    for name in names:
         _check_described(facts[name], tensors.get(name))
 
 

@@ -24,6 +24,11 @@ FEW_STEPS = (
     "How far the images drawn by your trained network are from real ones, as a crowd, by how many times the network is "
     "asked for each; lower is better. Drawn with the reference samplers; no points."
 )
+GUIDED = (
+    "A row for each class that was wished for. Left, at w = 0, the label is not used, so that any class comes; in the "
+    "middle, at w = 1, it is; right, with more guidance, images are more surely of their class, and more alike. All "
+    "three begin with the same noise. Drawn with the reference sampler and guidance."
+)
 
 
 def drawn(drawing: Drawing) -> str:

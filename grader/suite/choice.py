@@ -9,7 +9,7 @@ from assignment.ddpm.errors import UserError
 from grader.check_ids import OPTIONAL, id_of, ids_of, nearest, nearest_of, needs_training
 from grader.grading_config import load_grading
 from grader.results import level_of
-from grader.submission.sources import has_begun_optional, read_sources
+from grader.submission.sources import begun_levels, read_sources
 
 WORDS = ("and", "or", "not")  # of pytest's -k
 SURE = 0.8  # difflib's ratio from which a name of the same level is meant rather than the same word on another
@@ -35,7 +35,7 @@ def _is_wanted(level: int, config: pytest.Config) -> bool:
     words = [config.option.markexpr, config.option.keyword, *config.args, *config.option.check]
     if any(f"level{level}" in word for word in words) or level in load_grading().optional_levels:
         return True
-    return has_begun_optional(read_sources(config.option.submission))
+    return level in begun_levels(read_sources(config.option.submission))
 
 
 def mark(items: Sequence[pytest.Item]) -> None:

@@ -79,6 +79,19 @@ SAMPLER = (
     (r"same device|different devices|is on CPU",
      "A tensor made in the sampler stays on the CPU: give it device=self.device, or x_t's."),
 )  # fmt: skip
+LABELLED = (
+    (r"forward\(\).* positional argument|unexpected keyword argument 'y'|missing 1 required positional argument: 'y'",
+     "Where config.num_classes is set, forward takes labels too, and they may be left out: forward(self, x, t, "
+     "y=None), in which None means that no image has a class."),
+    (r"guided_eps\(.*\) can't be called|defines no function guided_eps",
+     "It is a function at the left margin of sampler.py, with the starter's arguments: def guided_eps(model, x_t, t, "
+     "y, w, num_classes)."),
+    (r"index .*out of (?:range|bounds)|smaller than num_classes|device-side assert",
+     "A table has too few rows: labels go from 0 to K = config.num_classes, which is \"no class\", so it is "
+     "nn.Embedding(config.num_classes + 1, dim), with K as it is in this config."),
+    (r"NoneType", "Something is None: y is where labels are left out, and config.num_classes on the other levels, "
+     "where forward(x, t) has no labels."),
+)  # fmt: skip
 TENSORS = (
     (r"device-side assert|index .*out of (?:range|bounds)|smaller than num_classes",
      "A table has too few rows: t goes from 0 to config.num_timesteps − 1, and each configuration has its own T. Add "
@@ -153,7 +166,7 @@ TENSORS = (
 
 
 def error_hint(error: BaseException, level: int = 1, around: str = "--in-process") -> str:
-    """For levels 4 and 5 the sampler's hints come before those for networks.
+    """For levels 4 and 5 the sampler's hints come before those for networks, for level 6 those about labels.
 
     Args:
         around: the command that runs the check again in the judge's process, where a debugger is of use
@@ -168,7 +181,8 @@ def error_hint(error: BaseException, level: int = 1, around: str = "--in-process
             "may be collected from call to call."
         )
     says = str(error) if isinstance(error, SubmissionFailed) else f"{type(error).__name__}: {error}"
-    for pattern, hint in (*IMPORTS, *PYTHON, *(SAMPLER if level in (4, 5) else ()), *TENSORS):
+    own = (LABELLED, PYTHON) if level == 6 else (PYTHON, SAMPLER) if level in (4, 5) else (PYTHON,)
+    for pattern, hint in (*IMPORTS, *(row for table in own for row in table), *TENSORS):
         if found := re.search(pattern, says):
             return found.expand(hint).replace("{around}", around)
     if getattr(error, "trace", "") or not isinstance(error, SubmissionFailed):

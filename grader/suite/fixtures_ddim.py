@@ -15,7 +15,7 @@ from grader.student.deadlines import Deadlines
 from grader.student.once import Once
 from grader.student.trace import Trace
 from grader.submission.process import AnySubmission
-from grader.submission.sources import has_begun_optional
+from grader.submission.sources import begun_levels
 from grader.suite.drawn_sampler import Drawn
 from grader.suite.fixtures_sampler import waiting_for
 from grader.suite.judge import Judge
@@ -43,7 +43,7 @@ def ddim_record() -> DDIMRecord:
 
 @pytest.fixture(scope="session")
 def build_ddim(submission: AnySubmission, deadlines: Deadlines, ddim_record: DDIMRecord) -> BuildDDIM:
-    if not has_begun_optional(submission.sources):
+    if 5 not in begun_levels(submission.sources):
         raise NotJudged(NOT_BEGUN)
 
     def build(

@@ -17,7 +17,7 @@ from assignment.ddpm.config import Config
 from assignment.ddpm.errors import CommandError, UserError
 from grader import ROOT
 from grader.bands import Bands
-from grader.check_ids import TRAINED, config_file, id_of, needs_training
+from grader.check_ids import config_file, id_of, looks_at_training
 from grader.errors import GraderFault, TimedOut
 from grader.grading_config import load_grading
 from grader.grading_options import LEVELS, weights_by_config
@@ -151,7 +151,7 @@ class Judge:
         try:
             self.seed = choose_seed(option.submission, option.seed, option.secret_seed)
             self.bands = grading.bands_of({level_of(check_id) for check_id in ids}, option.config, option.set)
-            levels = sorted({level_of(i) for i in ids if level_of(i) in TRAINED or needs_training(i)})
+            levels = sorted({level for i in ids if looks_at_training(level := level_of(i))})
             files = [config_file(level, option.config) for level in levels]
             self.trained_configs = list(dict.fromkeys(file.stem for file in files))
             self.given_weights = weights_by_config(option.weights, self.trained_configs)

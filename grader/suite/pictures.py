@@ -1,7 +1,7 @@
 """Pictures for the report: samples beside real images, the loss by t, errors of a sampler's steps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from assignment.ddpm.figures import DPI, SIZE, save_grid
 from assignment.ddpm.files import replacing
 from grader.checks.beats_reference import Comparison
 from grader.checks.step_errors import StepError
+from grader.student.trained_labels import GuidedSamples
 from grader.student.training_log import Epoch
 
 SHOWN = 40  # samples, and as many real images
 HALF = 8  # columns of each
+EACH = 4  # images of each class, for each strength of guidance
 SAMPLES_ALT = "A grid: on the left images that your network has drawn, on the right real ones"
 ABOVE, BELOW = "tab:red", "tab:green"  # the reference's loss
 
@@ -68,6 +70,21 @@ def curve_in_words(log: list[Epoch], reference: Sequence[tuple[float, float]]) -
         f"from {first.validation:.4f} to {last.validation:.4f} after epoch {last.epoch:g}, with the least of "
         f"{best.validation:.4f} after epoch {best.epoch:g}{stood}"
     )
+
+
+def save_guided(found: Mapping[float, GuidedSamples], path: Path) -> Path:
+    """A row for each class and EACH columns for each strength of guidance, by w."""
+    classes = sorted({int(label) for of in found.values() for label in of.wished.tolist()})
+    blocks = []
+    for of in found.values():
+        block = torch.stack([of.images[of.wished == label][:EACH] for label in classes])  # (K, EACH, C, H, W)
+        blocks += [block, torch.ones_like(block[:, :1])]  # white in between
+    page = torch.cat(blocks[:-1], dim=1)
+    heads = [(k * (EACH + 1) + (EACH - 1) / 2, f"w = {w:g}") for k, w in enumerate(found)]
+    save_grid(
+        page.flatten(0, 1), path, columns=page.shape[1], above=heads, beside=[str(label) for label in classes]
+    )  # fmt: skip
+    return path
 
 
 def save_few_steps(found: dict[str, dict[int, float]], path: Path, *, real: float | None = None) -> Path:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from grader import ROOT
 from grader.check_ids import config_file
 from grader.runs import run_folder, settings_for
+from grader.student.trained_labels import TrainedLabels
 from grader.student.trained_losses import TrainedLosses
 from grader.student.trained_network import TrainedNetwork
 from grader.student.trained_samples import TrainedSamples
@@ -17,11 +18,12 @@ from grader.suite.judge import Judge
 
 
 class Training(NamedTuple):
-    """A finished training, from three sides."""
+    """A finished training, from all sides."""
 
     network: TrainedNetwork
     samples: TrainedSamples
     losses: TrainedLosses
+    labels: TrainedLabels
 
 
 class Trainings:
@@ -46,7 +48,7 @@ class Trainings:
             self.submission, deadlines, settings, config=file, weights=at, seed=self.judge.seed
         )  # fmt: skip
         self.judge.results.weights[file.stem] = network.weights_facts()
-        return Training(network, TrainedSamples(network), TrainedLosses(network))
+        return Training(network, TrainedSamples(network), TrainedLosses(network), TrainedLabels(network))
 
     def _weights(self, config: str, run: Path) -> WeightsAt:
         """The user's choice first, then what the course has trained, what was handed in, and what main.py left."""

@@ -31,6 +31,7 @@ from grader.worker.statistics import kept_by_torch
 run_backward = torch.autograd.Variable._execution_engine.run_backward
 get_rng_state = torch.default_generator.get_state
 requires_grad_, named_parameters = Tensor.requires_grad_, nn.Module.named_parameters
+INPUTS = ("x", "t", "labels")  # of forward; there need be no labels
 
 
 def clock(session: Session) -> float:
@@ -79,9 +80,12 @@ def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> Resu
 def forward(
     session: Session, tensors: Tensors, *, name: str, seed: int = 0, autocast: bool = False, grad: bool = False
 ) -> Result:
-    """One forward pass in eval mode: x (B, C, H, W), t (B,) → y, and inputs, generators and defaults afterwards."""
+    """One forward pass in eval mode: x (B, C, H, W), t (B,) → y, and inputs, generators and defaults afterwards.
+
+    With labels (B,), if there are any, as forward's third argument; so in `steps` and `meta`.
+    """
     model = session.networks[name].eval()
-    x, t = (tensors[k].to(session.device) for k in ("x", "t"))
+    inputs = {k: tensors[k].to(session.device) for k in INPUTS if k in tensors}
     manual_seed(seed)
     rng = get_rng_state()
     mode = is_grad_enabled()
@@ -89,11 +93,11 @@ def forward(
     before = defaults()
     try:
         with torch.autocast(session.device.type, torch.bfloat16, enabled=autocast):
-            y = model(x, t)
+            y = model(*inputs.values())
         after = defaults()
     finally:
         set_grad_enabled(mode)
-    back = {"x": x, "t": t, "rng_before": rng, "rng_after": get_rng_state()}
+    back = {**inputs, "rng_before": rng, "rng_after": get_rng_state()}
     if sendable(y):
         back["y"] = y
     return {**describe(y), "defaults": [before, after]}, back
@@ -161,9 +165,10 @@ def steps(
     seen = {n: [False, False, True] for n, p in model.named_parameters() if p.requires_grad} if gradients else {}
     manual_seed(seed)
     losses, start = [], clock(session)
-    for x_t, t, noise in zip(*(tensors[k].to(session.device) for k in ("x_t", "t", "noise")), strict=True):
+    sent = (tensors[k].to(session.device) for k in ("noise", "x_t", "t", "labels") if k in tensors)
+    for noise, *inputs in zip(*sent, strict=True):
         values = [p.detach().clone() for p in optimizer.parameters]
-        loss = mse_loss(model(x_t, t).float(), noise)
+        loss = mse_loss(model(*inputs).float(), noise)
         model.zero_grad(set_to_none=True)
         backward(loss, torch.ones_like(loss))
         for n, p in model.named_parameters() if gradients else ():
@@ -195,10 +200,10 @@ def load_state(session: Session, tensors: Tensors, *, name: str) -> Result:
 def meta(session: Session, tensors: Tensors, *, name: str, config: dict[str, Any]) -> Result:
     """Run on torch's meta device: a tensor made without a device, or kept as an attribute, stays on the CPU."""
     model = find_class("model", "DiffusionModel")(ModelConfig(**config)).to("meta").eval()
-    x, t = (tensors[k].to("meta") for k in ("x", "t"))
+    inputs = [tensors[k].to("meta") for k in INPUTS if k in tensors]
     try:
         with torch.no_grad(), NoMixing():
-            y = model(x, t)
+            y = model(*inputs)
     except Exception as error:
         # operations that this device lacks altogether (.item(), data-dependent shapes) say nothing about the network
         if not isinstance(error, RuntimeError) or "device" not in str(error):

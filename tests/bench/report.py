@@ -22,7 +22,7 @@ from tests.bench.tables.grading import (
     trained_class,
 )
 from tests.bench.tables.learning import endings, guidance, ladder
-from tests.bench.tables.quality import classifiers, kinds, quality, reference, trained, wanted
+from tests.bench.tables.quality import classifiers, guided_trainings, kinds, quality, reference, trained, wanted
 from tests.bench.tables.sets import cifar_sets, exceptions, false_fails, fashion_sets, gaps, verdicts
 from tests.bench.tables.speed import ema, paired, runs, runs_to_measure, set_up, settings, speed, stages
 
@@ -30,7 +30,8 @@ PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 
 MAKERS = (
     runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, grading, quality,
-    classifiers, trained, kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
+    classifiers, trained, guided_trainings,
+    kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
     cifar_sets, classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder,
     endings, guidance,
 )  # fmt: skip

@@ -22,6 +22,7 @@ from grader.checks.deviations import Deviation
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gaussian_world import GaussianOracle
 from grader.checks.gradients import Slopes
+from grader.checks.guidance_formulas import Guided, Question
 from grader.checks.measure_step import Step, inside_inputs, outside_inputs
 from grader.checks.samplings import Judged
 from grader.checks.schedule import Schedule
@@ -45,11 +46,14 @@ WORDS_ONLY = {
     ("check_output", "came"): "about its form; check_finite is next",
     ("check_shape", "y"): "about its shape; check_finite is next",
     ("check_floating", "y"): "about its dtype; check_finite is next",
+    ("check_wished", "w"): "for the message",
+    ("check_end", "others"): "by which a mistake is told from others: for the hint",
 }
 # Those that get no number at all.
 WITHOUT_NUMBERS = {
     "check_own_work", "check_defaults", "check_trainable", "check_order", "check_timestep_tensors", "check_eval",
-    "check_no_grad", "check_left_alone", "check_rng_untouched", "check_not_reseeded", "check_timesteps",
+    "check_no_grad", "check_left_alone", "check_asks", "check_inputs_left",
+    "check_rng_untouched", "check_not_reseeded", "check_timesteps",
 }  # fmt: skip
 
 
@@ -165,6 +169,18 @@ def decoded() -> Tensor:
     return x
 
 
+QUESTION = Question(noise(4, 1, 8, 8), torch.arange(4), torch.tensor([0, 1, 2, 2]), noise(4, 3, 1, 8, 8, seed=1))
+
+
+def guided(*ws: float) -> list[Guided]:
+    """Right answers, the first two labelled with classes and the others with none."""
+    return [Guided(QUESTION, w, QUESTION.mixed((w, 1 - w)).float()) for w in ws]
+
+
+def by_label() -> Example:
+    return (noise(2, 26, 1, 8, 8),), {}
+
+
 Y = noise(4, 1, 8, 8)
 # a right call of each check: one that passes
 EXAMPLES: dict[str, Callable[[], Example]] = {
@@ -220,6 +236,21 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_moments": lambda: (few_samples(), {}),
     "check_back": lambda: ((Y, Y.clone(), FEW), {}),
     "check_decoded": lambda: ((torch.zeros(2, 1, 8, 8), decoded(), FEW, WORLD), {}),
+    "check_end": lambda: ((guided(0.0)[0], guided(1.0, 2.5)), {}),
+    "check_affine": lambda: ((guided(0.0, 1.0, 2.5),), {}),
+    "check_null_label": lambda: ((guided(1.5, 2.5),), {}),
+    "check_same_again": lambda: ((*guided(2.5), *guided(1.5), *guided(2.5)), {}),
+    "check_own_label": lambda: ((guided(2.5)[0], list(guided(2.5)[0].out.split(1))), {}),
+    "check_guided": lambda: ((FACTS, Y, (4, 1, 8, 8), "cpu"), {}),
+    "check_none_is_no_class": lambda: ((Y, Y.clone(), 3), {}),
+    "check_every_label": by_label,
+    "check_names": by_label,
+    "check_learnt": lambda: ((torch.tensor([0.1, 0.2, 0.3]), 100), {}),
+    "check_uses_labels": lambda: ((noise(64).abs(), noise(64).abs() + 1 + 0.1 * noise(64, seed=1)), {}),
+    "check_near_reference": lambda: ((0.08, 0.079), {}),
+    "check_rises": lambda: (({0.0: 0.1, 1.0: 0.9, 3.0: 1.0}, 256), {}),
+    "check_wished": lambda: ((0.99, 0.97, 3.0, [1.0, 0.98]), {}),
+    "check_varied": lambda: ((0.9,), {}),
     "check_is_ddpm": lambda: ((0.5, Judged("T = 20", 20, {("eps form", "beta-tilde"): Deviation(0.5, "it")})), {}),
 }
 
@@ -247,7 +278,7 @@ EXAMPLES_BY_MODULE = {"conditioning.check_order": check_order_example} | {
         "check_deterministic": lambda: (([(jumps(0.0)[0],) * 2],), {}),
         "check_last_step": lambda: (([(jumps(0.5, t_prev=-1)[0],) * 2],), {}),
     }.items()
-}  # fmt: skip
+} | {"labels.check_own_label": lambda: ((Y, Y.clone(), [0, 1, 2, 3]), {})}  # fmt: skip
 
 
 def example_of(full: str) -> Callable[[], Example] | None:

@@ -179,7 +179,7 @@ def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
     ("arguments", "says"),
     [
         (["--jobs", "0"], "--jobs 0: expected at least 1"),
-        (["--level", "7"], "--level 7: expected 1, 2, 3, 4 or 5"),
+        (["--level", "7"], "--level 7: expected 1, 2, 3, 4, 5 or 6"),
         (["--secret-seed", "nowhere"], "--secret-seed=nowhere: No such file or directory"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--audit", "10"], "--audit 10: expected a share such as 10%"),

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BANK = Path(__file__).parent / "submissions"
-KINDS = {"networks": ("model.py", 1), "samplers": ("sampler.py", 4), "ddim": ("sampler.py", 5)}
+KINDS = {
+    "networks": ("model.py", 1), "samplers": ("sampler.py", 4), "ddim": ("sampler.py", 5), "labels": ("model.py", 6),
+    "guidance": ("sampler.py", 6),
+}  # fmt: skip
+# what a level judges besides: the other file, which is right
+BESIDE = {"labels": ("sampler.py", "guidance/paper.py"), "guidance": ("model.py", "labels/added_to_t.py")}
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,14 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """networks, samplers or ddim: one of KINDS."""
+        """networks, samplers, ddim, …: one of KINDS."""
         return self.file.parent.name
+
+    def concerns(self, check: str) -> bool:
+        """Whether a check of its level looks at its file; of level 6, most look at one of the two."""
+        if self.level != 6 or check in ("level6.own_work", "level6.behaviour.leaves_alone"):
+            return True
+        return (".guidance." in check) == (self.kind == "guidance")
 
     @property
     def right(self) -> bool:
@@ -34,6 +45,8 @@ class Entry:
         """A folder as handed in by a student."""
         folder.mkdir(parents=True)
         shutil.copy(self.file, folder / self.target)
+        if beside := BESIDE.get(self.kind):
+            shutil.copy(BANK / "right" / beside[1], folder / beside[0])
         return folder
 
 

@@ -1,11 +1,11 @@
 """How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
 
-    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--kind ddim]      (make calibrate-checks)
+    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--level 5]      (make calibrate-checks)
 
 Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
 delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json. With `--beside 8`
-eight other processes compete for the cores, to see whether a busy machine costs points; with `--kind ddim` only that
-kind of submissions is graded. Both files are others then.
+eight other processes compete for the cores, to see whether a busy machine costs points; with `--level 5` or
+`--level 6` the right submissions of that optional level are graded. Both files are others then.
 """
 
 import argparse
@@ -18,11 +18,12 @@ import torch
 from grader.check_ids import OPTIONAL, needs_training
 from grader.grading_config import load_grading
 from tests.bench.results import write
-from tests.proof.bank import KINDS, entries
+from tests.proof.bank import entries
 from tests.proof.gradings import in_parallel
 from tests.support.busy import busy_processes
 
 RAW = Path("outputs/calibration")
+NAMES = {5: "ddim", 6: "guidance"}  # of the files of optional levels
 # of a check: what it measures, and whether a right submission has it large
 WATCHED = {
     "level1.timestep.uses_every_t": ("largest_difference", False),
@@ -49,6 +50,17 @@ WATCHED = {
     "level5.ddpm": ("worst_of_allowed", False),
     "level5.inversion": ("off", False),
     "level5.end_to_end": ("worst_of_allowed", False),
+    "level6.labels.none_is_no_class": ("largest_difference", False),
+    "level6.labels.every_label": ("smallest_difference", True),
+    "level6.labels.own_label": ("largest_difference", False),
+    "level6.labels.names": ("standard_deviations", False),
+    "level6.training.registered": ("difference", False),
+    "level6.training.learns_labels": ("worst", False),
+    "level6.guidance.unconditional": ("off", False),
+    "level6.guidance.conditional": ("off", False),
+    "level6.guidance.affine": ("off", False),
+    "level6.guidance.null_label": ("off", False),
+    "level6.guidance.own_label": ("off", False),
 }
 
 
@@ -78,7 +90,7 @@ def compact(result: dict) -> dict:
 
 def summary(gradings: list[dict]) -> dict:
     """For each check: gradings, failures, and the measurement that came nearest to a failure, with whose it was."""
-    suites, checks = {}, {}
+    suites, checks, bank = {}, {}, {entry.name: entry for entry in entries()}
     for level in sorted({g["level"] for g in gradings}):
         found = [g for g in gradings if g["level"] == level]
         bad = sum(bool(g["failed"]) for g in found)
@@ -86,13 +98,14 @@ def summary(gradings: list[dict]) -> dict:
             "gradings": len(found), "with_a_failure": bad, "failure_rate_below": round(upper(bad, len(found)), 6),
         }  # fmt: skip
         for name in (n for n in load_grading().points if n.startswith(f"level{level}.") and not needs_training(n)):
-            failures = sum(name in g["failed"] for g in found)
+            judged = [g for g in found if g["name"] not in bank or bank[g["name"]].concerns(name)]
+            failures = sum(name in g["failed"] for g in judged)
             row = {
-                "gradings": len(found),
+                "gradings": len(judged),
                 "failures": failures,
-                "failure_rate_below": round(upper(failures, len(found)), 6),
+                "failure_rate_below": round(upper(failures, len(judged)), 6),
             }
-            measured = [g for g in found if g["measured"].get(name) is not None]
+            measured = [g for g in judged if g["measured"].get(name) is not None]
             if measured:
                 key, large_is_right = WATCHED[name]
                 worst = (min if large_is_right else max)(measured, key=lambda g: g["measured"][name])
@@ -118,11 +131,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=60, help="of the judge, for each right submission")
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
-    parser.add_argument("--kind", choices=KINDS, help="of submissions; default: all but the optional level's")
+    parser.add_argument("--level", type=int, choices=OPTIONAL, help="an optional one; default: all others")
     args = parser.parse_args()
     busy = f"-beside-{args.beside}" if args.beside else ""
-    raw = RAW / f"checks{f'-{args.kind}' if args.kind else ''}{busy}.jsonl"
-    right = [e for e in entries() if e.right and (e.kind == args.kind if args.kind else e.level not in OPTIONAL)]
+    of = f"-{NAMES[args.level]}" if args.level else ""
+    raw = RAW / f"checks{of}{busy}.jsonl"
+    right = [e for e in entries() if e.right and (e.level == args.level if args.level else e.level not in OPTIONAL)]
     gradings = read_lines(raw)
     have = {(g["name"], g["seed"]) for g in gradings}
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in right]
@@ -144,7 +158,7 @@ def main() -> int:
     if busy:
         slowdowns = [g["slowdown"] for g in gradings if g["slowdown"] > 1]
         result |= {"beside": args.beside, "second_tries": len(slowdowns), "slowest": max(slowdowns, default=1.0)}
-    path = write(f"calibration-{f'{args.kind}-' if args.kind else ''}cpu{busy}.json", torch.device("cpu"), result)
+    path = write(f"calibration{of}-cpu{busy}.json", torch.device("cpu"), result)
     for name, row in result["checks"].items():
         nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
         print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")

@@ -2,10 +2,10 @@
 
 A wrong one may say what its student has to be told (`Hint:`), and which checks must not mislead (`Waits: … for …`).
 
-    uv run python -m tests.proof.prove [--only TEXT]      (make prove)
+    uv run python -m tests.proof.prove [--only TEXT] [--level N]      (make prove)
 
-Prints the kill matrix, writes tests/bench/results/prove-cpu.json (and prove-ddim-cpu.json of the optional level), and
-exits with 1 where the grader is not right.
+Prints the kill matrix, writes tests/bench/results/prove-cpu.json (prove-ddim-cpu.json, prove-guidance-cpu.json of
+the optional levels), and exits with 1 where the grader is not right.
 """
 
 import argparse
@@ -13,18 +13,19 @@ import sys
 import time
 from collections import Counter
 
-from grader.check_ids import OPTIONAL
+from grader.check_ids import check_ids
 from grader.results import WAITS
 from tests.proof.bank import KINDS, Entry, entries
 from tests.proof.gradings import PROCESSES, in_parallel
 
+WRITTEN = {"prove-cpu.json": (1, 4), "prove-ddim-cpu.json": (5,), "prove-guidance-cpu.json": (6,)}  # of which levels
 UNHARMED = ("passed", "not_judged")
 SIGNS = {"passed": "·", "failed": "✗", "error": "E", "timeout": "T", "out_of_memory": "M", "not_judged": "–"}
 
 
-def chosen(only: str) -> list[Entry]:
+def chosen(only: str, level: int | None = None) -> list[Entry]:
     """The entries asked for."""
-    return [entry for entry in entries() if only in entry.name]
+    return [entry for entry in entries() if only in entry.name and level in (None, entry.level)]
 
 
 def problems(entry: Entry, graded: dict) -> list[str]:
@@ -46,17 +47,22 @@ def problems(entry: Entry, graded: dict) -> list[str]:
     return said
 
 
+def sign(check: dict | None) -> str:
+    """A cell of the matrix; blank where the check does not concern the entry."""
+    return SIGNS[check["verdict"]] if check else " "
+
+
 def matrix(found: list[Entry], graded: dict[str, dict]) -> str:
     """Submission × check, the check that bears a wrong one's name after a bracket."""
     lines = ["· passed  ✗ failed  E error  T timeout  M out of memory  – not judged  [ bears the fault's name", ""]
     for level in sorted({entry.level for entry in found}):
         rows = [entry for entry in found if entry.level == level and "checks" in graded[entry.name]]
-        checks = list(graded[rows[0].name]["checks"])
+        checks = [name for name in check_ids() if any(name in graded[entry.name]["checks"] for entry in rows)]
         lines += [f"{i:>4} {name}" for i, name in enumerate(checks)]
         lines.append(" " * 52 + " ".join(f"{i:>2}" for i in range(len(checks))))
         for entry in rows:
             verdicts = graded[entry.name]["checks"]
-            cells = [f"{'[' if n == entry.caught_by else ' '}{SIGNS[verdicts[n]['verdict']]}" for n in checks]
+            cells = [f"{'[' if n == entry.caught_by else ' '}{sign(verdicts.get(n))}" for n in checks]
             lines.append(f"{entry.name:<52}{' '.join(cells)}")
         lines.append("")
     return "\n".join(lines)
@@ -73,7 +79,7 @@ def figures(found: list[Entry], graded: dict[str, dict], misjudged: list[Entry],
     alone = Counter(names[0] for names in caught.values() if len(names) == 1)
     named = Counter(entry.caught_by for entry in wrong)
     counts = {
-        f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.level == level for e in found)
+        f"{'right' if right else 'wrong'}_{kind}": sum(e.right == right and e.kind == kind for e in found)
         for right in (True, False)
         for kind, (_, level) in KINDS.items()
         if any(e.level == level for e in found)
@@ -100,11 +106,12 @@ def write_figures(name: str, of: list[Entry], graded: dict[str, dict], misjudged
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof.prove", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="entries whose name contains this")
+    parser.add_argument("--level", type=int, choices=sorted({level for _, level in KINDS.values()}), help="of entries")
     parser.add_argument("--data", default="data", help="where Fashion-MNIST is, for the entries that need it")
     parser.add_argument("--seed", type=int, default=0, help="of the judge's inputs")
     args = parser.parse_args()
 
-    found = chosen(args.only)
+    found = chosen(args.only, args.level)
     start = time.perf_counter()
     graded = {result["name"]: result for result in in_parallel([(e.name, args.seed) for e in found], args.data)}
     seconds = time.perf_counter() - start
@@ -114,8 +121,8 @@ def main() -> int:
     print(*(line for lines in said.values() for line in lines), sep="\n")
     rights = sum(entry.right for entry in found)
     print(f"{rights} right and {len(found) - rights} wrong submissions in {seconds:.0f} s: {len(misjudged)} misjudged")
-    for name, optional in (("prove-cpu.json", False), ("prove-ddim-cpu.json", True)):
-        of = [entry for entry in entries() if (entry.level in OPTIONAL) == optional]
+    for name, levels in WRITTEN.items():
+        of = [entry for entry in entries() if entry.level in levels]
         if {entry.name for entry in of if "checks" in graded.get(entry.name, {})} == {entry.name for entry in of}:
             write_figures(name, of, graded, [entry for entry in misjudged if entry in of])
     return 1 if misjudged else 0

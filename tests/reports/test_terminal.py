@@ -166,6 +166,10 @@ def test_who_has_not_trained_enough_is_told_how_and_with_which_settings():
         "make train CONFIG=configs/digits.yaml\nmake test-level1 CONFIG=configs/digits.yaml",
     )
     assert untrained.message not in "\n".join(summary(results(untrained), 400))  # its row has said it
+    with_labels = checked("level6.trained.weights", "not_judged", message=untrained.message)
+    assert next_step(results(with_labels, config_file=digits))[1].splitlines() == [
+        "make train CONFIG=configs/digits_conditional.yaml", "make test-level6 CONFIG=configs/digits.yaml",
+    ]  # fmt: skip
     longer = {"train_with": "training.epochs=120 training.resume=true"}
     says, command = next_step(results(checked("level3.samples.fid", "failed", measurements=longer)))
     assert says == "Next: train longer, then grade it again" and command.splitlines() == [

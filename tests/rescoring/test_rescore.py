@@ -227,7 +227,7 @@ def listed(*verdicts: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 ALL = [(name, "passed") for name in check_ids()]
-ABOUT = About({1: "digits", 2: "digits", 3: "cifar10", 4: "digits", 5: "digits"}, "cpu")
+ABOUT = About({1: "digits", 2: "digits", 3: "cifar10", 4: "digits", 5: "digits", 6: "digits"}, "cpu")
 
 
 def again(key: str, old: Any, new: Any, *verdicts: tuple[str, str]) -> set[str]:
@@ -235,7 +235,9 @@ def again(key: str, old: Any, new: Any, *verdicts: tuple[str, str]) -> set[str]:
 
 
 def test_what_has_no_stored_number_is_graded_again():
-    samples = {name for name in check_ids() if name.startswith(("level1.samples.", "level5.samples."))}
+    samples = {
+        name for name in check_ids() if name.startswith(("level1.samples.", "level5.samples.", "level6.samples."))
+    }
     assert again("samples.digits.cpu.images", 256, 512) == samples
     assert again("samples.digits.gpu.images", 256, 512) == set() == again("samples.fashion_mnist.cpu.images", 1, 2)
     assert again("samples.cifar10.cpu.steps", 25, 50) == {n for n in check_ids() if n.startswith("level3.samples.")}

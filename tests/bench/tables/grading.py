@@ -20,28 +20,38 @@ def proof() -> str:
 
 
 def optional_level() -> str:
-    """Proof and calibration of level 5."""
-    proved, often = load("prove-ddim-cpu.json"), load("calibration-ddim-cpu.json")
+    """Proof and calibration of levels 5 and 6."""
+    return "\n\n".join([
+        _optional(5, "ddim", {"ddim": "samplers"}),
+        _optional(6, "guidance", {"labels": "networks with labels", "guidance": "guided_eps"}),
+    ])  # fmt: skip
+
+
+def _optional(level: int, name: str, kinds: dict[str, str]) -> str:
+    proved, often = load(f"prove-{name}-cpu.json"), load(f"calibration-{name}-cpu.json")
     if proved is None:
-        return "Not yet measured."
+        return f"Level {level}: not yet measured."
+    right, wrong = (sum(proved[f"{side}_{kind}"] for kind in kinds) for side in ("right", "wrong"))
+    each = " and ".join(f"{proved[f'right_{kind}']} {title}" for kind, title in kinds.items())
+    about, what = ("", next(iter(kinds.values()))) if len(kinds) == 1 else (f" ({each})", "submissions")
     said = (
-        f"Level 5, which is optional: of {proved['right_ddim']} right samplers {proved['right_ones_failed']} failed a "
-        f"check; of {proved['wrong_ddim']} wrong ones {proved['survivors']} escaped the check named after their fault "
+        f"Level {level}, which is optional: of {right} right {what}{about} {proved['right_ones_failed']} failed a "
+        f"check; of {wrong} wrong ones {proved['survivors']} escaped the check named after their fault "
         f"({where(proved)})."
     )
     if often is None:
         return said
     low, high = often["seeds_each"]
-    each, row = f"{low}" if low == high else f"{low} to {high}", often["suites"]["level5"]
+    seeds, row = f"{low}" if low == high else f"{low} to {high}", often["suites"][f"level{level}"]
     return (
-        f"{said} With {each} judge seeds each, {row['with_a_failure']} of {row['gradings']:,} gradings of right ones "
+        f"{said} With {seeds} judge seeds each, {row['with_a_failure']} of {row['gradings']:,} gradings of right ones "
         f"failed a check; with 95 % confidence fewer than {row['failure_rate_below']:.2%} do ({where(often)})."
     )
 
 
 def kills() -> str:
     result = {"checks": {}}
-    for name in ("prove-cpu.json", "prove-ddim-cpu.json"):
+    for name in ("prove-cpu.json", "prove-ddim-cpu.json", "prove-guidance-cpu.json"):
         result["checks"] |= (load(name) or {"checks": {}})["checks"]
     lines = [
         "| check | wrong submissions named after it | caught by it | caught by it alone |",
@@ -75,7 +85,7 @@ def calibration() -> str:
 
 def margins() -> str:
     result = {"checks": {}}
-    for name in ("calibration-cpu.json", "calibration-ddim-cpu.json"):
+    for name in ("calibration-cpu.json", "calibration-ddim-cpu.json", "calibration-guidance-cpu.json"):
         result["checks"] |= (load(name) or {"checks": {}})["checks"]
     lines = ["| check | closest to failing | submission | failures |", "|---|---:|---|---:|"]
     for name, row in result["checks"].items():

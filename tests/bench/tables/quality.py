@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 
+from grader.checks.guided_samples import ABOVE, SURE, VARIED, WISHED
 from grader.grading_config import load_grading
 from grader.metrics import classifier
 from grader.metrics.record import load_record
 from tests.bench.results import CONFIGS, load, where
 
 WORDS = {True: "yes", False: "no", None: "either"}
+NAMES_OF_TRAININGS = {
+    "epochs-20": "reference, 20 epochs of 60", "epochs-5": "reference, 5 epochs of 60",
+    "without-labels": "reference, nearly all labels dropped",
+    "class means": "no network: the mean of each class, and noise",
+    **{f"seed-{seed}": f"reference, seed {seed}" for seed in range(4)},
+}  # fmt: skip
 
 
 def quality() -> str:
@@ -136,3 +143,33 @@ def wanted() -> str:
             f"{by_t(of.denoises)} |"
         )
     return "\n".join(lines)
+
+
+def guided_trainings() -> str:
+    """What trained networks with labels reach in level 6."""
+    result = load("trained-guidance-cpu.json")
+    if result is None:
+        return "Not yet measured."
+    lines = [
+        "| on the digits | loss with labels, of the reference's | a wrong label, in standard errors | of the wished "
+        "class, w = 0, 1, 3 | FID, w = 0, 1, 3 | coverage, w = 0, 1, 3 |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, row in result["rows"].items():
+        of = row["samples"]
+        cells = (
+            [f"{row['loss'] / result['reference']:.3f}", f"{row['standard_errors']:.1f}"]
+            if "loss" in row
+            else ["–"] * 2
+        )
+        at = [of.get(w) for w in ("0", "1", "3")]
+        for key, form in (("share", ".0%"), ("fid", ".1f"), ("coverage", ".2f")):
+            cells.append(", ".join(f"{each[key]:{form}}" if each else "–" for each in at))
+        lines.append(f"| {NAMES_OF_TRAININGS.get(name, name.replace('-', ' '))} | {' | '.join(cells)} |")
+    limits = (f"{1 + ABOVE:.2f}", f"{SURE:g}", f"{WISHED:.0%} of real images' at w = 3",
+              f"{result['fid_limit']:.1f} at w = 1", f"{VARIED:g} at w = 1")  # fmt: skip
+    lines.append(f"| *limit* | {' | '.join(f'*{each}*' for each in limits)} |")
+    drawn = f"{result['images']} samples for each w, in {result['steps']} steps"
+    return "\n".join(
+        [*lines, "", f"{drawn}; losses on {result['triples']:,} triples of test images ({where(result)})."]
+    )

@@ -1,0 +1,13 @@
+"""The halves of one call are taken in the wrong order.
+
+Caught by: level6.guidance.unconditional
+Hint: .chunk(2)
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([torch.full_like(y, num_classes), y]))
+    eps_y, eps_null = both.chunk(2)
+    return eps_null + w * (eps_y - eps_null)

@@ -1,0 +1,12 @@
+"""Labels as floats.
+
+Caught by: level6.guidance.asks
+Hint: integers
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    return eps_null + w * (model(x_t, t, y.float()) - eps_null)

@@ -1,0 +1,13 @@
+"""w times the answer with the label is added to the other.
+
+Caught by: level6.guidance.conditional
+Hint: what is added is the difference
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    eps_y = model(x_t, t, y)
+    return eps_null + w * eps_y

@@ -1,0 +1,12 @@
+"""-1 stands for no class.
+
+Caught by: level6.guidance.asks
+Hint: out of all labels
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, -1))
+    return eps_null + w * (model(x_t, t, y) - eps_null)

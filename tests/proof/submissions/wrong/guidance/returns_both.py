@@ -1,0 +1,13 @@
+"""Returns a tuple.
+
+Caught by: level6.guidance.contract
+Hint: no tuple
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    eps_y = model(x_t, t, y)
+    return eps_null + w * (eps_y - eps_null), eps_null

@@ -1,0 +1,13 @@
+"""A sum in place of the difference.
+
+Caught by: level6.guidance.conditional
+Hint: not a sum
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    eps_y = model(x_t, t, y)
+    return eps_null + w * (eps_y + eps_null)

@@ -1,0 +1,13 @@
+"""The first t for all images.
+
+Caught by: level6.guidance.asks
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    t = t[:1].expand_as(t)
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    eps_y = model(x_t, t, y)
+    return eps_null + w * (eps_y - eps_null)

@@ -1,0 +1,13 @@
+"""w as a whole number.
+
+Caught by: level6.guidance.affine
+Hint: no int(w)
+"""
+
+import torch
+
+
+def guided_eps(model, x_t, t, y, w, num_classes):
+    eps_null = model(x_t, t, torch.full_like(y, num_classes))
+    eps_y = model(x_t, t, y)
+    return eps_null + int(w) * (eps_y - eps_null)
