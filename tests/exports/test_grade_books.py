@@ -168,6 +168,12 @@ def test_a_wrong_call_is_told_in_one_line(words, says, tmp_path, capsys):
     assert says in err and err.count("\n") == 1
 
 
+def test_a_file_in_the_place_of_the_class_is_told(tmp_path, capsys):
+    (tmp_path / "class.csv").touch()
+    assert export(tmp_path / "class.csv", "--format", "points") == 2
+    assert "class.csv holds no graded class" in capsys.readouterr().err
+
+
 def test_points_by_check_and_student_are_one_table(tmp_path):
     roster = "student,group\nann,A\neve,A\nbob,\nzoe,\n"
     output = grade({"ann": BOTH, "bob": {"model.py": b"b"}}, tmp_path, roster)
