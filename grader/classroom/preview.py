@@ -76,7 +76,7 @@ def show(
     to_grade = [
         each for each in alone if not each.taken.problem and not each.done and each.work.student not in stale
     ]  # fmt: skip
-    before = sum(each.done for each in alone)
+    before = sum(each.done or each.work.student in stale for each in alone)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from grader.__main__ import main
+from grader.exports.command import comment
+from grader.exports.graded_class import GradedClass
 from tests.support.hand_ins import BOTH
 from tests.support.made_class import grade
 
@@ -112,6 +115,16 @@ def test_another_scale_is_told(tmp_path, capsys):
     output = grade(SUBMITTED, tmp_path, CANVAS)
     assert export(output, "--format", "canvas", "--assignment", "77") == 0
     assert "HW 1 (77) has 40 points there, and 12 here: set it to 12" in capsys.readouterr().err
+
+
+def test_a_comment_adds_up_to_the_grade(tmp_path):
+    output = grade(MOODLE, tmp_path, WORKSHEET)
+    graded = GradedClass(output)
+    ann = graded.students[0]
+    file = graded.folder(ann) / "results.json"
+    made = [{"points": 2.0, "reason": "<b>oral</b>"}, {"points": -0.5, "reason": "late"}]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"adjustments": made}))
+    assert comment(graded, ann) == "level 1: 2.5 of 5 points; level 4: 0 of 7 points; adjustments: +1.5 points"
 
 
 def test_a_semicolon_stays_one(tmp_path):
