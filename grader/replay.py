@@ -12,6 +12,7 @@ from typing import Any
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
+from grader.check_ids import name_of, nearest_of
 from grader.errors import GraderFault
 from grader.reports.reading import load
 from grader.submission.seed import choose_seed
@@ -40,6 +41,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def meant(named: str, ids: list[str]) -> list[str]:
+    """Which of the checks recorded, by id or as reports print it. Raises UserError, with the nearest, if none is."""
+    found = [check_id for check_id in ids if named in (check_id, name_of(check_id))]
+    if not found:
+        raise UserError(f"--check {named}: not in the results; did you mean {nearest_of(named, ids, 0.0)[0]}?")
+    return found
+
+
 def replay(
     recorded: dict[str, Any], submission: Path, checks: list[str], weights: Sequence[str] = (),
     secret: str | None = None,
@@ -47,7 +56,7 @@ def replay(
     """A line for each verdict that differs; none if all stand.
 
     Raises:
-        UserError: it is another submission, there is no such check, or the secret is missing or another one
+        UserError: it is another submission, or the secret is missing or another one
         GraderFault: the grader itself failed
     """
     from grader.grade import grade
@@ -57,9 +66,6 @@ def replay(
         if there.get(name) != digest:
             raise UserError(f"{submission / name} is not the file that was graded (its SHA-256 differs)")
     before = {check["id"]: check for check in recorded["checks"]}
-    for name in checks:
-        if name not in before:
-            raise UserError(f"--check {name}: not in the results; expected one such as {next(iter(before))}")
     wanted, about = checks or list(before), recorded["environment"]
     options = [f"--weights={text}" for text in weights or weights_again(recorded, GIVEN)]
     options += [f"--trained={text}" for text in weights_again(recorded, TRAINED)]
@@ -123,8 +129,10 @@ def _digest(file: Path) -> str:
 
 def run(args: argparse.Namespace) -> int:
     recorded = load(args.results)
-    lines = replay(recorded, args.submission, args.check, args.weights, args.secret_seed)
-    count = len(set(args.check)) or len(recorded["checks"])
+    ids = [check["id"] for check in recorded["checks"]]
+    checks = [check_id for named in args.check for check_id in meant(named, ids)]
+    lines = replay(recorded, args.submission, checks, args.weights, args.secret_seed)
+    count = len(set(checks)) or len(ids)
     if args.output:
         save(args.output, args.results, count, lines)
     print("\n".join(lines) or f"every verdict stands ({count} {'check' if count == 1 else 'checks'})")

@@ -53,6 +53,13 @@ class Parser(argparse.ArgumentParser):
 OUT_OF = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EPIPE)
 
 
+def _in_words(error: OSError) -> str:
+    """Which file, and what is wrong with it; without the number, which only programs read."""
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"{error.filename}: there is a file where a folder is needed; expected another path"
+    return f"{error.filename}: {error.strerror}" if error.filename and not error.filename2 else str(error)
+
+
 def run_command(
     command: Callable[[], int | None], *, interrupted: str = "", exhausted: type[CommandError] = RunError
 ) -> int:
@@ -75,7 +82,7 @@ def run_command(
         if isinstance(error, CommandError):
             known = error
         else:
-            known = exhausted(str(error)) if error.errno in OUT_OF else UserError(str(error))
+            known = exhausted(str(error)) if error.errno in OUT_OF else UserError(_in_words(error))
         if isinstance(error, BrokenPipeError):  # as in `… | head`: Python's own farewell would fail, too
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         for line in str(known).splitlines():

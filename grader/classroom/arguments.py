@@ -70,6 +70,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
             raise UserError(f"{option} {getattr(args, name)}: only Slurm knows it; expected --executor slurm as well")
     if not (args.output or args.dry_run):
         raise UserError("--output is missing: expected a folder for the results")
+    for place in (args.output, *args.output.parents) if args.output else ():
+        if place.exists() and not place.is_dir():
+            raise UserError(f"--output {args.output}: {place} is a file; expected a folder for the results")
     if args.secret_seed:
         read_secret(args.secret_seed)  # what is wrong with it would else be found by every job
     if args.audit:

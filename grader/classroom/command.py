@@ -21,7 +21,7 @@ from grader.classroom import audit, changes, history, preview
 from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, write
 from grader.classroom.arguments import TRAINING, parse
 from grader.classroom.groups import for_all, graded_alone, share
-from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find
+from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find, strangers
 from grader.classroom.jobs import RESULTS, files_of, is_complete
 from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import warning
@@ -85,7 +85,9 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
         if args.rescore and not (args.output / STUDENTS).is_dir():
             raise UserError(f"{args.output} holds no graded class; --rescore expects one")
         if not args.rescore:
-            refuse_another_grading(args.output, [args.output / STUDENTS / work.folder for work in handed_in])
+            refuse_another_grading(
+                args.output, [args.output / STUDENTS / work.folder for work in graded_alone(handed_in)]
+            )
     if args.adjustments:  # what is wrong in it is said before any work is done, and what is right, too
         print(in_words(read_adjustments(args.adjustments, handed_in)), file=sys.stderr)
     if args.dry_run:
@@ -189,6 +191,8 @@ def sum_up(of: ClassOutcome) -> int:
         counts = Counter(found.verdict for found in of.retrained.values())
         print(f"{len(of.retrained)} trained again: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
     print(f"{len(of.graded)} graded, {len(of.missing)} handed nothing in, {failed} could not be graded")
+    if unknown := strangers(of.handed_in):
+        print(unknown)
     if says := warning(of.graded):
         print(f"NOT A FULL GRADE: {says}")
     return 1 if failed or of.differ else 0

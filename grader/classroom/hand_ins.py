@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,8 +23,10 @@ NO_WORK = {
 }  # fmt: skip
 STUDENTS = "students"  # the folder with theirs, in that of the results
 SETTINGS = "class.json"  # beside it, in that of the results
+NAMED = 5  # students, in a line
 MAX_NAME = 100  # bytes of a folder's name
 NOTHING = "nothing handed in"
+STRANGER = "not in the roster"
 RENAME = "give the folder or file the student's whole name or number"
 TWICE = "the roster has them more than once: keep one row, or give each of them a number in a column `ID`"
 
@@ -52,6 +54,10 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
     Raises:
         UserError: the folder is missing or empty, or the roster can't be read
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"{folder} is a file; unpack what your platform gave you, and name the folder with the hand-ins"
+        )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
     ours = {place.resolve() for place in (roster, output) if place}
@@ -63,6 +69,18 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
     if roster:
         works = told_apart(_by_roster({work.student: work for work in works}, read_roster(roster)))
     return [_their_own(work) for work in works], [printable(place.name) for place in places if is_no_work(place)]
+
+
+def strangers(works: Sequence[HandedIn]) -> str:
+    """Whose work has found no row of the roster, in a line; empty if all has, or there is no roster."""
+    names = [work.student for work in works if work.remark == STRANGER]
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if names[NAMED:] else ""
+    says = f"{len(names)} not in the roster: {'; '.join(names[:NAMED])}{more}"
+    if not any(work.row is not None and work.places for work in works):
+        says += "; nobody who is in it was found among the hand-ins: is it the roster of this class?"
+    return says
 
 
 def is_graded_class(folder: Path) -> bool:
@@ -164,7 +182,7 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
             fits = " or ".join(dict.fromkeys(rows[k].student for k in unclear))
             listed.append(replace(work, problem=f"may be {fits}'s: {advice(*unclear)}"))
         elif name not in matching.found.values():
-            listed.append(replace(work, remark="not in the roster"))
+            listed.append(replace(work, remark=STRANGER))
     return listed
 
 

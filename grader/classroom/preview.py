@@ -13,7 +13,7 @@ from typing import Any
 from assignment.ddpm.config import load_config
 from grader import ROOT
 from grader.check_ids import config_file, needs_training
-from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn
+from grader.classroom.hand_ins import NOTHING, STUDENTS, HandedIn, strangers
 from grader.classroom.jobs import HISTORY, RESULTS, Grading, is_complete
 from grader.classroom.rescoring import Stored, find_stale, foresee
 from grader.classroom.resources import Resources
@@ -76,11 +76,13 @@ def show(
     to_grade = [
         each for each in alone if not each.taken.problem and not each.done and each.work.student not in stale
     ]  # fmt: skip
-    before = sum(each.done for each in alone)
+    before = sum(each.done or each.work.student in stale for each in alone)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
         f"{missing} handed nothing in, {failed} could not be graded"
     )
+    if unknown := strangers(handed_in):
+        print(unknown)
     again_too = foresee(output, stale, options, check_ids) if output and args.rescore else 0
     print(cost(len(to_grade) + again_too, output, resources))
     if to_train := [each for each in to_grade if TO_BE_TRAINED in each.weights.values()]:

@@ -165,6 +165,6 @@ def foresee(output: Path, stale: Stored, options: GradingOptions, check_ids: set
     rescored = compute(output, stale, options, check_ids)
     for who, each in rescored.items():
         if each.again != check_ids:
-            more = f"; {len(each.again)} checks to grade again" if each.again else ""
+            more = f"; checks to grade again: {len(each.again)}" if each.again else ""
             print(changes.line(who, stale[who], each.results.to_json()) + more)
     return sum(bool(each.again) for each in rescored.values())

@@ -77,9 +77,11 @@ def mistakes(graded: Mapping[str, dict[str, Any]]) -> list[Mistake]:
     """The most common first; messages that differ only in numbers and names count as one."""
     same: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for student, results in graded.items():
+        folder = results["submission"]["path"]  # may have spaces in it, as names have
         for check in results["checks"]:
             if check["verdict"] not in ("passed", "not_judged"):
-                same[check["id"], _shape(check["message"])].append((student, check["message"]))
+                says = check["message"].replace(f" in {folder}", "").replace(f"{folder}/", "")
+                same[check["id"], _shape(says)].append((student, says))
     together: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = defaultdict(list)  # such as a missing file
     for (check, shape), who in same.items():
         together[shape, tuple(student for student, _ in who)].append((check, who[0][1]))

@@ -53,7 +53,7 @@ def read_students(output: Path) -> list[Student]:
         if page["schema"] != SCHEMA:
             raise ValueError(f"expected schema {SCHEMA!r}, got {page['schema']!r}")
         return [Student(**{**values, "handed_in": tuple(values["handed_in"])}) for values in page["students"]]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{output} holds no graded class: there is no {FILE}; grade it by `class` first") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file}: can't be read: {error}; grade the class again, which repeats nothing") from error

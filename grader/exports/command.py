@@ -102,7 +102,7 @@ def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
 
 
 def comment(graded: GradedClass, student: Student) -> str:
-    """Points by level, in our own words alone: Moodle shows it as HTML."""
+    """Points by level, and adjustments, that they add up; in our own words alone, as Moodle shows it as HTML."""
     results = graded.results(student)
     if results is None:
         return ""
@@ -112,6 +112,8 @@ def comment(graded: GradedClass, student: Student) -> str:
         of = [check for check in results["checks"] if check["level"] == level]
         got, most = (sum(check[key] for check in of) for key in ("points", "max_points"))
         parts.append(f"level {level}: {got:g} of {most:g} points")
+    if made := results.get("adjustments"):
+        parts.append(f"adjustments: {sum(each['points'] for each in made):+g} points")
     return "; ".join(parts)
 
 

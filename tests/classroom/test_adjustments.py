@@ -10,7 +10,7 @@ from assignment.ddpm.errors import UserError
 from grader.classroom.adjustments import Adjustment, adjusted, find_students, in_words, read_adjustments
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.roster import Row
-from tests.classroom.test_rescoring import edit, grade, graders, hand_in, rows  # noqa: F401  fixtures
+from tests.classroom.test_rescoring import grade, graders, hand_in, rows  # noqa: F401  fixtures
 
 CLASS = [
     HandedIn("Ann Lee", about={"ID": "007", "email": "ann@uni"}, folder="Ann Lee"),

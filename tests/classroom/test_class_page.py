@@ -216,6 +216,17 @@ def test_what_fails_many_checks_at_once_is_one_mistake():
     assert "<code>level1.some.check_1</code> and 3 more: there is no file model.py in graded/ann/submission" in source
 
 
+def test_a_students_name_in_a_path_makes_no_mistake_of_its_own():
+    """Folders are named as the roster names students, in any number of words."""
+    graded = {}
+    for name in ("Lee, Ann", "van der Berg, Jan Willem", "bob"):
+        folder = f"/home/course/graded/students/{name}/submission"
+        graded[name] = results(f"there is no file sampler.py in {folder}", 4, name)
+        graded[name]["submission"]["path"] = folder
+    (mistake,) = mistakes(graded)
+    assert mistake.students == tuple(graded) and mistake.says == "there is no file sampler.py"
+
+
 def test_a_class_in_which_nobody_was_graded_has_a_page():
     page = Page(render(ClassOutcome([HandedIn("eve", (), "nothing handed in")], {}, {"eve": "nothing handed in"})))
     assert "0 of 1 graded" in "".join(page.texts) and "Nobody was graded." in page.texts

@@ -185,6 +185,8 @@ def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
         (["--audit", "10"], "--audit 10: expected a share such as 10%"),
         (["--audit", "nan%"], "--audit nan%: expected"),
         (["--audit", "200%"], "--audit 200%: expected"),
+        (["--output", "/dev/null"], "--output /dev/null: /dev/null is a file; expected a folder for the results"),
+        (["--output", "/dev/null/a/b", "--dry-run"], "--output /dev/null/a/b: /dev/null is a file; expected a folder"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(arguments, says, handed_in, tmp_path, capsys):

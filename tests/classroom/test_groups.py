@@ -83,7 +83,8 @@ def test_a_class_with_groups_is_graded_once_each(tmp_path, monkeypatch, capsys):
                 "checks": [],
                 "score": 3.0,
                 "max_score": 4.0,
-                "submission": {"sha256": {"model.py": folder.name}},
+                "submission": {"path": str(folder), "sha256": {"model.py": folder.name}},
+                "environment": {"grading": "another"},
             }
             (folder / "results.json").write_text(json.dumps(results))
             yield Outcome(folder)
@@ -108,3 +109,5 @@ def test_a_class_with_groups_is_graded_once_each(tmp_path, monkeypatch, capsys):
         student["name"]: student for student in json.loads((tmp_path / "out" / "students.json").read_text())["students"]
     }
     assert (kept["bob"]["same_as"], kept["bob"]["points"], kept["zoe"]["points"]) == ("ann", 3.0, None)
+    assert main([*map(str, words), "--output", str(tmp_path / "out")]) == 2
+    assert "2 of 2 results are by another configs/grading.yaml" in capsys.readouterr().err

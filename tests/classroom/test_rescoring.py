@@ -92,6 +92,7 @@ def test_points_follow_grading_yaml_and_the_old_results_are_kept(graders, edit, 
     out = capsys.readouterr().out
     assert "ann: 8.75 → 7.75 points: level4.step.mean 0 → 0" not in out
     assert "ann: 8.75 → 7.75 points: level4.end_to_end 1.5 → 0.5 (passed)" in out
+    assert "0 would be graded, 2 were graded before" in out
     assert "2 to rescore: 2 from what is stored, 0 with some checks to grade again, 0 to grade anew" in out
     assert (tmp_path / "out" / "students" / "ann" / "results.json").read_bytes() == before
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.hand_ins import find
+from grader.classroom.hand_ins import find, strangers
 from grader.classroom.roster import Row, match, read_roster
 from tests.support.hand_ins import BOTH, lay_out
 
@@ -217,3 +217,27 @@ def test_a_class_without_hand_ins_is_told(layout, tmp_path):
         find(lay_out(layout, tmp_path / "class"))
     with pytest.raises(UserError, match="no such folder"):
         find(tmp_path / "nowhere")
+    (tmp_path / "submissions.zip").touch()  # as it was downloaded
+    with pytest.raises(UserError, match=r"submissions\.zip is a file; unpack"):
+        find(tmp_path / "submissions.zip")
+
+
+@pytest.mark.parametrize(
+    ("roster", "says"),
+    [
+        (None, ""),
+        ("student\nann\nbob\ncid\n", ""),
+        ("student\nann\neve\n", "2 not in the roster: bob; cid"),
+        (
+            "student\ndan\neve\n",
+            "3 not in the roster: ann; bob; cid; nobody who is in it was found among the hand-ins: is it the roster of "
+            "this class?",
+        ),
+    ],
+)
+def test_whose_work_is_not_in_the_roster_is_summed_up(roster, says, tmp_path):
+    folder = lay_out({"ann": BOTH, "bob": BOTH, "cid": BOTH}, tmp_path / "class")
+    if roster:
+        (tmp_path / "roster.csv").write_text(roster)
+    works, _ = find(folder, tmp_path / "roster.csv" if roster else None)
+    assert strangers(works) == says

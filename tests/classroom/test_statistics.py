@@ -21,7 +21,12 @@ def results(model: str, **verdicts: str) -> dict:
         for name, verdict in verdicts.items()
     ]  # fmt: skip
     score = sum(check["points"] for check in checks)
-    return {"checks": checks, "score": score, "max_score": 3.0, "submission": {"sha256": {"model.py": model}}}
+    return {
+        "checks": checks,
+        "score": score,
+        "max_score": 3.0,
+        "submission": {"path": "/x", "sha256": {"model.py": model}},
+    }
 
 
 CLASS = {
@@ -64,7 +69,8 @@ def trained(*verdicts: str) -> dict:
         for name, verdict in zip(names, verdicts, strict=True)
     ]  # fmt: skip
     return {
-        "checks": checks, "score": sum(c["points"] for c in checks), "max_score": 3.0, "submission": {"sha256": {}},
+        "checks": checks, "score": sum(c["points"] for c in checks), "max_score": 3.0,
+        "submission": {"path": "/x", "sha256": {}},
     }  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from grader.__main__ import main
+from grader.exports.command import comment
+from grader.exports.graded_class import GradedClass
 from tests.support.hand_ins import BOTH
 from tests.support.made_class import grade
 
@@ -114,6 +117,16 @@ def test_another_scale_is_told(tmp_path, capsys):
     assert "HW 1 (77) has 40 points there, and 12 here: set it to 12" in capsys.readouterr().err
 
 
+def test_a_comment_adds_up_to_the_grade(tmp_path):
+    output = grade(MOODLE, tmp_path, WORKSHEET)
+    graded = GradedClass(output)
+    ann = graded.students[0]
+    file = graded.folder(ann) / "results.json"
+    made = [{"points": 2.0, "reason": "<b>oral</b>"}, {"points": -0.5, "reason": "late"}]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"adjustments": made}))
+    assert comment(graded, ann) == "level 1: 2.5 of 5 points; level 4: 0 of 7 points; adjustments: +1.5 points"
+
+
 def test_a_semicolon_stays_one(tmp_path):
     output = grade(SUBMITTED, tmp_path, CANVAS.replace("S 1, late", "S 1").replace(", ", " ").replace(",", ";"))
     assert export(output, "--format", "canvas", "--assignment", "78") == 0
@@ -166,6 +179,12 @@ def test_a_wrong_call_is_told_in_one_line(words, says, tmp_path, capsys):
     assert export(tmp_path, *words) == 2
     err = capsys.readouterr().err
     assert says in err and err.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_the_class_is_told(tmp_path, capsys):
+    (tmp_path / "class.csv").touch()
+    assert export(tmp_path / "class.csv", "--format", "points") == 2
+    assert "class.csv holds no graded class" in capsys.readouterr().err
 
 
 def test_points_by_check_and_student_are_one_table(tmp_path):

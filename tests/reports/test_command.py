@@ -29,7 +29,7 @@ def test_every_format_is_printed_or_written_alike(name, saved, tmp_path, capfdbi
         (["--format", "csv", "--visibility", "hidden"], "--visibility hidden: only --format gradescope has it"),
         (["--format", "csv", "--prefix", "a/"], "--prefix a/: only --format github-annotations has it"),
         (["--format", "gradescope", "--visibility", "never"], "invalid choice: 'never'"),
-        (["--format", "csv", "--output", "/dev/null/r"], "File exists: '/dev/null'"),
+        (["--format", "csv", "--output", "/dev/null/r"], "/dev/null: there is a file where a folder is needed"),
     ],
 )
 def test_a_wrong_call_is_answered_in_one_line(arguments, says, saved, capsys):

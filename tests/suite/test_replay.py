@@ -9,7 +9,7 @@ import pytest
 
 from grader.__main__ import main
 from grader.grade import grade
-from grader.replay import is_about
+from grader.replay import is_about, meant
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 
@@ -72,5 +72,11 @@ def test_another_submission_is_refused(graded, tmp_path, capsys):
 
 
 def test_an_unknown_check_is_refused(graded, capsys):
-    assert main(["replay", str(graded / "results.json"), str(graded), "--check", "level4.nothing"]) == 2
-    assert "--check level4.nothing: not in the results; expected one such as level4." in capsys.readouterr().err
+    assert main(["replay", str(graded / "results.json"), str(graded), "--check", "level4.step.maen"]) == 2
+    assert "--check level4.step.maen: not in the results; did you mean level4.step.mean?" in capsys.readouterr().err
+
+
+def test_checks_are_meant_by_the_names_that_reports_print():
+    ids = ["level1.trained.weights", "level2.trained.weights", "level4.step.mean"]
+    assert meant("step.mean", ids) == meant("level4.step.mean", ids) == ids[2:]
+    assert meant("trained.weights", ids) == ids[:2]
