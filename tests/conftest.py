@@ -18,8 +18,9 @@ from tests.support.browser import CHROMIUM, Browser
 ROOT = Path(__file__).parent.parent
 # A background job ignores Ctrl-C, and so would every process that the tests start, although some are to be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# No test has a terminal, whose width xdist hands on in COLUMNS; there, lines would be wrapped.
 # A `make` that a test starts is not part of `make test`: it would name its folder, and take over the flags.
-for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "COLUMNS"):
     os.environ.pop(name, None)
 # files that take minutes, in one or two tests: started last, they would leave the other core idle
 LONGEST = (

@@ -227,7 +227,7 @@ def test_no_hand_in_stops_the_class(tmp_path, capsys, monkeypatch):
 
     def done(jobs: object, folders: list[Path]) -> Iterator[Outcome]:
         for folder in folders:
-            results = {"checks": [], "score": 0, "max_score": 0, "submission": {"sha256": {}}}
+            results = {"checks": [], "score": 0, "max_score": 0, "submission": {"path": "x", "sha256": {}}}
             (folder / "results.json").write_text(json.dumps(results))
             yield Outcome(folder)
 
