@@ -18,7 +18,8 @@ from grader.results import Check, Results
 
 # where gradings leave their results: `make grade`, and `make test-level1` and pytest
 WRITTEN = (Path("outputs/results.json"), Path("outputs/grading/results.json"))
-FILES = {4: "sampler.py", 5: "sampler.py"}  # that a level judges; the others judge model.py
+# that a level judges
+FILES = {4: ["sampler.py"], 5: ["sampler.py"], 6: ["model.py", "sampler.py"]}
 LEVELS = "levels"  # the folder of the levels' own, beside results.json
 SAME = ("grader", "grading", "configs", "overrides", "device")  # of the environment, where verdicts stand side by side
 
@@ -109,8 +110,8 @@ def home(file: Path) -> Path:
 def _joined(newest: dict[str, Any], of: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     checks = [check for level in sorted(of) for check in of[level]["checks"] if check["level"] == level]
     changed = {
-        str(level): file for level, results in of.items()
-        if _changed(_folder(newest) / (file := FILES.get(level, "model.py")), results["submission"]["sha256"].get(file))
+        str(level): file for level, results in of.items() for file in FILES.get(level, ["model.py"])
+        if _changed(_folder(newest) / file, results["submission"]["sha256"].get(file))
     }  # fmt: skip
     named = {str(level): results["environment"].get("configs", {}).get(str(level)) for level, results in of.items()}
     configs = {level: name for level, name in named.items() if name}

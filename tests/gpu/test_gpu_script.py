@@ -32,16 +32,15 @@ def call(at, *arguments):
     return subprocess.run([sys.executable, "-m", "tests.gpu", *arguments], cwd=at, capture_output=True, text=True)
 
 
-@pytest.mark.timeout(1800)
 @left_to("test-all")
 def test_the_whole_way_there_and_back(tmp_path):
     there, here = checkout(tmp_path / "there"), checkout(tmp_path / "here")
-    done = call(there, "--rehearse", "--minutes", "20", "--out", str(tmp_path / "out"))
+    done = call(there, "--rehearse", "--minutes", "8", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split(":")[0] for line in sorted(done.stdout.splitlines()) if ": done, " in line] == [
         "draw", "overfit", "reference", "right", "tests"
     ]  # fmt: skip
-    again = call(there, "--rehearse", "--minutes", "20", "--out", str(tmp_path / "out"))
+    again = call(there, "--rehearse", "--minutes", "8", "--out", str(tmp_path / "out"))
     assert again.stdout.count(": done before, in ") == 5
 
     came_back = call(here, "--take", str(tmp_path / "out"))

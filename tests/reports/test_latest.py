@@ -79,6 +79,14 @@ def test_one_check_again_leaves_the_others_as_they_were_said(home):
     assert latest()[0]["environment"]["changed"] == {}
 
 
+def test_a_level_of_two_files_has_changed_with_either(home):
+    file = home / "assignment" / "sampler.py"
+    file.write_text("one")
+    grade(checked("level6.a.b"), checked("level1.a.b"))
+    file.write_text("two")
+    assert latest()[0]["environment"]["changed"] == {"6": "sampler.py"}
+
+
 def test_another_data_set_and_another_folder_are_another_story(home):
     grade(checked("level1.a.b"), checked("level1.a.c"), checked("level4.a.b"))
     grade(checked("level1.a.b"), config="cifar10")
