@@ -120,7 +120,7 @@ prove: env  ## is the grader right? grade the whole bank of right and wrong subm
 	$(PYTHON) -m tests.proof.prove
 
 attacks: env  ## is it hard to cheat? grade all hostile submissions, within each wall and without
-	EVERY=1 OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py \
+	EVERY=attack OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/submission/test_hostile.py \
 	  tests/submission/test_training_ends.py tests/suite/test_secret.py
 
 calibrate-checks: env  ## how often does chance fail a right submission? an hour; resumes where it stopped: ARGS=…

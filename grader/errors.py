@@ -1,5 +1,8 @@
 """The ways in which a submission can fail to answer, and the grader can fail to judge."""
 
+import difflib
+from pathlib import Path
+
 from assignment.ddpm.errors import CommandError
 
 
@@ -8,6 +11,19 @@ class GraderFault(CommandError):
 
     exit_code = 3
     opening = "the grader failed, nothing is said about the submission"
+
+
+def file_meant(file: Path, inside: str = "") -> str:
+    """`; did you mean …?`, after the name of a file that can't be read; empty where nothing is like it.
+
+    Args:
+        inside: the file that is meant where its folder is named
+    """
+    if (file / inside).is_file():
+        return f"; did you mean {file / inside}?"
+    beside = [each.name for each in file.parent.iterdir() if each.is_file()] if file.parent.is_dir() else []
+    near = [] if file.exists() else difflib.get_close_matches(file.name, beside, n=1)
+    return f"; did you mean {file.parent / near[0]}?" if near else ""
 
 
 class SubmissionFailed(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 from assignment.ddpm.errors import UserError
 from grader.check_ids import LEVEL_CONFIGS, OPTIONAL, TRAINED, config_file, ids_of, looks_at_training
+from grader.errors import file_meant
 from grader.grading_config import load_grading
 from grader.results import level_of
 
@@ -89,7 +90,9 @@ def weights_by_config(words: Sequence[str], configs: Sequence[str]) -> dict[str,
             raise UserError(f"--weights {word}: expected weights of {config} once")
         if not Path(text).is_file():
             hint = f"; expected a file such as {text}/weights.safetensors" if Path(text).is_dir() else ""
-            raise UserError(f"--weights {word}: {'a folder' if hint else 'no such file'}{hint}")
+            raise UserError(
+                f"--weights {word}: {'a folder' if hint else 'no such file'}{hint or file_meant(Path(text))}"
+            )
         found[config] = Path(text)
     return found
 

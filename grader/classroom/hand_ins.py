@@ -102,7 +102,8 @@ def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
     for place in places:
         if owner := canvas_owner(place):
             of_canvas[owner].append(place)
-    whose = {place: student for student, together in of_canvas.items() if _is_one(together) for place in together}
+    several = len(of_canvas) > 1
+    whose = {place: who for who, together in of_canvas.items() if _is_one(together, several) for place in together}
     found: dict[str, list[Path]] = defaultdict(list)
     for place in places:
         found[unicodedata.normalize("NFC", whose.get(place) or _owner(place))].append(place)
@@ -119,11 +120,14 @@ def canvas_owner(place: Path) -> str:
     return f"{named['who']}_{named['id']}" if named else ""
 
 
-def _is_one(places: list[Path]) -> bool:
-    """Whether files that Canvas may have named can be one student's: no number and no kind of file is there twice."""
+def _is_one(places: list[Path], several: bool) -> bool:
+    """Whether files that Canvas may have named can be one student's: no number and no kind of file is there twice.
+
+    A kind may be, where there are `several` owners: not everybody's name begins with that of the same homework.
+    """
     named = [match for place in places if (match := _canvas(place))]
     kinds = ["archive" if ARCHIVE.search(place.name) else meant(place.name) or place.name for place in places]
-    return len({match["upload"] for match in named}) == len(set(kinds)) == len(places)
+    return len({match["upload"] for match in named}) == len(places) and (several or len(set(kinds)) == len(places))
 
 
 def _owner(place: Path) -> str:

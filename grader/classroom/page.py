@@ -25,7 +25,7 @@ from grader.classroom.statistics import (
 )
 from grader.classroom.weights import NO_WEIGHTS, weights_of
 from grader.reports.html import points, render_page
-from grader.results import to_look_at
+from grader.results import final_points, to_look_at
 from grader.similarity.pairs import LIMIT, Pair
 from grader.similarity.weights import NearWeights
 
@@ -82,13 +82,16 @@ def warning(graded: Mapping[str, dict[str, Any]]) -> str:
 
 
 def histogram(graded: Mapping[str, dict[str, Any]]) -> list[tuple[int, int, int, float]]:
-    """Bars: from and to which percentage of the points, how many students, and that in parts of the longest bar."""
+    """Bars: from and to which percentage of the points, how many students, and that in parts of the longest bar.
+
+    With the adjustments.
+    """
     if not graded:
         return []
     counts = [0] * BINS
     for results in graded.values():
-        share = results["score"] / results["max_score"] if results["max_score"] else 0.0
-        counts[min(BINS - 1, int(share * BINS))] += 1
+        share = final_points(results) / results["max_score"] if results["max_score"] else 0.0
+        counts[min(BINS - 1, int(share * BINS))] += 1  # an adjustment may lead above all points
     return [(100 * k // BINS, 100 * (k + 1) // BINS, n, n / max(counts)) for k, n in enumerate(counts)]
 
 

@@ -176,11 +176,14 @@ def cost(count: int, output: Path | None, resources: Resources) -> str:
     words = f"cost: {_several(count, 'job')} ({resources.executor}), {min(resources.slots, max(count, 1))} at a time, "
     words += f"each with {_several(resources.cpus, 'CPU core')}, {_several(resources.gpus, 'GPU')} and at most "
     words += f"{_several(resources.minutes, 'minute')}: at most {duration(60 * rounds * resources.minutes)}"
+    words += " if each ran into its limit"
     seconds = [job["seconds"] for job in history(output) if job["task"] == Grading.name and job["exit_code"] == 0]
     if seconds:
         typical = statistics.median(seconds)
-        words += f", or {duration(typical * rounds)} if each takes {duration(typical)}, as earlier ones of this class"
-    return words
+        return (
+            f"{words}, or {duration(typical * rounds)} if each takes {duration(typical)}, as earlier ones of this class"
+        )
+    return f"{words}; how long one really takes is told once the first of this class have ended" if count else words
 
 
 def training(plans: list[Plan], options: GradingOptions, resources: Resources) -> str:

@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from assignment.ddpm.errors import UserError
+from grader.errors import file_meant
 
 STUDENT = "student"
 NAMES = (STUDENT, "name", "full name", "student name")  # the first that a row has is the one shown
@@ -62,7 +63,8 @@ def read_sheet(file: Path) -> Sheet:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UserError(f"{file}: can't be read ({error.strerror}); expected a CSV file") from error
+        says = f"{file}: can't be read ({error.strerror}); expected a CSV file{file_meant(file)}"
+        raise UserError(says) from error
     if content.startswith(WORKBOOKS):
         raise UserError(f"{file} is an Excel workbook; save it as CSV UTF-8")
     table, delimiter = _table(file, content)

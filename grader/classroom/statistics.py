@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.check_ids import needs_training
-from grader.results import WAITS
+from grader.results import WAITS, final_points
 from grader.similarity.given import starters
 from grader.submission.sources import sha256
 
@@ -158,8 +158,8 @@ def identical(graded: Mapping[str, dict[str, Any]]) -> list[tuple[str, tuple[str
 
 
 def scores(graded: Mapping[str, dict[str, Any]]) -> dict[str, float]:
-    """Mean, median, least and most points."""
-    points = [results["score"] for results in graded.values()]
+    """Mean, median, least and most points, with the adjustments."""
+    points = [final_points(results) for results in graded.values()]
     if not points:
         return {}
     return {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment.ddpm.errors import UserError
+from grader.errors import file_meant
 from grader.results import SCHEMA, VERDICTS, Check, Results
 
 KINDS = {str: "a text", int: "a whole number", float: "a number from 0 to 10⁹", dict: "an object", list: "a list"}
@@ -31,7 +32,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         results = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
-        raise UserError(f"{path}: not readable: {error.strerror}") from error
+        raise UserError(f"{path}: not readable: {error.strerror}{file_meant(path, 'results.json')}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {' '.join(str(error).split())}") from error
     wrong = list(problems(results))

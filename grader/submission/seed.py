@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assignment.ddpm.errors import UserError
+from grader.errors import file_meant
 from grader.submission.sources import read_sources
 
 PUBLIC = 0
@@ -62,7 +63,8 @@ def read_secret(file: str, expected: str = "a file with a secret") -> bytes:
     try:
         key = Path(file).read_bytes()
     except OSError as error:
-        raise UserError(f"--secret-seed={file}: {error.strerror}; expected {expected}") from error
+        says = f"--secret-seed={file}: {error.strerror}; expected {expected}{file_meant(Path(file))}"
+        raise UserError(says) from error
     if len(key) < 16:
         raise UserError(f"--secret-seed={file}: a secret of {len(key)} bytes; expected at least 16")
     return key

@@ -47,7 +47,8 @@ def test_everybody_is_listed_with_files_weights_and_cost(handed_in, tmp_path, ca
         "leeann_115: sampler.py from leeann_115_5015_sampler.py; there is no model.py",
         "",
         "3 would be graded, 0 were graded before, 0 handed nothing in, 1 could not be graded",
-        "cost: 3 jobs (local), 2 at a time, each with 1 CPU core, 0 GPUs and at most 30 minutes: at most 60 minutes",
+        "cost: 3 jobs (local), 2 at a time, each with 1 CPU core, 0 GPUs and at most 30 minutes: at most 60 minutes "
+        "if each ran into its limit; how long one really takes is told once the first of this class have ended",
         "NOT A FULL GRADE: up to 20 of 40 points could not be judged for 2 students, as there are no trained "
         "weights of theirs: have them handed in (`make submit`), grade with --train, or read scores without them",
         "nothing was graded or written",
@@ -97,7 +98,9 @@ def test_it_knows_what_is_graded_already(handed_in, tmp_path, capsys):
     _, lines, _ = listing(capsys, *words)
     assert lines[0] == "ann: model.py, sampler.py; graded before"
     assert "2 would be graded, 1 was graded before" in lines[5]
-    assert lines[6].endswith("at most 2.0 hours, or 24 s if each takes 12 s, as earlier ones of this class")
+    assert lines[6].endswith(
+        "at most 2.0 hours if each ran into its limit, or 24 s if each takes 12 s, as earlier ones of this class"
+    )
     (handed_in / "ann" / "model.py").write_bytes(b"a new one")
     _, lines, _ = listing(capsys, *words)
     assert lines[0] == "ann: model.py, sampler.py"

@@ -172,6 +172,12 @@ def test_everybody_and_everything_has_a_row(tmp_path):
     assert found["eve"] == (NOTHING, "") and found["bob"] == ("", "bob_3") and found["stranger"] == ("", "stranger")
 
 
+def test_a_mistyped_roster_names_the_nearest_file(tmp_path):
+    (tmp_path / "roster.csv").write_text("student\nann\n")
+    with pytest.raises(UserError, match=r"rooster\.csv: can't be read \(No such file.*did you mean .*/roster\.csv\?"):
+        read_roster(tmp_path / "rooster.csv")
+
+
 def test_who_is_not_in_the_roster_or_twice_is_told(tmp_path):
     (tmp_path / "roster.csv").write_text("student,Section\nann,1\nbob,1\nann,2\n")
     folder = lay_out({"ann": BOTH, "b0b": BOTH, "bob": Path("b0b")}, tmp_path / "class")

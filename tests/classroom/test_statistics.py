@@ -6,7 +6,7 @@ import pytest
 
 from grader.classroom.hand_ins import HandedIn
 from grader.classroom.outcome import ClassOutcome
-from grader.classroom.page import remark, warning
+from grader.classroom.page import histogram, remark, warning
 from grader.classroom.statistics import CheckStatistics, by_check, identical, mistakes, scores, unjudged
 from grader.classroom.tables import similar_files, students
 from grader.similarity.given import starters
@@ -43,6 +43,13 @@ def test_difficulty_and_discrimination():
     assert (hard.judged, hard.passed, hard.not_judged) == (3, 2, 1) and hard.difficulty == pytest.approx(2 / 3)
     assert broken.discrimination == pytest.approx(-1.0)  # those who pass it have fewer points elsewhere
     assert scores(CLASS) == {"mean": 2.0, "median": 2.0, "least": 2.0, "most": 2.0} and scores({}) == {}
+
+
+def test_what_a_person_added_counts_in_the_scores():
+    adjusted = CLASS | {"ann": CLASS["ann"] | {"adjustments": [{"points": 1.5, "reason": "oral exam"}]}}
+    assert scores(adjusted)["most"] == 3.5 and scores(adjusted)["least"] == 2.0
+    assert sum(count for _, _, count, _ in histogram(adjusted)) == len(CLASS)
+    assert [count for lower, _, count, _ in histogram(adjusted) if lower == 90] == [1]  # of 3 points, and above
 
 
 def test_mistakes_that_differ_in_numbers_only_are_one():

@@ -215,9 +215,12 @@ def serve(way: str, names: list[str]) -> None:
             print(json.dumps(asdict(attacked.grade(name))), flush=True)
 
 
-def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str, Outcome]]:
-    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails."""
-    names = ["honest", *sorted(names, key=LAST.__eq__)]
+def attack(chosen: dict[str, list[str]]) -> Iterator[tuple[str, Outcome]]:
+    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails.
+
+    Args:
+        chosen: way → the names of attacks
+    """
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     lines: list[tuple[str, str]] = []
 
@@ -225,9 +228,10 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
         lines.extend((way, line) for line in process.stdout)
 
     running = []
-    for way in ways:
+    for way, names in chosen.items():
+        names = ["honest", *sorted(names, key=LAST.__eq__)]
         command = [sys.executable, "-m", "tests.proof.attacks", "--serve", way, *names]
-        if way == "plain" and "sandbox" in ways:  # its own shared memory: nothing of what it leaves is left
+        if way == "plain" and "sandbox" in chosen:  # its own shared memory: nothing of what it leaves is left
             apart = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--unshare-ipc", "--die-with-parent"]
             command = [*apart, "--", *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
@@ -247,8 +251,8 @@ def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str
             process.terminate()
             process.wait()
             process.stdout.close()
-    if done < len(names) * len(ways):
-        raise RuntimeError(f"only {done} of {len(names) * len(ways)} were graded: a grading process failed")
+    if done < (wanted := sum(1 + len(names) for names in chosen.values())):
+        raise RuntimeError(f"only {done} of {wanted} were graded: a grading process failed")
 
 
 def ways_here() -> tuple[str, ...]:
@@ -291,7 +295,7 @@ def main() -> None:
         serve(args.serve, args.names)
         return
     found: dict[str, dict[str, Outcome]] = {way: {} for way in ways_here()}
-    for way, outcome in attack(args.names, ways_here()):
+    for way, outcome in attack(dict.fromkeys(ways_here(), args.names)):
         found[way][outcome.name] = outcome
         row = summary(found[way])[outcome.name]
         print(f"{way:<8}{outcome.name:<28}{json.dumps(row)}", flush=True)

@@ -38,6 +38,10 @@ def test_a_wrong_call_is_answered_in_one_line(arguments, says, saved, capsys):
     assert err.startswith("error: ") and says in err and err.count("\n") == 1
     assert command.main([str(saved.parent / "nowhere.json"), "--format", "csv"]) == 2
     assert "nowhere.json: not readable: No such file" in capsys.readouterr().err
+    assert command.main([str(saved.parent / "result.json"), "--format", "csv"]) == 2
+    assert f"No such file or directory; did you mean {saved}?" in capsys.readouterr().err
+    assert command.main([str(saved.parent), "--format", "csv"]) == 2
+    assert f"Is a directory; did you mean {saved}?" in capsys.readouterr().err
 
 
 def test_a_report_that_fails_leaves_the_last_one(saved, tmp_path, monkeypatch, capsys):

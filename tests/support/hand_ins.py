@@ -218,6 +218,11 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"leeann_115_text.html": b"", "leeann_115_5015_model.py": M, "wubob_LATE_12_link.html": b""},
         {"leeann_115": "model.py", "wubob_12": "! only wubob_LATE_12_link.html"},
     ),
+    "two zips of one student on Canvas": (
+        {"leeann_115_5015_hw.zip": BOTH, "leeann_115_5016_hw.zip": REFERENCE,
+         "elieve_7_5017_a.zip": {"model.py": M}, "elieve_7_5018_b.zip": {"sampler.py": S}},
+        {"leeann_115": "! model.py is there 2 times", "elieve_7": TAKEN},
+    ),
     "Canvas, without names": (
         {"anon_a1B2c_5015_model.py": M, "anon_a1B2c_5016_sampler.py": S, "anon_LATE_A1b2C_5017_hw.zip": REFERENCE},
         {"anon_a1B2c": TAKEN, "anon_A1b2C": "x:model.py y:sampler.py"},
