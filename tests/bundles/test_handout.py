@@ -28,6 +28,7 @@ from reference.sampler import DDPMSampler as Reference
 from reference.sampler import guided_eps as reference_guidance
 from tests.proof.bank import BANK
 from tests.proof.trained import DIGITS, network_class
+from tests.support.everything import left_to
 from tests.support.pages import commands, dead_links, tree_of
 
 
@@ -106,6 +107,7 @@ def test_everything_in_its_tree_is_there(handout):
     assert rooms <= named
 
 
+@left_to("test-ci")
 def test_its_two_commands_work(handout):
     """With this environment instead of a downloaded one, an epoch of two steps, and few samples."""
     config = handout / "configs" / "digits.yaml"

@@ -24,7 +24,7 @@ from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.bank import BANK
 from tests.support.classes import gradings, lay_out, misjudged
-from tests.support.everything import EVERYTHING
+from tests.support.everything import IN_CI
 from tests.support.hand_ins import BOTH, HAND_INS
 from tests.support.hand_ins import lay_out as lay_out_hand_ins
 from tests.support.slurm import slurm, why_not
@@ -41,7 +41,7 @@ CLASS = {
 def environment(request, tmp_path_factory) -> Iterator[dict[str, str]]:
     if request.param == "local":
         yield {"EXECUTOR": "local"}
-    elif why := why_not() if EVERYTHING else "takes minutes: `make test-all`":
+    elif why := why_not() if IN_CI else "takes minutes: `make test-ci`":
         pytest.skip(why)
     else:
         with slurm(tmp_path_factory.mktemp("slurm")) as env:
@@ -61,10 +61,10 @@ def handed_in(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def many(environment, handed_in) -> tuple[Path, dict[str, dict[str, str]]]:
-    """The same, on Slurm with 30 more from the bank (`make test-all`); and the verdicts they must get."""
+    """The same, on Slurm with 12 more from the bank (`make test-ci`); and the verdicts they must get."""
     folder = handed_in.parent / environment["EXECUTOR"] / "handed in"
     shutil.copytree(handed_in.parent, folder.parent, ignore=shutil.ignore_patterns("local", "slurm"))
-    verdicts = lay_out(folder, 30 if environment["EXECUTOR"] == "slurm" else 0)
+    verdicts = lay_out(folder, 12 if environment["EXECUTOR"] == "slurm" else 0)
     return folder, {who: {k: v for k, v in of.items() if k.startswith("level4")} for who, of in verdicts.items()}
 
 

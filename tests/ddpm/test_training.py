@@ -17,6 +17,7 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.sampler import DDPMSampler
 from tests.conftest import ROOT
+from tests.support.everything import left_to
 from tests.support.networks import DiffusionModel
 from tests.support.running import read_log, run, same_weights
 
@@ -120,7 +121,7 @@ def test_weights_are_the_moving_average(tmp_path):
         "runtime.channels_last=true",
         "runtime.precision=bfloat16",
         "runtime.precision=float16",  # with loss scaling
-        "runtime.compile=true",
+        pytest.param("runtime.compile=true", marks=left_to("test-ci")),
         "training.fused_optimizer=false",
     ],
 )

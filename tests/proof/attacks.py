@@ -38,10 +38,11 @@ from tests.bench.results import write
 from tests.conftest import ROOT
 
 HOSTILE = ROOT / "tests" / "proof" / "submissions" / "hostile"
-NAMES = sorted(file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest"))
+LAST = "kills_its_parent"  # also kills the fork server that all others share
+FILES = [file.stem for file in HOSTILE.glob("*.py") if file.stem not in ("__init__", "honest")]
+NAMES = sorted(FILES, key=lambda name: (name == LAST, name))
 WAYS = ("sandbox", "landlock", "plain")
 KINDS = {"sandbox": "required", "landlock": "landlock", "plain": "none"}  # way → the value of --sandbox
-LAST = "kills_its_parent"  # also kills the fork server that all others share
 DEADLINES = {"loops_at_import": 0.5, "loops_for_five": 5.0, "loops_in_init": 5.0, "sleeps_in_c": 5.0}  # seconds
 READERS = (  # of configs/grading.yaml
     "grader.test_level1", "grader.suite.fixtures_network", "grader.suite.judge", "grader.suite.shared_fork_server",
@@ -215,12 +216,9 @@ def serve(way: str, names: list[str]) -> None:
             print(json.dumps(asdict(attacked.grade(name))), flush=True)
 
 
-def attack(chosen: dict[str, list[str]]) -> Iterator[tuple[str, Outcome]]:
-    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails.
-
-    Args:
-        chosen: way → the names of attacks
-    """
+def attack(names: list[str], ways: tuple[str, ...] = WAYS) -> Iterator[tuple[str, Outcome]]:
+    """(way, outcome) as they come, all ways in parallel. Raises RuntimeError if a process of ours fails."""
+    names = ["honest", *sorted(names, key=LAST.__eq__)]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     lines: list[tuple[str, str]] = []
 
@@ -228,10 +226,9 @@ def attack(chosen: dict[str, list[str]]) -> Iterator[tuple[str, Outcome]]:
         lines.extend((way, line) for line in process.stdout)
 
     running = []
-    for way, names in chosen.items():
-        names = ["honest", *sorted(names, key=LAST.__eq__)]
+    for way in ways:
         command = [sys.executable, "-m", "tests.proof.attacks", "--serve", way, *names]
-        if way == "plain" and "sandbox" in chosen:  # its own shared memory: nothing of what it leaves is left
+        if way == "plain" and "sandbox" in ways:  # its own shared memory: nothing of what it leaves is left
             apart = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/dev/shm", "--unshare-ipc", "--die-with-parent"]
             command = [*apart, "--", *command]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
@@ -251,8 +248,8 @@ def attack(chosen: dict[str, list[str]]) -> Iterator[tuple[str, Outcome]]:
             process.terminate()
             process.wait()
             process.stdout.close()
-    if done < (wanted := sum(1 + len(names) for names in chosen.values())):
-        raise RuntimeError(f"only {done} of {wanted} were graded: a grading process failed")
+    if done < len(names) * len(ways):
+        raise RuntimeError(f"only {done} of {len(names) * len(ways)} were graded: a grading process failed")
 
 
 def ways_here() -> tuple[str, ...]:
@@ -295,7 +292,7 @@ def main() -> None:
         serve(args.serve, args.names)
         return
     found: dict[str, dict[str, Outcome]] = {way: {} for way in ways_here()}
-    for way, outcome in attack(dict.fromkeys(ways_here(), args.names)):
+    for way, outcome in attack(args.names, ways_here()):
         found[way][outcome.name] = outcome
         row = summary(found[way])[outcome.name]
         print(f"{way:<8}{outcome.name:<28}{json.dumps(row)}", flush=True)

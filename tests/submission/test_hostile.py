@@ -1,8 +1,7 @@
 """Submissions that attack the grader: none gains a point by its trick, stops the grading, or leaves a trace.
 
 Each is graded in the sandbox, behind Landlock and without (attacks.py), beside the wrong network that they are all
-built on: one in twenty in `make test`, in `make test-all` each in the first of these that is there, and each in all
-of them in `make attacks`.
+built on: one in twenty in `make test`, all in `make attacks`.
 """
 
 import os
@@ -27,14 +26,12 @@ from grader.submission.sources import MOST
 from grader.worker.processes import descendants
 from tests.conftest import ROOT
 from tests.proof.attacks import HOSTILE, NAMES, WAYS, Outcome, attack, claims, is_seen_in_the_source, ways_here
-from tests.support.everything import EVERY_ATTACK, EVERYTHING
+from tests.support.everything import EVERYTHING
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 NAMED = ("prints_100_mb", "terminal_codes", "pytest_skip")  # below
-FEW = [name for i, name in enumerate(NAMES) if i % 20 == 0 or name in NAMED]
-EACH_IN = ways_here() if EVERY_ATTACK else ways_here()[:1] if EVERYTHING else ()
-CHOSEN = {way: NAMES if way in EACH_IN else FEW for way in WAYS}
+CHOSEN = [name for i, name in enumerate(NAMES) if EVERYTHING or i % 20 == 0 or name in NAMED]
 PLANNED = sorted(i for i in load_grading().points if i.startswith("level1.") and not needs_training(i))
 WITH_FIVE = {"level1.contract.shapes"}  # the checks with 5 images in eval mode
 WITH_THREE_CHANNELS = {
@@ -68,7 +65,7 @@ RAISING = (
 def attacked() -> Iterator[Callable[[str, str], Outcome]]:
     """(way, name) → outcome; grading begins on first use, and each test waits for its own."""
     outcomes: dict[tuple[str, str], Outcome] = {}
-    coming = attack({way: CHOSEN[way] for way in ways_here()})
+    coming = attack(CHOSEN, ways_here())
 
     def of(way: str, name: str) -> Outcome:
         if way not in ways_here():
@@ -98,7 +95,7 @@ def parameters() -> list:
     marks = {name: [pytest.mark.xfail(reason=reason, strict=True)] for name, reason in OPEN.items()}
     return [
         pytest.param(way, name, marks=marks.get(name, []) if way == "plain" else [], id=f"{way}-{name}")
-        for way in WAYS for name in CHOSEN[way]
+        for way in WAYS for name in CHOSEN
     ]  # fmt: skip
 
 
@@ -144,7 +141,7 @@ def test_gains_nothing(way, name, attacked):
 
 @pytest.mark.parametrize(
     ("way", "name", "line"),
-    [(way, name, line) for way in WAYS for name, line in RAISING if name in CHOSEN[way]],
+    [(way, name, line) for way in WAYS for name, line in RAISING if name in CHOSEN],
 )
 def test_traceback_ends_in_the_students_own_line(way, name, line, attacked):
     check = attacked(way, name).check(claims(name)[1])

@@ -53,7 +53,7 @@ def graded(student, tmp_path_factory) -> tuple[Path, dict]:
     return output, json.loads((output / "results.json").read_text())
 
 
-@left_to("test-all")
+@left_to("test-ci")
 def test_a_student_who_beats_the_reference_gets_full_marks(graded):
     output, results = graded
     assert [c for c in results["checks"] if c["verdict"] != "passed"] == []
@@ -67,7 +67,7 @@ def test_a_student_who_beats_the_reference_gets_full_marks(graded):
     assert pictures <= {file.name for file in output.iterdir()}
 
 
-@left_to("test-all")
+@left_to("test-ci")
 def test_the_comparison_is_sharp(graded):
     measured = {c["id"]: c["measurements"] for c in graded[1]["checks"]}["level2.loss.beats_reference"]
     assert measured["relative_difference"] < 0
