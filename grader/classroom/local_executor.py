@@ -1,5 +1,6 @@
 """Jobs on this machine: each a process of its own, forked from one that has already imported what a grading needs."""
 
+import gc
 import os
 import platform
 import signal
@@ -79,4 +80,5 @@ def _work(task: Task, folder: str, gpus: str) -> None:
     """In the job."""
     os.setsid()  # Ctrl-C is for the controller, which tells us
     os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    gc.freeze()  # what is imported: collecting there, as pytest does five times, would copy the fork server's pages
     sys.exit(run_one(task, folder))
