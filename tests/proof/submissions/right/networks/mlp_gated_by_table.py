@@ -21,7 +21,7 @@ class GatedLinear(nn.Module):
 
 
 class DiffusionModel(nn.Module):
-    def __init__(self, config, hidden=512, depth=3):
+    def __init__(self, config, hidden=256, depth=3):
         super().__init__()
         pixels = config.image_channels * config.image_size * config.image_size
         dims = [pixels] + [hidden] * depth
