@@ -26,7 +26,8 @@ from grader.student.restored import Restored, Triples
 
 CHUNK = 10  # steps per request
 CONFIDENT = 0.8  # of the limit: the training loss (noisy) at which the run may end early
-EVERY, WITHIN = 50, 500  # steps between looks at the loss, which is noisy; steps within which it has to reach …
+EVERY, WITHIN = 50, 200  # steps between looks at the loss; steps within which it has to reach …
+LAST = 5  # … or within the last fifth of the run, as slow progress hides in the noise of a few looks, …
 LOWER = 0.99  # … this share of the lowest loss before, to count as falling
 STARTED, START = 0.9, 1000  # a loss above this: nothing is learnt yet, which may take the first attempt so many steps
 START_BOX = 2.0  # times the reference's time for the least steps: what that may take
@@ -126,7 +127,7 @@ def _attempt(
 
 def is_falling(looks: list[float]) -> bool:
     """Whether the last losses, one every EVERY steps, are lower than all before them."""
-    recent = WITHIN // EVERY
+    recent = max(WITHIN // EVERY, len(looks) // LAST)
     return min(looks[-recent:]) < LOWER * min(looks[:-recent], default=math.inf)
 
 
