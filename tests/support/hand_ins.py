@@ -219,9 +219,9 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"leeann_115": "model.py", "wubob_12": "! only wubob_LATE_12_link.html"},
     ),
     "two zips of one student on Canvas": (
-        {"leeann_115_5015_hw.zip": BOTH, "leeann_115_5016_hw.zip": REFERENCE,
-         "elieve_7_5017_a.zip": {"model.py": M}, "elieve_7_5018_b.zip": {"sampler.py": S}},
-        {"leeann_115": "! model.py is there 2 times", "elieve_7": TAKEN},
+        {"mayzhu_31_6015_hw.zip": BOTH, "mayzhu_31_6016_hw.zip": REFERENCE,
+         "noraek_32_6017_a.zip": {"model.py": M}, "noraek_32_6018_b.zip": {"sampler.py": S}},
+        {"mayzhu_31": "! model.py is there 2 times", "noraek_32": TAKEN},
     ),
     "Canvas, without names": (
         {"anon_a1B2c_5015_model.py": M, "anon_a1B2c_5016_sampler.py": S, "anon_LATE_A1b2C_5017_hw.zip": REFERENCE},
