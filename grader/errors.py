@@ -1,6 +1,7 @@
 """The ways in which a submission can fail to answer, and the grader can fail to judge."""
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
 
 from assignment.ddpm.errors import CommandError
@@ -19,10 +20,13 @@ def file_meant(file: Path, inside: str = "") -> str:
     Args:
         inside: the file that is meant where its folder is named
     """
-    if (file / inside).is_file():
-        return f"; did you mean {file / inside}?"
-    beside = [each.name for each in file.parent.iterdir() if each.is_file()] if file.parent.is_dir() else []
-    near = [] if file.exists() else difflib.get_close_matches(file.name, beside, n=1)
+    near: list[str] = []
+    with suppress(OSError):  # its folder can't be read, either
+        if inside and (file / inside).is_file():
+            return f"; did you mean {file / inside}?"
+        if not file.exists():
+            beside = [each.name for each in file.parent.iterdir() if each.is_file()]
+            near = difflib.get_close_matches(file.name, beside, n=1)
     return f"; did you mean {file.parent / near[0]}?" if near else ""
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assignment.ddpm.errors import UserError
 from grader.classroom.hand_ins import find, strangers
 from grader.classroom.roster import Row, match, read_roster
+from grader.errors import file_meant
 from tests.support.hand_ins import BOTH, lay_out
 
 NOTHING = "nothing handed in"
@@ -176,6 +177,12 @@ def test_a_mistyped_roster_names_the_nearest_file(tmp_path):
     (tmp_path / "roster.csv").write_text("student\nann\n")
     with pytest.raises(UserError, match=r"rooster\.csv: can't be read \(No such file.*did you mean .*/roster\.csv\?"):
         read_roster(tmp_path / "rooster.csv")
+
+
+def test_a_file_that_is_there_and_a_folder_that_is_not_name_no_other(tmp_path):
+    (tmp_path / "roster.csv").write_text("")
+    assert file_meant(tmp_path / "roster.csv") == ""  # there, but perhaps not to be read by this user
+    assert file_meant(tmp_path / "nowhere" / "roster.csv") == file_meant(tmp_path / "roster.csv" / "x") == ""
 
 
 def test_who_is_not_in_the_roster_or_twice_is_told(tmp_path):
