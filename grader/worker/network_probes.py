@@ -167,7 +167,7 @@ def steps(
     losses, start = [], clock(session)
     sent = (tensors[k].to(session.device) for k in ("noise", "x_t", "t", "labels") if k in tensors)
     for noise, *inputs in zip(*sent, strict=True):
-        values = [p.detach().clone() for p in optimizer.parameters]
+        optimizer.keep()
         loss = mse_loss(model(*inputs).float(), noise)
         model.zero_grad(set_to_none=True)
         backward(loss, torch.ones_like(loss))
@@ -175,7 +175,7 @@ def steps(
             if n in seen and p.grad is not None:
                 nonzero, finite = bool(p.grad.any()), bool(p.grad.isfinite().all())
                 seen[n] = [True, seen[n][1] or nonzero, seen[n][2] and finite]
-        optimizer.put(values)
+        optimizer.put_back()
         optimizer.step()
         losses.append(loss.item())
     return {"losses": losses, "gradients": seen, "seconds": clock(session) - start}, {}

@@ -1,5 +1,6 @@
 """The process boundary: whatever a submission does, the judge gets an answer or a known failure, and continues."""
 
+import copy
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from grader.errors import GraderFault, NotImplementedYet, OutOfMemory, Raised, T
 from grader.submission.process import OUTPUT_LIMIT, ForkServer, Submission
 from grader.suite.shared_fork_server import shared_fork_server
 from grader.worker import wire
+from grader.worker.adam import Adam
 from tests.conftest import ROOT
 
 CONFIG = {"image_channels": 1, "image_size": 8, "num_timesteps": 1000}
@@ -170,6 +172,7 @@ def test_a_symlink_is_no_submission(submit, tmp_path):
 )
 def test_a_forged_message_is_refused(submit, data):
     submission = submit(f"""
+import copy
 import os
 for fd in range(3, 64):
     try:
@@ -189,20 +192,35 @@ def test_a_fault_of_a_probe_is_not_the_students(submit):
     trusted.close()
 
 
-def test_adam_is_torchs_adam():
-    from grader.worker.adam import Adam
+def networks_for_adam(dtype: torch.dtype, memory_format: torch.memory_format) -> list[torch.nn.Module]:
+    """Two of the same weights, one of which gets no gradient."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 7, 3), torch.nn.Tanh(), torch.nn.Conv2d(7, 2, 1))
+    network.unused = torch.nn.Linear(2, 2)
+    networks = [network.to(dtype=dtype, memory_format=memory_format), copy.deepcopy(network)]
+    networks[0][0].bias = torch.nn.Parameter(networks[0][0].bias.detach().repeat_interleave(2)[::2])  # not in a row
+    return networks
 
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_adam_is_torchs_adam(dtype, memory_format):
     torch.manual_seed(0)
-    ours, theirs = (
-        torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 2)) for _ in range(2)
-    )
-    theirs.load_state_dict(ours.state_dict())
+    ours, theirs = networks_for_adam(dtype, memory_format)
     mine, reference = Adam(list(ours.parameters()), lr=0.01), torch.optim.Adam(theirs.parameters(), lr=0.01)
     for _ in range(20):
-        x = torch.randn(4, 5)
+        x = torch.randn(4, 3, 5, 5, dtype=dtype)
         for network, optimizer in ((ours, mine), (theirs, reference)):
             network.zero_grad()
-            network(x).square().sum().backward()
+            network[:3](x).square().sum().backward()
             optimizer.step()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_adam_takes_back_what_was_written_into_the_weights():
+    layer = torch.nn.Linear(3, 2)
+    before, optimizer = layer.weight.detach().clone(), Adam(list(layer.parameters()), lr=0.01)
+    optimizer.keep()
+    layer.weight.data.fill_(7.0)
+    optimizer.put_back()
+    assert layer.weight.equal(before)

@@ -8,7 +8,7 @@ from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
 
 
 class DiffusionModel(nn.Module):
-    HIDDEN = 1024
+    HIDDEN = 512
     LAYERS = 4
     TIME = 64
 
