@@ -1,6 +1,7 @@
 """Ask a worker what it sees and may do: code is run there, at the import of model.py, and its answer comes back."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ with_sandbox = pytest.mark.skipif(not BUBBLEWRAP, reason=str(BUBBLEWRAP))
 with_landlock = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 # the values of --sandbox that hide something
 WALLS = [pytest.param("required", marks=with_sandbox), pytest.param("landlock", marks=with_landlock)]
+LISTING = """
+import os
+root = {root!r}
+found = sorted(os.path.relpath(os.path.join(folder, name), root)
+               for folder, _, names in os.walk(root) for name in names
+               if not os.path.join(folder, "").startswith({python!r}))"""
 
 
 def asked(tmp_path: Path, code: str, fork_server: ForkServer | str = "required", seconds: float = 60.0) -> object:
@@ -36,3 +43,8 @@ def asked(tmp_path: Path, code: str, fork_server: ForkServer | str = "required",
     finally:
         submission.close()
     raise AssertionError("nothing was raised")
+
+
+def listing(root: Path | str) -> str:
+    """Code that lists the files below `root`, without Python's own, where the environment lies in the checkout."""
+    return LISTING.format(root=str(root), python=f"{sys.prefix}/")
