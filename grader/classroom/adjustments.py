@@ -17,7 +17,8 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from grader.classroom.hand_ins import HandedIn, canvas_owner
 from grader.classroom.history import save
-from grader.classroom.roster import NUMBERS, Row, fold, match, plain_title, read_roster, ways
+from grader.classroom.matching import Mark, fold, match, ways
+from grader.classroom.roster import NUMBERS, Row, plain_title, read_roster
 from grader.reports.reading import complete, from_json
 from grader.results import final_points
 
@@ -115,7 +116,7 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
         set.union(set(), *(keys[way] for way in _all_ways(row.student, *row.numbers) if way in keys)) for row in rows
     ]
     others = [k for k, fits in enumerate(exact) if not fits]
-    by_name = match([rows[k] for k in others], works).found if others else {}
+    by_name = match([rows[k] for k in others], {name: Mark(name, own=True) for name in works}).found if others else {}
     found: list[HandedIn | str] = [_one_of([handed_in[k] for k in sorted(fits)]) for fits in exact]
     for place, k in enumerate(others):
         near = difflib.get_close_matches(_without_zeros(fold(rows[k].student)), keys, n=1)

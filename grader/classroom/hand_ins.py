@@ -1,6 +1,7 @@
 """A class as its platform exports it: who has handed in, and in which folders, archives and loose files."""
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.roster import Matching, Row, match, read_roster
+from grader.classroom.gradescope import METADATA, Submitter, in_words, match_submitters, submitters
+from grader.classroom.matching import Mark, Matching, match
+from grader.classroom.roster import Row, read_roster
 from grader.submission.chosen import CANVAS, meant, split_prefix
 from grader.submission.chosen_weights import WeightsNames
 from grader.submission.contents import ARCHIVE, JUNK
@@ -17,6 +20,10 @@ from grader.submission.handed_in import printable
 from grader.submission.weights_files import known_configs
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.IGNORECASE)
+# HW 1_alee_attempt_2026-11-25-10-00-00_model.py, and a .txt about the attempt
+BLACKBOARD = re.compile(
+    r"(?P<who>(?P<user>.+)_attempt_\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_(?P<file>.+)|\.txt)", re.IGNORECASE
+)
 # what platforms and systems put beside the hand-ins
 NO_WORK = {
     ".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".log", ".db", ".ini",
@@ -60,14 +67,20 @@ def find(folder: Path, roster: Path | None = None, output: Path | None = None) -
         )
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one with a folder or zip file for each student")
+    if output and (says := not_for_results(output.resolve(), folder.resolve())):
+        raise UserError(f"--output {output}: {says}; expected a folder that holds nothing else")
     ours = {place.resolve() for place in (roster, output) if place}
     places = sorted(place for place in folder.resolve().iterdir() if place not in ours)
     found = by_student([place for place in places if not is_no_work(place)])
     if not found:
         raise UserError(f"{folder}: expected a folder or zip file for each student, found none")
-    works = told_apart(_work(student, places) for student, places in found.items())
+    people = submitters(folder / METADATA) if (folder / METADATA).is_file() else {}
+    whose = {student: people[at[0].name] for student, at in found.items() if people.get(at[0].name)}
+    names = [in_words(whose[student]) if student in whose else student for student in found]
+    works = told_apart(_work(name, at) for name, at in zip(names, found.values(), strict=True))
     if roster:
-        works = told_apart(_by_roster({work.student: work for work in works}, read_roster(roster)))
+        named = {work.student: whose[key] for work, key in zip(works, found, strict=True) if key in whose}
+        works = told_apart(_by_roster({work.student: work for work in works}, read_roster(roster), named))
     return [_their_own(work) for work in works], [printable(place.name) for place in places if is_no_work(place)]
 
 
@@ -85,15 +98,36 @@ def strangers(works: Sequence[HandedIn]) -> str:
 
 def is_graded_class(folder: Path) -> bool:
     """Whether it is what `class` has written."""
-    return (folder / SETTINGS).is_file() and (folder / STUDENTS).is_dir()
+    try:
+        return (folder / SETTINGS).is_file() and (folder / STUDENTS).is_dir()
+    except OSError:  # it can't be looked into, or is a link with an impossible name
+        return False
+
+
+def not_for_results(output: Path, hand_ins: Path) -> str:
+    """Why a folder must not get the results: it holds work of students; empty if it may."""
+    if output == hand_ins:
+        return "the folder with the hand-ins"
+    if hand_ins not in output.parents:
+        return ""
+    if output.parent != hand_ins:
+        return "a folder within a hand-in"
+    if not output.exists() or (output / SETTINGS).is_file():
+        return ""
+    return "a hand-in" if not output.is_dir() or any(output.glob("[!.]*")) else ""
 
 
 def is_no_work(place: Path) -> bool:
     """Whether it is hidden, or a list or a page that a platform puts beside the hand-ins."""
     if place.name.startswith(".") or place.name.casefold() in JUNK or is_graded_class(place):
         return True
-    of_student = place.is_dir() or CANVAS.fullmatch(place.name) or MOODLE.fullmatch(place.name)
+    of_student = _is_folder(place) or any(names.fullmatch(place.name) for names in (CANVAS, MOODLE, BLACKBOARD))
     return not of_student and (place.suffix.casefold() in NO_WORK or place.stem.casefold() == "readme")
+
+
+def _is_folder(place: Path) -> bool:
+    """Also of a link whose target can't be looked at, where Path.is_dir raises."""
+    return os.path.isdir(place)
 
 
 def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
@@ -111,7 +145,8 @@ def by_student(places: list[Path]) -> dict[str, tuple[Path, ...]]:
 
 
 def _canvas(place: Path) -> re.Match[str] | None:
-    return None if place.is_dir() or MOODLE.fullmatch(place.name) else CANVAS.fullmatch(place.name)
+    other = _is_folder(place) or MOODLE.fullmatch(place.name) or BLACKBOARD.fullmatch(place.name)
+    return None if other else CANVAS.fullmatch(place.name)
 
 
 def canvas_owner(place: Path) -> str:
@@ -134,7 +169,9 @@ def _owner(place: Path) -> str:
     """The student that a name speaks of, as far as it can be told without a roster."""
     if moodle := MOODLE.fullmatch(place.name):
         return moodle["who"]
-    if place.is_dir():
+    if blackboard := BLACKBOARD.fullmatch(place.name):
+        return blackboard["who"]
+    if _is_folder(place):
         return place.name
     if ARCHIVE.search(place.name):
         return ARCHIVE.sub("", place.name)
@@ -142,7 +179,7 @@ def _owner(place: Path) -> str:
 
 
 def _work(student: str, places: tuple[Path, ...]) -> HandedIn:
-    if meant(places[0].name) and not places[0].is_dir() and not _canvas(places[0]):
+    if meant(places[0].name) and not _is_folder(places[0]) and not _canvas(places[0]):
         return HandedIn(student, places, f"{printable(places[0].name)} is nobody's: put it into the student's folder")
     return HandedIn(printable(student), places)
 
@@ -150,16 +187,38 @@ def _work(student: str, places: tuple[Path, ...]) -> HandedIn:
 def _their_own(work: HandedIn) -> HandedIn:
     """A link may lead to a student's home, but not to somebody else's hand-in."""
     for place in work.places:
-        if place.is_symlink() and place.is_dir() and place.parent in place.resolve().parents:
+        if place.is_symlink() and _is_folder(place) and place.parent in place.resolve().parents:
             says = f"{printable(place.name)} is a link to another hand-in: put the work itself there"
             return replace(work, problem=work.problem or says)
     return work
 
 
-def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
-    """The roster's rows in its order, then what belongs to none of them."""
+def _mark(work: HandedIn) -> Mark:
+    """What the name of a hand-in says, without what its platform has added for itself."""
+    place = work.places[0]
+    if moodle := MOODLE.fullmatch(place.name):
+        text, _, number = moodle["who"].rpartition("_")
+        return Mark(text, "moodle", number)
+    if blackboard := BLACKBOARD.fullmatch(place.name):
+        return Mark(blackboard["user"])
+    canvas = _canvas(place)
+    if canvas and work.student == printable(canvas_owner(place)):
+        return Mark(canvas["who"], "canvas", canvas["id"])
+    return Mark(work.student)
+
+
+def _by_roster(works: dict[str, HandedIn], rows: list[Row], people: dict[str, list[Submitter]]) -> list[HandedIn]:
+    """The roster's rows in its order, then what belongs to none of them.
+
+    Args:
+        people: the name of a hand-in → whose it is, where the platform has said so
+    """
     names = [name for name, work in works.items() if not work.problem]
-    matching = match(rows, names)
+    rows, matching = match_submitters(rows, {name: people[name] for name in names if name in people})
+    by_name = match(rows, {name: _mark(works[name]) for name in names if name not in people})
+    matching.found = by_name.found | matching.found
+    matching.unclear_rows = by_name.unclear_rows | matching.unclear_rows
+    matching.unclear_names |= by_name.unclear_names
     _to_groups(matching, rows, names)
     rows_of = Counter((row.student, row.numbers) for row in rows)
 
@@ -185,6 +244,9 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row]) -> list[HandedIn]:
             unclear = matching.unclear_names[name]
             fits = " or ".join(dict.fromkeys(rows[k].student for k in unclear))
             listed.append(replace(work, problem=f"may be {fits}'s: {advice(*unclear)}"))
+        elif name in by_name.second:
+            k = by_name.second[name]
+            listed.append(replace(work, remark=f"may be {rows[k].student}'s, of whom {matching.found[k]} is graded"))
         elif name not in matching.found.values():
             listed.append(replace(work, remark=STRANGER))
     return listed

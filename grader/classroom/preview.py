@@ -23,7 +23,8 @@ from grader.classroom.weights import NO_WEIGHTS
 from grader.grading_config import load_grading
 from grader.grading_options import GradingOptions
 from grader.reports.wording import duration
-from grader.submission.handed_in import Taken, read, take
+from grader.submission.contents import ARCHIVE
+from grader.submission.handed_in import Taken, printable, read, take
 from grader.submission.programs import change
 from grader.submission.weights_files import HANDED_IN, WEIGHTS, about, about_file, runs_of
 
@@ -50,11 +51,17 @@ class Plan:
             name if path.rpartition("/")[2] == name == path else f"{name} from {path}"
             for name, path in self.taken.origins.items()
         ]
-        parts = [", ".join(files)]
+        parts = [", ".join(files) + self._where()]
         parts += [f"weights of {config}: {which or 'none'}" for config, which in self.weights.items()]
         parts += remarks
         parts += ["graded before"] if self.done else []
         return f"{self.work.student}: {'; '.join(parts)}"
+
+    def _where(self) -> str:
+        """The folder or archive, unless it is named as the student is: whoever reads this sees whose work is taken."""
+        places = [place for place in self.work.places if place.is_dir() or ARCHIVE.search(place.name)]
+        others = [printable(place.name) for place in places if ARCHIVE.sub("", place.name) != self.work.student]
+        return f", in {' and '.join(others)}" if others else ""
 
 
 def show(

@@ -1,17 +1,11 @@
-"""The roster of a class: read as Excel, Canvas and people write it, and matched with what was handed in.
-
-All rows are matched at once: a row's name and numbers have to be whole words of a hand-in's name, what matches in more
-letters goes first, and where two are equal nobody gets anything.
-"""
+"""The roster of a class, read as Excel, Canvas, Moodle, Blackboard, Gradescope and people write it."""
 
 import csv
 import io
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import takewhile
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from assignment.ddpm.errors import UserError
@@ -23,16 +17,14 @@ LAST, FIRST = ("last name", "surname", "family name"), ("first name", "given nam
 NUMBERS = {
     "id", "student id", "id number", "student number", "matriculation number", "identifier", "sis user id",
     "sis login id", "login id", "login", "username", "user name", "github username", "email", "e mail",
-    "email address",
+    "email address", "sid", "net id", "netid",
 }  # fmt: skip
 GROUPS = ("group", "group name", "team")  # whose rows hand in one work; Moodle has the first
 PARTICIPANT = re.compile(r"participant (\d+)", re.IGNORECASE)  # Moodle's identifier; its folders have the number
 WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
-NOBODY = {"points possible"}  # the second row of Canvas's grade book
+OF_CANVAS = {"sis user id", "sis login id"}  # titles of its grade book, where `ID` is Canvas's own
+NOBODY = {"points possible", "student, test", "test student"}  # rows of Canvas's grade book
 DELIMITERS = ",;\t"
-ADDED = ("late", "final", "submission", "assignment", "homework", "hw", "ddpm")  # to names, by people and platforms
-DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d")
-WHOLE = 1_000_000  # letters that a match of the whole name is worth
 
 
 @dataclass(frozen=True)
@@ -41,6 +33,9 @@ class Row:
     numbers: tuple[str, ...]  # user names, addresses, and what else tells students apart
     about: dict[str, str]  # all columns but `student`
     group: str = ""  # of those who hand in one work
+    canvas: str = ""  # the number that Canvas names hand-ins by, if it is known
+    is_canvas: bool = False  # whether it is known
+    moodle: str = ""  # the number that Moodle names hand-ins by
 
 
 @dataclass(frozen=True)
@@ -105,13 +100,18 @@ def _row(cells: dict[str, str]) -> Row | None:
     student, *numbers = dict.fromkeys(filter(None, keys)) or [""]
     if not student or student.casefold() in NOBODY:
         return None
-    if participant := PARTICIPANT.fullmatch(by_title.get("identifier", "")):
+    participant = PARTICIPANT.fullmatch(by_title.get("identifier", ""))
+    if participant:
         numbers.append(participant[1])
     group = next((by_title[title] for title in GROUPS if by_title.get(title)), "")
     if group:
         numbers.append(f"{group}-{student}")  # as Moodle names what groups hand in
     about = {title: value for title, value in cells.items() if title and plain_title(title) != STUDENT}
-    return Row(student, tuple(numbers), about, group)
+    return Row(
+        student, tuple(numbers), about, group,
+        canvas=by_title.get("id", ""), is_canvas=bool(by_title.get("id") and OF_CANVAS & by_title.keys()),
+        moodle=participant[1] if participant else "",
+    )  # fmt: skip
 
 
 def plain_title(title: str) -> str:
@@ -144,97 +144,3 @@ def _unique(titles: list[str]) -> list[str]:
         seen[title] += 1
         unique.append(f"{title} {seen[title]}" if title and seen[title] > 1 else title)
     return unique
-
-
-@dataclass
-class Matching:
-    """By positions in the roster and names of hand-ins; what is in neither list has found nothing."""
-
-    found: dict[int, str] = field(default_factory=dict)
-    unclear_rows: dict[int, list[str]] = field(default_factory=dict)  # a row that fits several hand-ins
-    unclear_names: dict[str, list[int]] = field(default_factory=dict)  # a hand-in that fits several rows
-
-
-def match(rows: list[Row], names: Iterable[str]) -> Matching:
-    """Whose is what? The pairs that agree in most letters first; a row or a hand-in with two equal ones is left out."""
-    folded = {name: fold(name) for name in names}
-    words = [plain.split() for plain in folded.values()]
-    # GitHub Classroom begins all names with that of the assignment
-    shared = (
-        [same[0] for same in takewhile(lambda at: len(set(at)) == 1, zip(*words, strict=False))] if words[1:] else []
-    )
-    added = {*ADDED, *shared}
-    pairs: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for k, row in enumerate(rows):
-        own_names, numbers = _keys(row)
-        for name, plain in folded.items():
-            exact = name in (row.student, *row.numbers)
-            if letters := 2 * WHOLE if exact else agreement(own_names, numbers, plain, added):
-                pairs[letters].append((k, name))
-    matching = Matching()
-    for letters in sorted(pairs, reverse=True):
-        done = matching.found.keys() | matching.unclear_rows.keys()
-        gone = {*matching.found.values(), *matching.unclear_names}
-        free = [(k, name) for k, name in pairs[letters] if k not in done and name not in gone]
-        of_row, of_name = Counter(k for k, _ in free), Counter(name for _, name in free)
-        for k, name in free:
-            if of_row[k] == of_name[name] == 1:
-                matching.found[k] = name
-            else:
-                matching.unclear_rows.setdefault(k, []).append(name)
-                matching.unclear_names.setdefault(name, []).append(k)
-    return matching
-
-
-def agreement(names: list[str], numbers: set[str], plain: str, added: set[str]) -> int:
-    """How many letters of a row are in the name of a hand-in, as whole words, beside words of nobody's name."""
-    if not plain:
-        return 0
-    if plain in names or plain in numbers:
-        return WHOLE
-    bare = plain.lstrip("0")  # as Excel writes numbers
-    if bare.isdigit() and bare in {number.lstrip("0") for number in (*names, *numbers)}:
-        return WHOLE - 1
-    by_name = max(_letters(name, plain, added) for name in names)
-    return by_name + sum(_letters(number, plain, added) for number in numbers)
-
-
-def _keys(row: Row) -> tuple[list[str], set[str]]:
-    """The ways to write a row's name, and whatever else it has, folded."""
-    names = ways(row.student)
-    return names, {way for number in row.numbers for way in ways(number)} - set(names)
-
-
-def ways(name: str) -> list[str]:
-    """`Lee, Ann` is `Ann Lee`, too."""
-    last, comma, first = name.partition(",")
-    return [fold(name), *([fold(f"{first} {last}")] if comma else [])]
-
-
-def fold(name: str) -> str:
-    """Letters and digits as Unicode compares them without case; a space within a name, `_` between its parts."""
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", DATE.sub("_", name)).casefold())
-    kinds = [unicodedata.category(c) for c in plain]
-    signs = [
-        c if kind[0] in "LMN" else "" if kind == "Cf" else " " if c.isspace() or c in "-'’.," else "_"
-        for c, kind in zip(plain, kinds, strict=True)
-    ]
-    return " ".join("".join(signs).split())
-
-
-def _letters(key: str, plain: str, added: set[str]) -> int:
-    """The length of a key, if it is there from delimiter to delimiter: `ab1` in `ab1_late`, not in `ab12_late`.
-
-    Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`.
-    """
-    words = key.replace("_", " ").split()
-    if not words or any(word not in plain for word in words):
-        return 0
-    pattern = rf"(?<![^ _]){'[ _]*'.join(map(re.escape, words))}(?![^ _])"  # Canvas leaves the spaces out
-    for found in re.finditer(pattern, plain):
-        before = plain[: found.start()].rpartition("_")[2].split()
-        after = plain[found.end() :].partition("_")[0].split()
-        beside = [*before[-1:], *after[:1]]  # in the same part of the name
-        if re.search(r"\d", key) or all(word in added or re.search(r"\d", word) for word in beside):
-            return len("".join(words))
-    return 0

@@ -10,7 +10,8 @@ from typing import Any
 from assignment.ddpm.errors import UserError
 from grader.classroom.hand_ins import STUDENTS
 from grader.classroom.jobs import HISTORY, RESULTS
-from grader.classroom.roster import Row, Sheet, match, read_sheet
+from grader.classroom.matching import Mark, match
+from grader.classroom.roster import Row, Sheet, read_sheet
 from grader.classroom.stored import ROSTER, Student, read_students
 from grader.reports.reading import load
 
@@ -58,15 +59,23 @@ class GradedClass:
             of_row = {student.row: student for student in self.students if student.row is not None}
             return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}
         rows = [row for row in sheet.whose if row]
-        known = {"_".join(self.known_as(student)): student for student in self.students}  # as platforms name folders
-        found = match(rows, known).found
-        return file, sheet, {lines[k]: known[name] for k, name in found.items()}
+        students = {student.name: student for student in self.students}
+        marks = {name: Mark("_".join([name, *self._numbers(student)]), own=True) for name, student in students.items()}
+        found = match(rows, marks).found
+        # who is in no roster is known by the names of what they have handed in
+        left = [k for k in range(len(rows)) if k not in found]
+        others = {name: Mark("_".join(students[name].handed_in)) for name in students if name not in found.values()}
+        found |= {left[k]: name for k, name in match([rows[k] for k in left], others).found.items()}
+        return file, sheet, {lines[k]: students[name] for k, name in found.items()}
 
     def known_as(self, student: Student) -> list[str]:
         """A student's name and numbers, and the names of what they have handed in."""
+        return list(dict.fromkeys([student.name, *self._numbers(student), *student.handed_in]))
+
+    def _numbers(self, student: Student) -> tuple[str, ...]:
+        """As the roster of the class has them."""
         rows = self._rows
-        numbers = rows[student.row].numbers if student.row is not None and student.row < len(rows) else ()
-        return list(dict.fromkeys([student.name, *numbers, *student.handed_in]))
+        return rows[student.row].numbers if student.row is not None and student.row < len(rows) else ()
 
     @cached_property
     def _rows(self) -> list[Row]:

@@ -1,5 +1,6 @@
 """Who is who: rosters as programs write them, matched with hand-ins as platforms name them."""
 
+import os
 from itertools import permutations
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assignment.ddpm.errors import UserError
+from grader.classroom.groups import share
 from grader.classroom.hand_ins import find, strangers
-from grader.classroom.roster import Row, match, read_roster
+from grader.classroom.matching import match
+from grader.classroom.roster import Row, read_roster
 from grader.errors import file_meant
 from tests.support.hand_ins import BOTH, lay_out
 
@@ -58,7 +61,7 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         ),
         (["cat", "bob"], ["diffusion-octo-cat", "diffusion-bob"], {"bob": "diffusion-bob"}),
         # whoever is meant by the whole name, or by more of it, goes first
-        (["ann", "bob"], ["ann", "ann_bob"], {"ann": "ann", "bob": "ann_bob"}),
+        (["ann", "bob"], ["ann", "ann_bob"], {"ann": "ann"}),
         (["ann"], ["ann", "ann_2"], {"ann": "ann"}),
         (["ann", "Ann"], ["Ann", "ann"], {"ann": "ann", "Ann": "Ann"}),
         (["x|12345", "y|12", "z|012"], ["0012345", "12", "012"], {"x|12345": "0012345", "y|12": "12", "z|012": "012"}),
@@ -66,6 +69,30 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         (["-"], ["'", "0"], {}),
         (["ab1|Doe, Jane"], ["Jane Doe_12"], {"ab1|Doe, Jane": "Jane Doe_12"}),
         (["x|ann.lee@uni.edu"], ["Ann.Lee@uni.edu"], {"x|ann.lee@uni.edu": "Ann.Lee@uni.edu"}),
+        # what is no number of a student: times, attempts, versions, numbers of the homework
+        (["A|45"], ["zed_2026-11-03-12-45-59"], {}),
+        (["Bob|1", "Ann Lee|alee"], ["zed (1)", "alee"], {"Ann Lee|alee": "alee"}),
+        (["Bob|1"], ["zed-1"], {}),
+        (["Bob|4"], ["HW 4 - zed2"], {}),
+        (["Bob|2", "Ann|alee"], ["hw-2-zed", "hw-2-alee"], {"Ann|alee": "hw-2-alee"}),
+        (["Bob|12345"], ["s12345-1"], {}),
+        (["Bob|31415926"], ["zed_31415926"], {"Bob|31415926": "zed_31415926"}),
+        (["Lee|00123", "Wu|124"], ["123_final", "hw_124"], {"Lee|00123": "123_final", "Wu|124": "hw_124"}),
+        # a part of a login or an address
+        (["Lee|lee1", "Bob|bray"], ["ddpm-ann-lee1", "ddpm-bray"], {"Bob|bray": "ddpm-bray"}),
+        (["Bob|lee2@x.edu"], ["ann-lee2@x.edu"], {}),
+        (["Bob|345", "Eve|12"], ["12-345"], {}),
+        # what all names begin with is the homework's only where nobody is called so, and no person writes like this
+        (["Lee Smith", "Kim"], ["Ann Lee Smith_12", "Ann Kim_3"], {}),
+        (["ann|1", "Bob|2"], ["ann-1", "ann-2"], {}),
+        # where name and number, or two names, speak of different people
+        (["Lee, Ann|55", "Ray, Bob|12345678"], ["Ann Lee_12345678"], {}),
+        (["Ann Lee", "Ed Fox"], ["Ann Lee_Ed Fox"], {}),
+        (["alee", "brayton"], ["alee_brayton"], {}),
+        # two hand-ins of one: what names them in whole, or says more of them, or neither
+        (["ab1"], ["ab1", "ab1_v2", "late_ab1"], {"ab1": "ab1"}),
+        (["Lee, Ann|115"], ["leeann_115", "leeann_116"], {"Lee, Ann|115": "leeann_115"}),
+        (["Lee, Ann|00123"], ["Ann Lee_3", "00123_v2"], {}),
         # and where it is not clear, nobody
         (["ann"], ["ann_1", "ann_2"], {}),
         (["ann", "bob"], ["ann_bob"], {}),
@@ -91,6 +118,128 @@ def test_no_order_of_rows_or_hand_ins_matters(students, names, chance):
     chance.shuffle(rows)
     chance.shuffle(names)
     assert {(rows[k].student, name) for k, name in match(rows, names).found.items()} == found
+
+
+def test_the_second_hand_in_of_a_student_is_not_called_a_strangers(tmp_path):
+    (tmp_path / "roster.csv").write_text("student\nab1\n")
+    works, _ = find(lay_out({"ab1": BOTH, "ab1_v2": BOTH}, tmp_path / "class"), tmp_path / "roster.csv")
+    assert [(work.student, work.remark) for work in works] == [
+        ("ab1", ""),
+        ("ab1_v2", "may be ab1's, of whom ab1 is graded"),
+    ]
+
+
+OF_MOODLE = (
+    "Identifier,Full name,ID number\nParticipant 777,Ann Lee,55\nParticipant 778,Ann Lee,56\nParticipant 9,Ed,777\n"
+)
+OF_CANVAS = """Student,ID,SIS User ID
+  Points Possible,,
+"Lee, Ann",117,12345678
+"Ray, Bo",116,115
+"Student, Test",9,
+"""
+
+
+@pytest.mark.parametrize(
+    ("roster", "name", "whose"),
+    [
+        (OF_MOODLE, "Ann Lee_777_assignsubmission_file_", "Ann Lee"),
+        (OF_MOODLE, "Ann Lee_778_assignsubmission_file_", "Ann Lee (2)"),
+        (OF_MOODLE, "Ann Lee_779_assignsubmission_file_", ""),
+        (OF_MOODLE, "Ed_777_assignsubmission_file_", "Ann Lee"),  # the participant's number decides, and no other
+        ("student,ID\nAnn Lee,5\nBob,12345678\n", "Ann Lee_12345678_assignsubmission_file_", "Ann Lee"),
+        (OF_CANVAS, "leeann_117_1_model.py", "Lee, Ann"),
+        (OF_CANVAS, "leeann_12345678_1_model.py", ""),  # another one of this name: Canvas's number is not SIS's
+        (OF_CANVAS, "leeann_115_1_model.py", ""),
+        ("Student,SIS User ID\n\"Lee, Ann\",4\n\"Ray, Bo\",12345678\n", "leeann_12345678_1_model.py", "Lee, Ann"),
+        ("Last Name,First Name,Username,Student ID\nLee,Ann,alee,1\nX,Two,xt,2\n",
+         "Homework 2_alee_attempt_2026-11-03-12-00-02_model.py", "Lee, Ann"),
+        ("Last Name,First Name,Username,Student ID\nLee,Ann,alee,3\nX,Two,xt,12\n",
+         "HW1_zed_attempt_2026-11-03-12-00-02_model.py", ""),
+    ],
+)  # fmt: skip
+def test_a_platforms_number_is_compared_with_that_platforms_column(roster, name, whose, tmp_path):
+    (tmp_path / "roster.csv").write_text(roster)
+    layout = {name: BOTH["model.py"] if name.endswith(".py") else BOTH}
+    works, _ = find(lay_out(layout, tmp_path / "class"), tmp_path / "roster.csv")
+    assert [work.student for work in works if work.places and work.row is not None] == ([whose] if whose else [])
+    assert not any("Test" in work.student for work in works)
+
+
+OF_GRADESCOPE = """
+submission_101:
+  :submitters:
+  - :name: Ann Lee
+    :sid: '007'
+    :email: ann@x.edu
+  :created_at: 2026-11-03 12:00:00.000000000 Z
+submission_102:
+  :submitters:
+  - :name: Bo Ray
+    :sid:
+    :email: bo@x.edu
+  - :name: Cy Fox
+    :sid: 9
+    :email: cy@x.edu
+submission_103:
+  :submitters:
+  - :name: Someone Else
+    :sid: 44
+"""
+FOLDERS = {f"submission_{k}": BOTH for k in (101, 102, 103)}
+
+
+def test_gradescopes_numbered_folders_belong_to_who_it_says(tmp_path):
+    folder = lay_out(FOLDERS | {"submission_metadata.yml": OF_GRADESCOPE.encode()}, tmp_path / "class")
+    works, _ = find(folder)
+    assert [work.student for work in works] == ["Ann Lee", "Bo Ray and Cy Fox", "Someone Else"]
+    (tmp_path / "roster.csv").write_text(
+        "First Name,Last Name,SID,Email\nAnne,Lee,007,a@x\nBo,Ray,,bo@x.edu\nCy,Fox,9,\nEd,Fox,102,\n"
+    )
+    works, _ = find(folder, tmp_path / "roster.csv")
+    assert [(work.student, work.problem, work.remark) for work in share(works)] == [
+        ("Lee, Anne", "", ""), ("Ray, Bo", "", ""),
+        ("Fox, Cy", "", "handed in by Ray, Bo for group Bo Ray and Cy Fox"), ("Fox, Ed", NOTHING, ""),
+        ("Someone Else", "", "not in the roster"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"", b"- 1", b"a: b", b"\xff\xfe\x00", b"{", b"a: {:submitters: [1]}"])
+def test_a_list_of_gradescope_that_can_not_be_read_is_told_in_a_line(content, tmp_path):
+    folder = lay_out({"submission_1": BOTH, "submission_metadata.yml": content}, tmp_path / "class")
+    with pytest.raises(UserError, match=r"submission_metadata\.yml: can't be read as what Gradescope writes"):
+        find(folder)
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [("", "the folder with the hand-ins"), ("bob", "a hand-in"), ("bob/out", "a folder within a hand-in"),
+     ("bob.zip", "a hand-in")],
+)  # fmt: skip
+def test_results_are_not_written_among_the_work_of_students(output, says, tmp_path):
+    folder = lay_out(
+        {"ann": BOTH, "bob": BOTH, "bob.zip": BOTH, "new": {}, "old": {"class.json": b"{}"}}, tmp_path / "c"
+    )
+    with pytest.raises(UserError, match=f"--output .*: {says}; expected a folder that holds nothing else"):
+        find(folder, output=folder / output)
+    for fine in ("new", "old", "not yet there"):
+        works, _ = find(folder, output=folder / fine)
+        assert fine not in {work.student for work in works}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may look into every folder")
+def test_a_folder_that_can_not_be_looked_into_stops_nobody(tmp_path):
+    folder = lay_out({"ann": BOTH, "bob": BOTH}, tmp_path / "class")
+    (folder / "bob").chmod(0)
+    try:
+        assert [work.student for work in find(folder)[0]] == ["ann", "bob"]
+    finally:
+        (folder / "bob").chmod(0o755)
+
+
+def test_a_link_that_can_not_be_followed_stops_nobody(tmp_path):
+    folder = lay_out({"ann": BOTH, "bob": Path("x" * 4000)}, tmp_path / "class")
+    assert [work.student for work in find(folder)[0]] == ["ann", "bob"]
 
 
 CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,HW 1 (77)

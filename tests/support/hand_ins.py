@@ -237,6 +237,15 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"HW_ann_attempt_2026-11-25-10-00-00_model.py": M, "HW_ann_attempt_2026-11-25-10-00-00_sampler.py": S},
         {"HW_ann_attempt_2026-11-25-10-00-00": TAKEN},
     ),
+    "zips on Blackboard": (
+        {"HW 1_ann_attempt_2026-11-25-10-00-00.txt": b"", "HW 1_ann_attempt_2026-11-25-10-00-00_submission.zip": BOTH,
+         "HW 1_bob_attempt_2026-11-25-10-00-01.txt": b"", "HW 1_bob_attempt_2026-11-25-10-00-01_model.py": M,
+         "HW 1_bob_attempt_2026-11-25-10-00-01_the rest.tar.gz": {"sampler.py": S},
+         "HW 1_cid_attempt_2026-11-25-10-00-02_notes.html": b"", "HW 1_dan_attempt_2026-11-25-10-00-03.txt": b""},
+        {"HW 1_ann_attempt_2026-11-25-10-00-00": TAKEN, "HW 1_bob_attempt_2026-11-25-10-00-01": TAKEN,
+         "HW 1_cid_attempt_2026-11-25-10-00-02": "! found neither, only HW 1_cid_attempt",
+         "HW 1_dan_attempt_2026-11-25-10-00-03": "! found neither, only HW 1_dan_attempt"},
+    ),
     "loose files": (
         {"ann_model.py": M, "ann_sampler.py": S, "bob-model.py": M, "cid.py": M},
         {"ann": TAKEN, "bob": "model.py", "cid": "! only cid.py"},

@@ -1,0 +1,187 @@
+"""Whose is what: the rows of a roster, matched with the names of what was handed in.
+
+All are matched at once. A hand-in's name has to say the row's name or number, in whole words. What agrees as a whole
+goes before what agrees in part, and what says more before what says less; where several students may be meant, nobody
+gets it. A number that a platform has added is compared with that platform's column, and with no other.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from grader.classroom.roster import Row
+
+ADDED = ("late", "final", "submission", "assignment", "homework", "hw", "ddpm")  # to names, by people and platforms
+DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d(?:[-_T ]\d\d[-:._]\d\d(?:[-:._]\d\d)?)?")
+DIGITS = 5  # a shorter number counts as the whole name, or beside the student's: a name holds dates, attempts, versions
+EXACT, FOLDED, BARE, NUMBER = (
+    4,
+    3,
+    2,
+    1,
+)  # how a whole name agrees: to the letter; folded; without what was added; 007 = 7
+PLATFORMS = ("canvas", "moodle")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the name of a hand-in says of its student."""
+
+    text: str
+    platform: str = ""  # which has added …
+    number: str = ""  # … this one
+    own: bool = False  # whether all numbers in the text are the student's, as it is no name of a file
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How a hand-in's name speaks of a row."""
+
+    level: int = 0  # of a whole name; 0: only a part of it is the row's
+    spans: frozenset[tuple[int, int]] = frozenset()  # where that part stands
+    keys: frozenset[str] = frozenset()  # what of the row it says
+
+    def __bool__(self) -> bool:
+        return bool(self.level or self.spans)
+
+    def says_more_than(self, other: "Evidence") -> bool:
+        """Of the same hand-in's name: it covers what the other does, and more."""
+        if self.level != other.level or self.level:
+            return self.level > other.level
+        within = all(any(a <= c and d <= b for a, b in self.spans) for c, d in other.spans)
+        return within and self.spans != other.spans
+
+    def names_better_than(self, other: "Evidence") -> bool:
+        """Of the same row, by the name of another hand-in."""
+        return self.level > other.level or (self.level == other.level and self.keys > other.keys)
+
+
+@dataclass
+class Matching:
+    """By positions in the roster and names of hand-ins; what is in no list has found nothing."""
+
+    found: dict[int, str] = field(default_factory=dict)
+    unclear_rows: dict[int, list[str]] = field(default_factory=dict)  # a row that fits several hand-ins
+    unclear_names: dict[str, list[int]] = field(default_factory=dict)  # a hand-in that fits several rows
+    second: dict[str, int] = field(default_factory=dict)  # a hand-in of a row that another fits better
+
+
+def match(rows: list[Row], names: Iterable[str] | Mapping[str, Mark]) -> Matching:
+    """Whose is what?"""
+    marks = names if isinstance(names, Mapping) else {name: Mark(name) for name in names}
+    keys = [{way for own in (row.student, *row.numbers) for way in ways(own)} - {""} for row in rows]
+    of_rows = {word for own in keys for key in own for word in _words(key)}
+    added = {*ADDED, *_shared([mark.text for mark in marks.values()], of_rows)}
+    claims: dict[int, dict[str, Evidence]] = defaultdict(dict)
+    matching = Matching()
+    for name, mark in marks.items():
+        plain = fold(mark.text)
+        fits = {k: found for k, row in enumerate(rows) if (found := evidence(row, keys[k], mark, plain, added))}
+        best = [k for k, found in fits.items() if not any(other.says_more_than(found) for other in fits.values())]
+        if len(best) == 1:
+            claims[best[0]][name] = fits[best[0]]
+        elif best:
+            matching.unclear_names[name] = best
+    for k, claim in claims.items():
+        if best_name := _best(claim):
+            matching.found[k] = best_name
+            matching.second |= {name: k for name in claim if name != best_name}
+        else:
+            matching.unclear_rows[k] = list(claim)
+            matching.unclear_names |= {name: [k] for name in claim}
+    for name, unclear in matching.unclear_names.items():
+        for k in unclear:
+            if k not in matching.found and name not in matching.unclear_rows.setdefault(k, []):
+                matching.unclear_rows[k].append(name)
+    return matching
+
+
+def _best(claim: Mapping[str, Evidence]) -> str:
+    """The hand-in that names a row better than all others do; empty if there is none."""
+    for name, found in claim.items():
+        if all(found.names_better_than(other) for rival, other in claim.items() if rival != name):
+            return name
+    return ""
+
+
+def evidence(row: Row, keys: set[str], mark: Mark, plain: str, added: set[str]) -> Evidence:
+    """What the name of a hand-in says of a row.
+
+    Args:
+        keys: the ways to write its name and numbers, folded
+        plain: the mark's text, folded
+        added: words of nobody's name
+    """
+    if mark.platform in PLATFORMS:
+        theirs = row.moodle if mark.platform == "moodle" else row.canvas
+        if mark.number == theirs:
+            return Evidence(EXACT, keys=frozenset({theirs}))
+        if theirs and (mark.platform == "moodle" or row.is_canvas):
+            return Evidence()  # another student of this name
+    if mark.text in (row.student, *row.numbers):
+        return Evidence(EXACT, keys=frozenset({mark.text}))
+    if plain in keys:
+        return Evidence(FOLDED, keys=frozenset({plain}))
+    rest = [word for word in _words(plain) if word not in added]
+    for key in keys:
+        own = _words(key)
+        if own and (own == rest or ("".join(own) == "".join(rest) and not re.search(r"\d", key))):
+            return Evidence(BARE, keys=frozenset({key}))
+    if len(rest) == 1 and rest[0].isdigit() and rest[0].strip("0"):  # Excel drops zeros
+        for key in keys:
+            if key.isdigit() and key.lstrip("0") == rest[0].lstrip("0"):
+                return Evidence(NUMBER, keys=frozenset({key}))
+    spans = {key: span for key in keys if (span := _span(key, plain, added))}
+    if not mark.own and all(key.isdigit() and len(key) < DIGITS for key in spans):
+        return Evidence()
+    return Evidence(0, frozenset(spans.values()), frozenset(spans))
+
+
+def ways(name: str) -> list[str]:
+    """`Lee, Ann` is `Ann Lee`, too."""
+    last, comma, first = name.partition(",")
+    return [fold(name), *([fold(f"{first} {last}")] if comma else [])]
+
+
+def fold(name: str) -> str:
+    """Letters and digits as Unicode compares them without case; a space within a name, `_` between its parts."""
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", DATE.sub("_", name)).casefold())
+    kinds = [unicodedata.category(c) for c in plain]
+    signs = [
+        c if kind[0] in "LMN" else "" if kind == "Cf" else " " if c.isspace() or c in "-'’.," else "_"
+        for c, kind in zip(plain, kinds, strict=True)
+    ]
+    return " ".join("".join(signs).split())
+
+
+def _words(plain: str) -> list[str]:
+    return plain.replace("_", " ").split()
+
+
+def _shared(texts: list[str], of_rows: set[str]) -> list[str]:
+    """The words that all names begin with, as GitHub Classroom's do, and that are in nobody's name."""
+    if len(texts) < 2 or any(c.isspace() for text in texts for c in text):  # people write Ann Lee, and GitHub ann-lee
+        return []
+    together = zip(*(_words(fold(text)) for text in texts), strict=False)
+    return [same[0] for same in takewhile(lambda at: len(set(at)) == 1 and at[0] not in of_rows, together)]
+
+
+def _span(key: str, plain: str, added: set[str]) -> tuple[int, int] | None:
+    """Where a key stands, if it does so from delimiter to delimiter: `ab1` in `ab1_late`, not in `ab12_late`.
+
+    Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`.
+    """
+    words = _words(key)
+    if not words or any(word not in plain for word in words):
+        return None
+    pattern = rf"(?<![^ _]){'[ _]*'.join(map(re.escape, words))}(?![^ _])"  # Canvas leaves the spaces out
+    for found in re.finditer(pattern, plain):
+        before = plain[: found.start()].rpartition("_")[2].split()
+        after = plain[found.end() :].partition("_")[0].split()
+        beside = [*before[-1:], *after[:1]]  # in the same part of the name
+        if all(word in added or re.search(r"\d", word) for word in beside):
+            return found.span()
+    return None
