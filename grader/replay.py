@@ -63,7 +63,9 @@ def replay(
 
     there = digests(submission)
     for name, digest in recorded["submission"]["sha256"].items():
-        if there.get(name) != digest:
+        if name not in there:
+            raise UserError(f"{submission / name}: no such file; expected what was graded")
+        if there[name] != digest:
             raise UserError(f"{submission / name} is not the file that was graded (its SHA-256 differs)")
     before = {check["id"]: check for check in recorded["checks"]}
     wanted, about = checks or list(before), recorded["environment"]

@@ -110,6 +110,8 @@ def run(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     if args.repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", args.repository):
         raise UserError(f"--repository {args.repository}: expected OWNER/NAME, as in the address of its page on GitHub")
+    if args.rules and args.rules.suffix.casefold() not in (".md", ".txt"):
+        raise UserError(f"--rules {args.rules}: students will read it; expected a text in Markdown, called FILE.md")
     handed_out = contents(args.repository, args.rules.read_bytes() if args.rules else b"")
     write(args.target, handed_out, top=TOP)
     size = sum(map(len, handed_out.values()))

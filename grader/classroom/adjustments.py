@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -109,7 +109,8 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
     for k, work in enumerate(handed_in):
         numbers = [value for title, value in work.about.items() if plain_title(title) in NUMBERS]
         places = [name for place in work.places for name in (place.name, place.stem, canvas_owner(place))]
-        for way in _all_ways(work.student, work.folder, *numbers, *places):
+        folder = "" if work.same_as else work.folder  # else it is that of who has handed in for the group
+        for way in _all_ways(work.student, folder, *numbers, *places):
             keys[way].add(k)
     works = {work.student: work for work in handed_in}
     exact = [
@@ -156,6 +157,23 @@ def write(folder: Path, results: dict[str, Any], adjustments: list[Adjustment]) 
     changed = from_json(complete(results) | {"adjustments": wanted})
     save(folder, changed)
     return changed.to_json()
+
+
+def shared(works: Sequence[HandedIn], adjustments: Adjustments) -> Adjustments:
+    """Of each work that is graded, the adjustments that all who have handed it in together have."""
+    of: dict[str, list[list[Adjustment]]] = defaultdict(list)
+    for work in works:
+        of[work.same_as or work.student].append(adjustments.get(work.student, []))
+    return {
+        who: [each for each in first if all(each in others for others in more)] for who, (first, *more) in of.items()
+    }
+
+
+def with_own(results: Mapping[str, dict[str, Any]], adjustments: Adjustments) -> dict[str, dict[str, Any]]:
+    """Each student's results with their own adjustments, whatever those of the group share."""
+    return {
+        who: {**of, "adjustments": [each.to_json() for each in adjustments.get(who, [])]} for who, of in results.items()
+    }
 
 
 def final(results: dict[str, Any] | None, adjustments: list[Adjustment]) -> float:

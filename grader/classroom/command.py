@@ -5,6 +5,7 @@ python -m grader class SUBMISSIONS --output DIR [--roster FILE] [--dry-run] [--e
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from assignment.ddpm.files import only_one, replacing
 from grader import __version__
 from grader.check_ids import config_file
 from grader.classroom import audit, changes, history, preview
-from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, write
+from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, shared, with_own, write
 from grader.classroom.arguments import TRAINING, parse
 from grader.classroom.groups import for_all, graded_alone, share
 from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find, strangers
@@ -29,6 +30,7 @@ from grader.classroom.rescoring import Stored, keep_grading, refuse_another_grad
 from grader.classroom.resources import Resources, choose_resources
 from grader.classroom.retrain import Finding, Retraining, chosen, handed_in_on
 from grader.classroom.sitting import Sitting
+from grader.classroom.stored import ROSTER
 from grader.classroom.tables import write_class
 from grader.errors import GraderFault
 from grader.grading_config import load_grading
@@ -52,25 +54,39 @@ def keep_settings(output: Path, arguments: list[str], rescore: bool = False) -> 
         try:
             before = json.loads(file.read_text())
         except ValueError as error:
-            raise UserError(f"{file}: can't be read: {error}") from error
+            says = f"{file}: can't be read: {error}; delete it, and give the options that the class was graded with"
+            raise UserError(says) from error
         if before.get("grader") != __version__ and not rescore:
             raise UserError(f"{output} holds a class that was graded with another grader; expected a new --output")
         if (then := before.get("arguments", [])) != arguments:
-            was, now = (
-                " ".join(word for word in a if word not in b) for a, b in ((then, arguments), (arguments, then))
-            )
+            before, now = _options(then), _options(arguments)
+            was, given = (" ".join(each for each in a if each not in b) for a, b in ((before, now), (now, before)))
             raise UserError(
-                f"{output} holds a class that was graded with {was or 'fewer options'}, now it is {now or 'without'}; "
-                "expected the same options, or a new --output"
+                f"{output} holds a class that was graded {f'with {was}' if was else f'without {given}'}"
+                f"{f', and now it is {given}' if was and given else ''}; expected the same options, or a new --output"
             )
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def _options(words: list[str]) -> list[str]:
+    """Each with its value: --level 4, --train, a.b=1"""
+    found: list[str] = []
+    for word in words:
+        if found and re.fullmatch(r"--(?!train$)[\w-]+", found[-1]) and not word.startswith("--"):
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
 
 
 def run(args: argparse.Namespace, options: GradingOptions) -> int:
     grading = load_grading()
     grading.bands_of(options.levels, options.config, options.overrides)  # says in time what is wrong with them
     check_ids = {check for check in grading.points if level_of(check) in options.levels}
+    if args.output and args.roster is None and (kept := args.output / ROSTER).is_file():
+        print(f"roster: the one that was given last, {kept}", file=sys.stderr)
+        args.roster = kept
     found, strays = find(args.submissions, args.roster, args.output)
     handed_in = share(found)
     if strays:
@@ -124,14 +140,15 @@ def grade_class(
     taken = take_all(alone, folders, list(options.trained_configs()))
     problems = {student: of.problem for student, of in taken.items() if of.problem}
     for work in args.again:
-        history.set_aside(folders[work.student])
+        history.set_aside(folders[work.same_as or work.student])
     rescored = Stored()
     if args.rescore:
         stays, rescored = rescore(args.output, _without(folders, problems), options, check_ids, sitting.grade_some)
         problems |= stays
     problems |= grade_waiting(sitting, _without(folders, problems), options, check_ids)
+    of_all = shared(handed_in, adjustments)  # what the report of a group may say to each of them
     graded = {
-        student: write(folder, json.loads((folder / RESULTS).read_text()), adjustments.get(student, []))
+        student: write(folder, json.loads((folder / RESULTS).read_text()), of_all.get(student, []))
         for student, folder in _without(folders, problems).items()
     }
     for student in (student for student in graded if student in rescored):
@@ -139,8 +156,8 @@ def grade_class(
     audited = audit_some(args, options, sitting, _without(folders, problems)) if args.audit else {}
     retrained = trained_again(args, options, sitting, graded, folders) if args.retrain else {}
     outcome = ClassOutcome(
-        handed_in, for_all(handed_in, graded), for_all(handed_in, problems), for_all(handed_in, taken),
-        audited, retrained, adjustments,
+        handed_in, with_own(for_all(handed_in, graded), adjustments), for_all(handed_in, problems),
+        for_all(handed_in, taken), audited, retrained, adjustments,
     )  # fmt: skip
     for file in write_class(args.output, outcome, args.roster):
         print(file)

@@ -73,7 +73,7 @@ def show(
     Args:
         args: the command's; those of `again` would be graded again, whatever there is
     """
-    output, again = args.output, {work.student for work in args.again}
+    output, again = args.output, {work.same_as or work.student for work in args.again}
     plans = [plan(work, output, options, check_ids, work.student in again) for work in handed_in]
     print(*plans, sep="\n")
     missing = sum(each.work.problem == NOTHING for each in plans)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from assignment.ddpm.errors import UserError
 from grader.classroom.adjustments import final
@@ -26,6 +27,7 @@ class Student:
     group: str = ""
     same_as: str = ""
     row: int | None = None  # of the roster
+    adjustments: tuple[dict[str, Any], ...] = ()  # points and reason
 
 
 def students_json(of: ClassOutcome) -> str:
@@ -38,8 +40,9 @@ def students_json(of: ClassOutcome) -> str:
         most = float(results["max_score"]) if results else None
         names = tuple(place.name for place in work.places)
         problem = of.problems.get(work.student, "")
+        made = tuple(each.to_json() for each in theirs)
         students.append(
-            Student(work.student, work.folder, points, most, problem, names, work.group, work.same_as, work.row)
+            Student(work.student, work.folder, points, most, problem, names, work.group, work.same_as, work.row, made)
         )
     page = {"schema": SCHEMA, "students": [asdict(student) for student in students]}
     return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
@@ -52,8 +55,13 @@ def read_students(output: Path) -> list[Student]:
         page = json.loads(file.read_bytes())
         if page["schema"] != SCHEMA:
             raise ValueError(f"expected schema {SCHEMA!r}, got {page['schema']!r}")
-        return [Student(**{**values, "handed_in": tuple(values["handed_in"])}) for values in page["students"]]
+        return [_student(values) for values in page["students"]]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{output} holds no graded class: there is no {FILE}; grade it by `class` first") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file}: can't be read: {error}; grade the class again, which repeats nothing") from error
+
+
+def _student(values: dict[str, Any]) -> Student:
+    tupled: dict[str, Any] = {key: tuple(of) if isinstance(of, list) else of for key, of in values.items()}
+    return Student(**tupled)

@@ -24,6 +24,7 @@ from grader.submission.sources import read_sources
 from grader.submission.weights_files import FOLDER, WEIGHTS
 
 MOST_PAIRS = 1000
+FILES = ("class.csv", "checks.csv", "similar.csv", "class.html", changes.FILE)  # that are for people
 
 
 def write_class(output: Path, of: ClassOutcome, roster: Path | None = None) -> list[Path]:

@@ -10,12 +10,17 @@ from pathlib import Path
 
 from assignment.ddpm.errors import Parser, UserError, run_command
 from assignment.ddpm.files import replacing
+from grader.classroom import adjustments, hand_ins, stored
+from grader.classroom import tables as class_tables
 from grader.classroom.stored import Student
 from grader.classroom.tables import table
 from grader.errors import GraderFault
 from grader.exports import anonymous, feedback, grade_books, tables
 from grader.exports.graded_class import GradedClass
 
+OF_THE_CLASS = (
+    stored.FILE, stored.ROSTER, hand_ins.SETTINGS, hand_ins.STUDENTS, adjustments.FILE, *class_tables.FILES,
+)  # fmt: skip
 FORMATS = ("canvas", "moodle", "points", "feedback")
 NAMED = 5  # students, in a remark
 
@@ -53,6 +58,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if args.output.exists() and args.output.is_dir() != (args.format == "feedback"):
         expected = "a folder" if args.format == "feedback" else "a file"
         raise UserError(f"--output {args.output}: expected {expected} for --format {args.format}")
+    if args.roster and args.output.resolve() == args.roster.resolve():
+        raise UserError(f"--output {args.output}: that is the --roster, which stays as it is; expected another file")
+    if args.output.resolve() in {(args.graded / name).resolve() for name in OF_THE_CLASS}:
+        raise UserError(f"--output {args.output}: a file of the class's own; expected another one")
     return args
 
 
@@ -60,6 +69,7 @@ def run(args: argparse.Namespace) -> None:
     graded = GradedClass(args.graded)
     if not graded.students:
         raise UserError(f"{args.graded}: nobody is in this class")
+    graded.refuse_unfinished()
     if args.format in ("canvas", "moodle"):
         _grade_book(args, graded)
         return
@@ -82,7 +92,7 @@ def _names(args: argparse.Namespace, graded: GradedClass) -> Callable[[Student],
 
 
 def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
-    file, sheet, whose = graded.sheet(args.roster)
+    file, sheet, whose, unclear = graded.sheet(args.roster)
     if args.format == "canvas":
         book = grade_books.canvas(file, sheet, whose, args.assignment)
     else:
@@ -93,7 +103,11 @@ def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
     filled = {student.name for student in whose.values()}
     scored = [student.name for student in graded.students if student.points is not None]
     print(f"{len(filled & set(scored))} of {sum(map(bool, sheet.whose))} students have points")
-    if strangers := [name for name in scored if name not in filled]:
+    if twice := [name for name in scored if name in unclear]:
+        print(
+            f"more than one line of {file.name} may be theirs, and none is filled in: {_listed(twice)}", file=sys.stderr
+        )
+    if strangers := [name for name in scored if name not in filled and name not in twice]:
         print(f"not in {file.name}, and left out: {_listed(strangers)}", file=sys.stderr)
     if waiting := [student.name for student in graded.students if student.points is None and student.name in filled]:
         print(f"without points, and left as they are: {_listed(waiting)}", file=sys.stderr)
@@ -103,24 +117,21 @@ def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
 
 def comment(graded: GradedClass, student: Student) -> str:
     """Points by level, and adjustments, that they add up; in our own words alone, as Moodle shows it as HTML."""
-    results = graded.results(student)
-    if results is None:
-        return ""
-    levels = sorted({check["level"] for check in results["checks"]})
+    checks = (graded.results(student) or {"checks": []})["checks"]
     parts = []
-    for level in levels:
-        of = [check for check in results["checks"] if check["level"] == level]
+    for level in sorted({check["level"] for check in checks}):
+        of = [check for check in checks if check["level"] == level]
         got, most = (sum(check[key] for check in of) for key in ("points", "max_points"))
         parts.append(f"level {level}: {got:g} of {most:g} points")
-    if made := results.get("adjustments"):
-        parts.append(f"adjustments: {sum(each['points'] for each in made):+g} points")
+    if student.adjustments:
+        parts.append(f"adjustments: {sum(each['points'] for each in student.adjustments):+g} points")
     return "; ".join(parts)
 
 
 def _feedback(args: argparse.Namespace, graded: GradedClass, name: Callable[[Student], str]) -> None:
     numbers: dict[str, str] = {}
     if not args.anonymous and (args.roster or (args.graded / "roster.csv").is_file()):
-        _, sheet, whose = graded.sheet(args.roster)
+        _, sheet, whose, _ = graded.sheet(args.roster)
         numbers = feedback.participants(whose, sheet.titles, sheet.lines)
     done = feedback.write(graded, args.output, name, numbers)
     words = {"folders": "in folders"}

@@ -45,7 +45,7 @@ class Written:
 
 
 def write(graded: GradedClass, target: Path, name: Callable[[Student], str], identifiers: Mapping[str, str]) -> Written:
-    """Zip files of all who have results, or who have handed in what could not be graded.
+    """Zip files of all who have results or adjustments, or who have handed in what could not be graded.
 
     Args:
         name: as what a student is shown: the name, or an id in its place
@@ -53,7 +53,10 @@ def write(graded: GradedClass, target: Path, name: Callable[[Student], str], ide
     Raises:
         UserError: results can't be read
     """
-    students = [each for each in graded.students if each.max_points is not None or (each.problem and each.handed_in)]
+    students = [
+        each for each in graded.students
+        if each.max_points is not None or (each.problem and each.handed_in) or each.adjustments
+    ]  # fmt: skip
     shown = {student.name: name(student) for student in students}
     same = Counter(label.casefold() for label in shown.values())
     done = Written(target / FOR_ALL)

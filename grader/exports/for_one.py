@@ -34,9 +34,10 @@ def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded:
 
 
 def problem_for_one(student: Student, shown_as: str, graded: GradedClass) -> str:
-    """Why there are no results, in a sentence, as this student gets it."""
-    why = _placeless(student, graded)(student.problem)
-    return f"This work could not be graded: {_without_names(why, _names(graded, student, shown_as))}\n"
+    """Why there are no results, in a sentence, and what a person has given all the same, as this student gets it."""
+    why = _without_names(_placeless(student, graded)(student.problem), _names(graded, student, shown_as))
+    made = [f"{each['points']:+g} points: {each['reason']}\n" for each in student.adjustments]
+    return "".join([f"This work could not be graded: {why}\n", *made])
 
 
 def _placeless(student: Student, graded: GradedClass) -> Callable[[str], str]:

@@ -19,6 +19,11 @@ from grader.classroom.stored import Student
 
 POINTS_POSSIBLE, READ_ONLY = "Points Possible", "(read only)"
 CANVAS_ASSIGNMENT = re.compile(r"(?P<title>.+) \((?P<id>\d+)\)")
+# Canvas's columns up to Section, where its importer expects them; one of yours among them, such as `group`, is left out
+OF_CANVAS = (
+    "Student", "LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account",
+    "Section",
+)  # fmt: skip
 WORKSHEET = ("Identifier", "Grade", "Last modified (grade)")  # without any of them Moodle refuses the file
 COMMENTS, MOST = "Feedback comments", "Maximum Grade"
 WHO = ("email address", "email", "e mail", "id number", "username")  # by which Moodle's import finds a user
@@ -58,10 +63,11 @@ def canvas(file: Path, sheet: Sheet, whose: Mapping[int, Student], assignment: s
     about = titles.index("Section") + 1
     possible = next((line for line in sheet.lines if POINTS_POSSIBLE in line[0]), [])
     column = _assignment(file, sheet, about, possible, assignment)
-    lines = [[*titles[:about], titles[column]]]
+    own = [k for k, title in enumerate(titles[:about]) if title.removeprefix("\ufeff") in OF_CANVAS]
+    lines = [[*(titles[k] for k in own), titles[column]]]
     for k, line in enumerate(sheet.lines):
         cells = [*line, *[""] * (len(titles) - len(line))]
-        lines.append([*cells[:about], _cell(whose.get(k), cells[column])])
+        lines.append([*(cells[k] for k in own), _cell(whose.get(k), cells[column])])
     remarks = _scale(possible[column] if column < len(possible) else "", titles[column], whose.values())
     return Book(lines, sheet.delimiter, remarks)
 
@@ -127,18 +133,17 @@ def _moodle_import(file: Path, sheet: Sheet, whose: Mapping[int, Student]) -> Bo
             f"{file}: no column by which Moodle finds users; expected Identifier (a grading worksheet), "
             "Email address, ID number or Username"
         )
-    kept = [k for k, title in enumerate(plain) if title in NAMES] + who
-    lines, without = [[*(sheet.titles[k] for k in kept), "Grade"]], []
-    for k, line in enumerate(sheet.lines):
-        cells, student = [*line, *[""] * (len(sheet.titles) - len(line))], whose.get(k)
-        if student and student.points is not None:
-            if any(cells[k] for k in who):
-                lines.append([*(cells[k] for k in kept), number(student.points)])
-            else:
-                without.append(student.name)
-    by = " or ".join(sheet.titles[k] for k in who)
+    filled = [([*line, *[""] * (len(sheet.titles) - len(line))], whose.get(k)) for k, line in enumerate(sheet.lines)]
+    scored = [(cells, student) for cells, student in filled if student and student.points is not None]
+    best = max(who, key=lambda k: sum(bool(cells[k]) for cells, _ in scored))  # an empty cell, and nothing is imported
+    full = [k for k in who if all(cells[k] for cells, _ in scored if cells[best])]
+    kept = [k for k, title in enumerate(plain) if title in NAMES] + full
+    lines = [[*(sheet.titles[k] for k in kept), "Grade"]]
+    lines += [[*(cells[k] for k in kept), number(student.points or 0.0)] for cells, student in scored if cells[best]]
+    without = [student.name for cells, student in scored if not cells[best]]
+    by = " or ".join(sheet.titles[k] for k in full)
     remarks = [f"import it by Grades → Import → CSV file, with Map from and Map to: {by}"]
-    remarks += [f"left out, as {by} is empty: {', '.join(without)}"] if without else []
+    remarks += [f"left out, as {sheet.titles[best]} is empty: {', '.join(without)}"] if without else []
     return Book(lines, sheet.delimiter, remarks)
 
 

@@ -12,8 +12,11 @@ from grader.classroom.hand_ins import STUDENTS
 from grader.classroom.jobs import HISTORY, RESULTS
 from grader.classroom.matching import Mark, match
 from grader.classroom.roster import Row, Sheet, read_sheet
-from grader.classroom.stored import ROSTER, Student, read_students
+from grader.classroom.stored import FILE, ROSTER, Student, read_students
 from grader.reports.reading import load
+from grader.results import final_points
+
+AGAIN = "run `class` with the same options again, which repeats nothing"
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,27 @@ class GradedClass:
         return self.output / STUDENTS / student.folder
 
     def results(self, student: Student) -> dict[str, Any] | None:
-        """None if there are none. Raises UserError if they can't be read."""
-        return None if student.max_points is None else load(self.folder(student) / RESULTS)
+        """With this student's adjustments; None if there are none.
+
+        Raises:
+            UserError: they can't be read, or are not those that students.json tells of
+        """
+        if student.max_points is None:
+            return None
+        file = self.folder(student) / RESULTS
+        try:
+            found = load(file) | {"adjustments": list(student.adjustments)}
+        except UserError as error:
+            raise UserError(f"{error}; {AGAIN}") from error
+        if final_points(found) != student.points:
+            says = f"{final_points(found):g} points, and {FILE} of the class says {student.points:g}"
+            raise UserError(f"{file}: {says}: a grading was stopped before its end; {AGAIN}")
+        return found
+
+    def refuse_unfinished(self) -> None:
+        """Raises UserError if a student's results are not those that students.json tells of."""
+        for student in self.students:
+            self.results(student)
 
     @cached_property
     def hosts(self) -> set[str]:
@@ -42,8 +64,8 @@ class GradedClass:
                     found.add(str(json.loads(line)["host"]))
         return found
 
-    def sheet(self, given: Path | None) -> tuple[Path, Sheet, dict[int, Student]]:
-        """The file to fill in, what it says, and whose each of its lines is.
+    def sheet(self, given: Path | None) -> tuple[Path, Sheet, dict[int, Student], list[str]]:
+        """The file to fill in, what it says, whose each of its lines is, and students who fit several of them.
 
         Args:
             given: a grade book as the platform writes it; None for the roster of the class
@@ -57,16 +79,18 @@ class GradedClass:
         lines = [k for k, row in enumerate(sheet.whose) if row]
         if given is None:
             of_row = {student.row: student for student in self.students if student.row is not None}
-            return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}
+            return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}, []
         rows = [row for row in sheet.whose if row]
         students = {student.name: student for student in self.students}
         marks = {name: Mark("_".join([name, *self._numbers(student)]), own=True) for name, student in students.items()}
-        found = match(rows, marks).found
+        matching = match(rows, marks)
+        found, unclear = matching.found, [*matching.unclear_names, *matching.second]
         # who is in no roster is known by the names of what they have handed in
         left = [k for k in range(len(rows)) if k not in found]
-        others = {name: Mark("_".join(students[name].handed_in)) for name in students if name not in found.values()}
+        done = {*found.values(), *unclear}
+        others = {name: Mark("_".join(students[name].handed_in)) for name in students if name not in done}
         found |= {left[k]: name for k, name in match([rows[k] for k in left], others).found.items()}
-        return file, sheet, {lines[k]: students[name] for k, name in found.items()}
+        return file, sheet, {lines[k]: students[name] for k, name in found.items()}, unclear
 
     def known_as(self, student: Student) -> list[str]:
         """A student's name and numbers, and the names of what they have handed in."""

@@ -2,8 +2,8 @@
 
 import csv
 import io
-import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,10 +120,8 @@ def test_another_scale_is_told(tmp_path, capsys):
 def test_a_comment_adds_up_to_the_grade(tmp_path):
     output = grade(MOODLE, tmp_path, WORKSHEET)
     graded = GradedClass(output)
-    ann = graded.students[0]
-    file = graded.folder(ann) / "results.json"
-    made = [{"points": 2.0, "reason": "<b>oral</b>"}, {"points": -0.5, "reason": "late"}]
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"adjustments": made}))
+    made = ({"points": 2.0, "reason": "<b>oral</b>"}, {"points": -0.5, "reason": "late"})
+    ann = replace(graded.students[0], adjustments=made, points=4.0)
     assert comment(graded, ann) == "level 1: 2.5 of 5 points; level 4: 0 of 7 points; adjustments: +1.5 points"
 
 
@@ -162,6 +160,39 @@ def test_of_another_roster_moodles_grade_book_gets_those_with_points_alone(tmp_p
     (tmp_path / "names.csv").write_text("student\nann\n")
     assert export(output, "--format", "moodle", "--roster", tmp_path / "names.csv") == 2
     assert "no column by which Moodle finds users" in capsys.readouterr().err
+
+
+def test_moodle_finds_users_by_what_all_of_them_have(tmp_path, capsys):
+    roster = "First name,Last name,ID number,Email address\nann,A,1,ann@uni\nbob,B,,bob@uni\neve,E,,\n"
+    layout = {"ann A": BOTH, "bob B": {"model.py": b"b"}, "eve E": {"model.py": b"e"}}
+    output = grade(layout, tmp_path, roster)
+    for without in ("eve", "nobody"):
+        assert export(output, "--format", "moodle") == 0
+        title, *lines = (output / "moodle.csv").read_text().splitlines()
+        err = capsys.readouterr().err
+        assert ("E, eve" in err) == (without == "eve") and "Map to: Email address\n" in err
+        assert title == "First name,Last name,Email address,Grade" and len(lines) == (2 if without == "eve" else 3)
+        (output / "roster.csv").write_text(roster.replace("eve,E,,", "eve,E,,eve@uni"))
+
+
+def test_a_column_of_ones_own_does_not_move_canvass(tmp_path):
+    page = io.StringIO()
+    for k, (*four, section, one, two, last) in enumerate(csv.reader(CANVAS.splitlines())):
+        csv.writer(page).writerow([*four, "G" if k else "group", section, one, two, last])
+    own = page.getvalue()
+    assert "SIS Login ID,group,Section" in own
+    output = grade(SUBMITTED, tmp_path, own)
+    assert export(output, "--format", "canvas", "--assignment", "DDPM") == 0
+    assert (output / "canvas.csv").read_text().startswith("Student,ID,SIS User ID,SIS Login ID,Section,DDPM (78)")
+
+
+def test_who_stands_in_two_lines_of_a_grade_book_is_told(tmp_path, capsys):
+    output = grade(SUBMITTED, tmp_path, CANVAS)
+    line = next(line for line in CANVAS.splitlines() if "Wu" in line)
+    (tmp_path / "book.csv").write_text(f"{CANVAS.rstrip()}\n{line}\n")
+    words = ("--format", "canvas", "--assignment", "DDPM", "--roster", tmp_path / "book.csv")
+    assert export(output, *words) == 0
+    assert "more than one line of book.csv may be theirs, and none is filled in: Wu, Bob" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
