@@ -57,7 +57,10 @@ def _in_words(error: OSError) -> str:
     """Which file, and what is wrong with it; without the number, which only programs read."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return f"{error.filename}: there is a file where a folder is needed; expected another path"
-    return f"{error.filename}: {error.strerror}" if error.filename and not error.filename2 else str(error)
+    says = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        says += "; make some room, and repeat the command"
+    return f"{error.filename}: {says}" if error.filename and not error.filename2 else says
 
 
 def run_command(
@@ -82,7 +85,7 @@ def run_command(
         if isinstance(error, CommandError):
             known = error
         else:
-            known = exhausted(str(error)) if error.errno in OUT_OF else UserError(_in_words(error))
+            known = exhausted(_in_words(error)) if error.errno in OUT_OF else UserError(_in_words(error))
         if isinstance(error, BrokenPipeError):  # as in `… | head`: Python's own farewell would fail, too
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         for line in str(known).splitlines():

@@ -21,14 +21,18 @@ def replacing(path: Path) -> Iterator[Path]:
     # its suffix tells writers the format; its number keeps two processes that write the same file apart
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     _remove_abandoned(path)
-    temporary.touch()
-    mode = temporary.stat().st_mode
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
         temporary.chmod(mode)  # the user's default; safetensors would make its file private
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # before it is moved: else a power cut could leave the new name without content
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary):  # of which nobody knows who reads the message
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -13,6 +13,13 @@ from grader.submission.seed import read_secret
 TRAINING = 2 / 3  # of a job's time limit, at most, for training: the rest is for judging what it has learnt
 
 
+def _folder(text: str) -> Path:
+    """Raises ArgumentTypeError for an empty one, which Path takes for the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a folder, got nothing: is a variable empty?")
+    return Path(text)
+
+
 def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
     """The arguments and the options. Raises UserError for anything invalid."""
     parser = Parser(
@@ -21,8 +28,8 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, GradingOptions]:
         "2: the call or a file is wrong",
     )  # fmt: skip
     add = parser.add_argument
-    add("submissions", type=Path, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
-    add("--output", type=Path, metavar="DIR", help="results: class.csv, class.html, students/")
+    add("submissions", type=_folder, metavar="SUBMISSIONS", help="a folder with one folder or zip file per student")
+    add("--output", type=_folder, metavar="DIR", help="results: class.csv, class.html, students/")
     add(
         "--roster",
         type=Path,

@@ -22,7 +22,7 @@ from grader.classroom import audit, changes, history, preview
 from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, shared, with_own, write
 from grader.classroom.arguments import TRAINING, parse
 from grader.classroom.groups import for_all, graded_alone, share
-from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find, strangers
+from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find, one_level_too_high, strangers
 from grader.classroom.jobs import RESULTS, files_of, is_complete
 from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import warning
@@ -91,6 +91,8 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     handed_in = share(found)
     if strays:
         print(f"not hand-ins, and left out: {', '.join(strays)}", file=sys.stderr)
+    if asks := one_level_too_high(found):
+        print(asks, file=sys.stderr)
     find_sandbox(options.sandbox)
     files = {config_file(level, options.config) for level in options.levels}
     devices = {load_config(file, options.overrides).runtime.device for file in files}

@@ -13,7 +13,7 @@ from assignment.ddpm.errors import UserError
 from grader.classroom.gradescope import METADATA, Submitter, in_words, match_submitters, submitters
 from grader.classroom.matching import Mark, Matching, match
 from grader.classroom.roster import Row, read_roster
-from grader.submission.chosen import CANVAS, meant, split_prefix
+from grader.submission.chosen import CANVAS, TOP, meant, split_prefix
 from grader.submission.chosen_weights import WeightsNames
 from grader.submission.contents import ARCHIVE, JUNK
 from grader.submission.handed_in import printable
@@ -94,6 +94,21 @@ def strangers(works: Sequence[HandedIn]) -> str:
     if not any(work.row is not None and work.places for work in works):
         says += "; nobody who is in it was found among the hand-ins: is it the roster of this class?"
     return says
+
+
+def one_level_too_high(works: Sequence[HandedIn]) -> str:
+    """Whether the only hand-in looks like the folder of the class, as a question; empty if it does not."""
+    places = [place for work in works for place in work.places]
+    if len(places) != 1 or not _is_folder(places[0]):
+        return ""
+    try:
+        inside = [place for place in places[0].iterdir() if not is_no_work(place)]
+    except OSError:
+        return ""
+    works_too = [place for place in inside if _is_folder(place) or ARCHIVE.search(place.name)]
+    if len(works_too) < 2 or any(meant(place.name) for place in inside) or TOP & {place.name for place in inside}:
+        return ""
+    return f"there is one hand-in, with {len(works_too)} folders and archives in it: is {places[0]} the class?"
 
 
 def is_graded_class(folder: Path) -> bool:

@@ -25,6 +25,7 @@ WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 OF_CANVAS = {"sis user id", "sis login id"}  # titles of its grade book, where `ID` is Canvas's own
 NOBODY = {"points possible", "student, test", "test student"}  # rows of Canvas's grade book
 DELIMITERS = ",;\t"
+LONGEST = 30  # letters of a title that is shown
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ def read_sheet(file: Path) -> Sheet:
         says = f"{file}: can't be read ({error.strerror}); expected a CSV file{file_meant(file)}"
         raise UserError(says) from error
     if content.startswith(WORKBOOKS):
-        raise UserError(f"{file} is an Excel workbook; save it as CSV UTF-8")
+        raise UserError(f"{file} is a workbook of Excel or another spreadsheet; save it as CSV UTF-8")
     table, delimiter = _table(file, content)
     header = _unique(table[0]) if table else []
     if not {plain_title(title) for title in header} & {*NAMES, *LAST, *NUMBERS}:
-        found = ", ".join(filter(None, header)) or "an empty file"
+        shown = (title if len(title) <= LONGEST else "a long text" for title in header if title)  # it may be a secret
+        found = ", ".join(shown) or "an empty file"
         raise UserError(f"{file}: expected a column `student`, `name` or `ID`, named in the first line; found {found}")
     whose = [_row(dict(zip(header, cells, strict=False))) for cells in table[1:]]
     if not any(whose):

@@ -12,6 +12,7 @@ from grader.classroom.stored import Student
 FILE = "anonymous.csv"  # in the folder of the class; it stays with the course
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 LENGTH = 8
+TITLES = ["student", "id"]
 
 
 def ids(output: Path, students: list[Student]) -> dict[str, str]:
@@ -24,6 +25,8 @@ def ids(output: Path, students: list[Student]) -> dict[str, str]:
     if file.exists():
         try:
             rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8"), newline=""), strict=True))
+            if rows[:1] != [TITLES]:
+                raise ValueError(f"found {'other titles' if rows else 'nothing'}")
             known = {student: drawn for student, drawn in rows[1:]}
         except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{file}: can't be read: {error}; expected two columns, student and id") from error
@@ -32,7 +35,7 @@ def ids(output: Path, students: list[Student]) -> dict[str, str]:
             drawn = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
             known |= {student.name: drawn} if drawn not in known.values() else {}
     page = io.StringIO()
-    csv.writer(page).writerows([("student", "id"), *known.items()])
+    csv.writer(page).writerows([TITLES, *known.items()])
     with replacing(file) as temporary:
         temporary.write_bytes(page.getvalue().encode("utf-8", "replace"))
     file.chmod(0o600)

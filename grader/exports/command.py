@@ -19,7 +19,8 @@ from grader.exports import anonymous, feedback, grade_books, tables
 from grader.exports.graded_class import GradedClass
 
 OF_THE_CLASS = (
-    stored.FILE, stored.ROSTER, hand_ins.SETTINGS, hand_ins.STUDENTS, adjustments.FILE, *class_tables.FILES,
+    stored.FILE, stored.ROSTER, hand_ins.SETTINGS, hand_ins.STUDENTS, adjustments.FILE, anonymous.FILE,
+    *class_tables.FILES,
 )  # fmt: skip
 FORMATS = ("canvas", "moodle", "points", "feedback")
 NAMED = 5  # students, in a remark

@@ -88,7 +88,7 @@ def members(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Open]]:
 def _members_of_zip(file: _Sparing) -> Iterator[tuple[PurePosixPath, Open]]:
     with zipfile.ZipFile(cast(IO[bytes], file)) as archive:
         for member in archive.infolist():
-            if not member.is_dir():
+            if member.filename and not member.is_dir():
                 yield _path(member.filename.replace("\\", "/")), partial(_open_zipped, archive, member)
 
 

@@ -80,7 +80,9 @@ def choose(contents: Contents, which: Callable[[PurePosixPath], str]) -> tuple[l
     chosen = [_only(mine, projects) for file in FILES if (mine := [each for each in theirs if each.file == file])]
     others = [*contents.others, *(each.path for each in candidates if each not in theirs)]
     if not chosen:
-        raise UserError("; ".join([_found_neither(others), *contents.closed[:NAMED], _advice(others)]))
+        raise UserError(
+            "; ".join([_found_neither(others), *contents.closed[:NAMED], _advice(others, contents.leads_out)])
+        )
     missing = [file for file in FILES if file not in {each.file for each in chosen}]
     if missing and contents.closed:
         told = "; ".join(contents.closed[:NAMED])
@@ -139,8 +141,13 @@ def _found_neither(others: list[PurePosixPath]) -> str:
     return f"{expected}, only {listed(others)}" if others else expected
 
 
-def _advice(others: list[PurePosixPath]) -> str:
+def _advice(others: list[PurePosixPath], leads_out: bool) -> str:
     endings = {path.suffix.casefold() for path in others}
+    if named := [path for path in others if meant(path.name)]:
+        if any("reference" in path.parts[:-1] for path in named):
+            return "reference/ is the course's, so put your own into assignment/, or at the top"
+        if leads_out:
+            return "their paths lead out of the archive, so pack the folder that they lie in"
     if ".ipynb" in endings:
         return f"copy the notebook's code into {' and '.join(FILES)}"
     return "give the right file its name" if ".py" in endings else "hand in the two files, or a zip of them"

@@ -52,6 +52,7 @@ class Contents:
     large: list[Large] = field(default_factory=list)
     refused: list[tuple[PurePosixPath, str]] = field(default_factory=list)  # of a large one's name, and why
     others: list[PurePosixPath] = field(default_factory=list)
+    leads_out: bool = False  # whether paths in an archive do, which are among the others
     closed: list[str] = field(default_factory=list)  # folders and archives that can't be looked into, and why
 
 
@@ -142,6 +143,7 @@ class _Search:
                 self._count()
                 if inside.is_absolute():
                     self.contents.others.append(path / inside.relative_to("/"))
+                    self.contents.leads_out = True
                 elif self._is_worth_a_look(inside):
                     self._member(path / inside, open_, nested)
         except _TooMuch:

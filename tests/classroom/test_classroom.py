@@ -182,6 +182,7 @@ def test_a_folder_with_another_class_is_left_alone(handed_in, tmp_path, capsys):
         (["--level", "7"], "--level 7: expected 1, 2, 3, 4, 5 or 6"),
         (["--secret-seed", "nowhere"], "--secret-seed=nowhere: No such file or directory"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--output", ""], "argument --output: expected a folder, got nothing: is a variable empty?"),
         (["--audit", "10"], "--audit 10: expected a share such as 10%"),
         (["--audit", "nan%"], "--audit nan%: expected"),
         (["--audit", "200%"], "--audit 200%: expected"),

@@ -1,6 +1,7 @@
 """Who is who: rosters as programs write them, matched with hand-ins as platforms name them."""
 
 import os
+import re
 from itertools import permutations
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from assignment.ddpm.errors import UserError
 from grader.classroom.groups import share
-from grader.classroom.hand_ins import find, strangers
+from grader.classroom.hand_ins import find, one_level_too_high, strangers
 from grader.classroom.matching import match
 from grader.classroom.roster import Row, read_roster
 from grader.errors import file_meant
@@ -293,8 +294,9 @@ def test_all_other_columns_are_kept(tmp_path):
     [
         (b"ann\nbob\n", "expected a column `student`, `name` or `ID`, named in the first line; found ann"),
         (b"", "expected a column `student`, `name` or `ID`, named in the first line; found an empty file"),
+        (b"c76ad74c" * 8, "named in the first line; found a long text"),
         (b"student,ID\n", "expected a line for each student, found titles only"),
-        (b"PK\3\4\0\0", "is an Excel workbook; save it as CSV"),
+        (b"PK\3\4\0\0", "is a workbook of Excel or another spreadsheet; save it as CSV"),
         (b'student\n"ann\nbob\n', "from line 2 on: expected a CSV file, such as Excel and Canvas write"),
     ],
 )
@@ -382,6 +384,24 @@ def test_a_class_without_hand_ins_is_told(layout, tmp_path):
     (tmp_path / "submissions.zip").touch()  # as it was downloaded
     with pytest.raises(UserError, match=r"submissions\.zip is a file; unpack"):
         find(tmp_path / "submissions.zip")
+
+
+@pytest.mark.parametrize(
+    ("layout", "asks"),
+    [
+        (
+            {"export": {"ann": BOTH, "bob.zip": BOTH}},
+            "one hand-in, with 2 folders and archives in it: is .*/export the c",
+        ),
+        ({"ann": {**BOTH, "a": BOTH, "b": {}}}, "^$"),
+        ({"ann": {"assignment": BOTH, "reference": BOTH}}, "^$"),
+        ({"ann": {"hw": BOTH}}, "^$"),
+        ({"export": {"ann": BOTH, "bob": BOTH}, "eve": BOTH}, "^$"),
+    ],
+)
+def test_one_level_too_high_is_asked(layout, asks, tmp_path):
+    works, _ = find(lay_out(layout, tmp_path / "class"))
+    assert re.search(asks, one_level_too_high(works))
 
 
 @pytest.mark.parametrize(

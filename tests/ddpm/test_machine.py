@@ -67,7 +67,7 @@ def test_a_full_disk_is_not_the_callers_mistake(kind: type[CommandError], code, 
         raise OSError(errno.ENOSPC, "No space left on device", "outputs/log.csv")
 
     assert run_command(full, exhausted=kind) == code
-    assert "No space left on device" in capsys.readouterr().err
+    assert "outputs/log.csv: No space left on device; make some room, and repeat the command" in capsys.readouterr().err
 
 
 def test_a_path_that_is_a_file_is_the_callers_mistake(capsys):

@@ -18,6 +18,7 @@ from grader.worker import landlock, system_calls
 from tests.bench.results import load
 from tests.conftest import ROOT
 from tests.proof.container import MEMORY, Autograder, limited
+from tests.support.everything import left_to
 from tests.support.platforms import valid
 
 NETWORK = (ROOT / "tests" / "support" / "networks.py").read_text()
@@ -50,6 +51,7 @@ def sampler_only(place: Path) -> Autograder:
     return Autograder(place / "sampler", "--level", "4", "--visibility", "after_published")
 
 
+@left_to("test-ci")
 def test_a_right_submission_gets_all_that_is_judged_there_within_the_limits(place):
     autograder = Autograder(place / "both")
     autograder.submit({"ddpm-alice/assignment/model.py": NETWORK, "ddpm-alice/assignment/sampler.py": SAMPLER})

@@ -180,7 +180,7 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a clone without answers": ({"ann": {**CLONE, "assignment": {"ddpm": {}}}}, {"ann": "! found neither"}),
     "only the reference": (
         {"ann": {"reference": REFERENCE}},
-        {"ann": "! only reference/model.py, reference/sampler.py"},
+        {"ann": "! reference/model.py, reference/sampler.py; reference/ is the course's, so put your own into assignm"},
     ),
     "the reference beside": ({"ann": {"model.py": M, "reference": REFERENCE}}, {"ann": "model.py"}),
     "a clone, and experiments": ({"ann": {**CLONE, "old": {"model.py": X}}}, {"ann": TAKEN}),
@@ -265,8 +265,15 @@ HAND_INS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     # ---- hostile and damaged
     "./ in a zip": ({"ann.zip": Raw((("./model.py", M), ("a//sampler.py", S)))}, {"ann": TAKEN}),
     "backslashes in a zip": ({"ann.zip": Raw((("hw\\model.py", M),))}, {"ann": "model.py"}),
-    "paths that lead out": ({"ann.zip": Raw((("../../model.py", M),))}, {"ann": "! only ../../model.py"}),
-    "absolute paths": ({"ann.zip": Raw((("/etc/model.py", M),))}, {"ann": "! only etc/model.py"}),
+    "paths that lead out": (
+        {"ann.zip": Raw((("../../model.py", M),))},
+        {"ann": "! only ../../model.py; their paths lead out of the archive, so pack the folder that they lie in"},
+    ),
+    "absolute paths": (
+        {"ann.zip": Raw((("/etc/model.py", M),))},
+        {"ann": "! only etc/model.py; their paths lead out of the archive"},
+    ),
+    "an entry without a name": ({"ann.zip": Raw((("", b""), ("model.py", M), ("\n", b"")))}, {"ann": "model.py"}),
     "a link": ({"ann": {"model.py": Path("/etc/hostname")}}, {"ann": "! model.py is a symbolic link"}),
     "a link in a tar": ({"ann.tar": {"model.py": Path("/etc/hostname")}}, {"ann": "! model.py is a link"}),
     "a link in a zip": ({"ann.zip": {"model.py": Path("/etc/hostname")}}, {"ann": "! model.py is a link"}),
