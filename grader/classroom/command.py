@@ -22,7 +22,7 @@ from grader.classroom import audit, changes, history, preview
 from grader.classroom.adjustments import adjusted, find_student, in_words, read_adjustments, shared, with_own, write
 from grader.classroom.arguments import TRAINING, parse
 from grader.classroom.groups import for_all, graded_alone, share
-from grader.classroom.hand_ins import SETTINGS, STUDENTS, HandedIn, find, one_level_too_high, strangers
+from grader.classroom.hand_ins import NAMED, SETTINGS, STUDENTS, HandedIn, find, one_level_too_high, strangers
 from grader.classroom.jobs import RESULTS, files_of, is_complete
 from grader.classroom.outcome import ClassOutcome
 from grader.classroom.page import warning
@@ -163,7 +163,17 @@ def grade_class(
     )  # fmt: skip
     for file in write_class(args.output, outcome, args.roster):
         print(file)
+    if left := _left(args.output, handed_in):
+        print(f"of nobody who is listed now, and left as it was: {left}", file=sys.stderr)
     return sum_up(outcome)
+
+
+def _left(output: Path, handed_in: Sequence[HandedIn]) -> str:
+    """Folders of students that were graded before under a name that nobody has now; empty if there are none."""
+    now = {work.folder for work in handed_in}
+    names = sorted(place.name for place in (output / STUDENTS).glob("*") if place.name not in now)
+    more = f" and {len(names) - NAMED} more" if names[NAMED:] else ""
+    return f"{STUDENTS}/{f'; {STUDENTS}/'.join(names[:NAMED])}{more}" if names else ""
 
 
 def _without(folders: dict[str, Path], problems: dict[str, str]) -> dict[str, Path]:

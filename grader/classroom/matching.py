@@ -79,7 +79,8 @@ def match(rows: list[Row], names: Iterable[str] | Mapping[str, Mark]) -> Matchin
     matching = Matching()
     for name, mark in marks.items():
         plain = fold(mark.text)
-        fits = {k: found for k, row in enumerate(rows) if (found := evidence(row, keys[k], mark, plain, added))}
+        rest = [word for word in _words(plain) if word not in added]
+        fits = {k: found for k, row in enumerate(rows) if (found := evidence(row, keys[k], mark, plain, rest, added))}
         best = [k for k, found in fits.items() if not any(other.says_more_than(found) for other in fits.values())]
         if len(best) == 1:
             claims[best[0]][name] = fits[best[0]]
@@ -107,13 +108,14 @@ def _best(claim: Mapping[str, Evidence]) -> str:
     return ""
 
 
-def evidence(row: Row, keys: set[str], mark: Mark, plain: str, added: set[str]) -> Evidence:
+def evidence(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], added: set[str]) -> Evidence:
     """What the name of a hand-in says of a row.
 
     Args:
         keys: the ways to write its name and numbers, folded
         plain: the mark's text, folded
-        added: words of nobody's name
+        rest: its words without those …
+        added: … of nobody's name
     """
     if mark.platform in PLATFORMS:
         theirs = row.moodle if mark.platform == "moodle" else row.canvas
@@ -125,7 +127,6 @@ def evidence(row: Row, keys: set[str], mark: Mark, plain: str, added: set[str]) 
         return Evidence(EXACT, keys=frozenset({mark.text}))
     if plain in keys:
         return Evidence(FOLDED, keys=frozenset({plain}))
-    rest = [word for word in _words(plain) if word not in added]
     for key in keys:
         own = _words(key)
         if own and (own == rest or ("".join(own) == "".join(rest) and not re.search(r"\d", key))):

@@ -86,7 +86,7 @@ def show(
     before = sum(each.done or each.work.student in stale for each in alone)
     print(
         f"\n{len(to_grade)} would be graded, {before} {'was' if before == 1 else 'were'} graded before, "
-        f"{missing} handed nothing in, {failed} could not be graded"
+        f"{missing} handed nothing in, {failed} could not be graded{_with_groups(len(plans) - len(alone))}"
     )
     if unknown := strangers(handed_in):
         print(unknown)
@@ -100,6 +100,10 @@ def show(
         print(says)
     print("nothing was graded or written")
     return 1 if failed else 0
+
+
+def _with_groups(count: int) -> str:
+    return f", {count} {'is' if count == 1 else 'are'} graded with the rest of a group" if count else ""
 
 
 def training_again(plans: list[Plan], share: float, config: str, resources: Resources) -> str:

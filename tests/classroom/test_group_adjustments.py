@@ -65,7 +65,8 @@ def test_any_of_a_group_can_be_graded_again(output, graders, tmp_path, capsys): 
     for name in ("Cleo", "Bob Ng", "103"):
         graders.clear()
         assert grade(tmp_path, "--again", name, "--dry-run") == 0
-        assert "1 would be graded" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "1 would be graded" in said and ", 1 is graded with the rest of a group\n" in said
         assert grade(tmp_path, "--again", name) == 0
         assert graders == ["Bob Ng"]
 
@@ -75,6 +76,14 @@ def test_the_roster_that_was_given_last_is_used_again(output, tmp_path, capsys):
     assert grade(tmp_path) == 0
     assert "roster: the one that was given last" in capsys.readouterr().err
     assert (output / "class.csv").read_bytes() == before
+
+
+def test_what_is_left_of_a_student_who_is_called_otherwise_now_is_told(output, tmp_path, capsys):
+    (tmp_path / "roster.csv").write_text(ROSTER.replace("Eve,105", "Eve Right,105"))
+    (tmp_path / "in" / "Eve").rename(tmp_path / "in" / "Eve Right")
+    (output / "adjustments.csv").unlink()
+    assert grade(tmp_path, "--roster", str(tmp_path / "roster.csv")) == 0
+    assert "of nobody who is listed now, and left as it was: students/Eve\n" in capsys.readouterr().err
 
 
 def test_other_options_are_named_with_their_values(output, tmp_path, capsys):
