@@ -23,7 +23,6 @@ EXACT, FOLDED, BARE, NUMBER = (
     2,
     1,
 )  # how a whole name agrees: to the letter; folded; without what was added; 007 = 7
-PLATFORMS = ("canvas", "moodle")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Mark:
     """What the name of a hand-in says of its student."""
 
     text: str
-    platform: str = ""  # which has added …
+    platform: str = ""  # canvas or moodle, which has added …
     number: str = ""  # … this one
     own: bool = False  # whether all numbers in the text are the student's, as it is no name of a file
 
@@ -117,12 +116,17 @@ def evidence(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
         rest: its words without those …
         added: … of nobody's name
     """
-    if mark.platform in PLATFORMS:
-        theirs = row.moodle if mark.platform == "moodle" else row.canvas
-        if mark.number == theirs:
-            return Evidence(EXACT, keys=frozenset({theirs}))
-        if theirs and (mark.platform == "moodle" or row.is_canvas):
-            return Evidence()  # another student of this name
+    by_text = _by_text(row, keys, mark, plain, rest, added)
+    if not mark.platform:
+        return by_text
+    theirs, is_known = (row.moodle, bool(row.moodle)) if mark.platform == "moodle" else (row.canvas, row.is_canvas)
+    if mark.number == theirs:  # of a roster that is not the platform's, the number alone may be another one
+        return Evidence(EXACT if is_known or by_text else BARE, keys=by_text.keys | {theirs})
+    return Evidence() if is_known else by_text  # another student of this name
+
+
+def _by_text(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], added: set[str]) -> Evidence:
+    """The same, of the text alone."""
     if mark.text in (row.student, *row.numbers):
         return Evidence(EXACT, keys=frozenset({mark.text}))
     if plain in keys:

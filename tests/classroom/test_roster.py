@@ -149,6 +149,9 @@ OF_CANVAS = """Student,ID,SIS User ID
         (OF_MOODLE, "Ann Lee_779_assignsubmission_file_", ""),
         (OF_MOODLE, "Ed_777_assignsubmission_file_", "Ann Lee"),  # the participant's number decides, and no other
         ("student,ID\nAnn Lee,5\nBob,12345678\n", "Ann Lee_12345678_assignsubmission_file_", "Ann Lee"),
+        ("student,ID\nAnn Lee,777\nBob,115\n", "annlee_115_1_model.py", ""),  # one by name, one by number
+        ("student,ID\nAnn Lee,115\nAnn Lee,116\n", "annlee_116_1_model.py", "Ann Lee (2)"),
+        ("student,ID\nAnne L,115\nBob,116\n", "annlee_115_1_model.py", "Anne L"),
         (OF_CANVAS, "leeann_117_1_model.py", "Lee, Ann"),
         (OF_CANVAS, "leeann_12345678_1_model.py", ""),  # another one of this name: Canvas's number is not SIS's
         (OF_CANVAS, "leeann_115_1_model.py", ""),
