@@ -23,7 +23,7 @@ class Submitter:
 def submitters(file: Path) -> dict[str, list[Submitter]]:
     """Folder → who has handed in together. Raises UserError if it can't be read, or is something else."""
     try:
-        found = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CBaseLoader", yaml.BaseLoader))
         return {
             str(folder): [_submitter(each) for each in about.get(":submitters") or []]
             for folder, about in found.items()
@@ -49,28 +49,44 @@ def match_submitters(rows: list[Row], people: Mapping[str, list[Submitter]]) -> 
         people: the name of a hand-in → its submitters
     """
     rows, matching = list(rows), Matching()
-    numbers = [{way for number in (row.student, *row.numbers) for way in ways(number)} for row in rows]
-    names = [set(ways(row.student)) for row in rows]
+    keys = [{_plain(way) for own in (row.student, *row.numbers) for way in ways(own)} for row in rows]
+    of = {name: [_row_of(each, rows, keys) for each in together] for name, together in people.items()}
+    by_number = {k for found in of.values() for k, sure in found if sure}
     whose: dict[int, list[str]] = {}
-    for name, together in people.items():
-        found = [k for each in together if (k := _row_of(each, numbers, names)) is not None]
-        for k in found[:1]:
+    for name, found in of.items():
+        theirs = [k for k, sure in found if k is not None and (sure or k not in by_number)]
+        for k in theirs[:1]:
             whose.setdefault(k, []).append(name)
-        for k in found if len(together) > 1 else ():
+        for k in theirs if len(found) > 1 else ():
             rows[k] = replace(rows[k], group=name)
-    for k, of in whose.items():
-        if len(of) == 1:
-            matching.found[k] = of[0]
+    for k, names in whose.items():
+        if len(names) == 1:
+            matching.found[k] = names[0]
         else:
-            matching.unclear_rows[k] = of
-            matching.unclear_names |= {name: [k] for name in of}
+            matching.unclear_rows[k] = names
+            matching.unclear_names |= {name: [k] for name in names}
     return rows, matching
 
 
-def _row_of(person: Submitter, numbers: list[set[str]], names: list[set[str]]) -> int | None:
-    """The row that most of a person's numbers speak of, else their name; None if it is none, or several."""
-    counts = Counter(k for number in person.numbers for k, own in enumerate(numbers) if fold(number) in own)
-    if not counts:
-        counts = Counter(k for k, own in enumerate(names) if fold(person.name) in own)
+def _row_of(person: Submitter, rows: list[Row], keys: list[set[str]]) -> tuple[int | None, bool]:
+    """The row that most of a person's numbers speak of, else their name; and whether it is by number.
+
+    None if it is none, or several. A name counts only where no number, and no address, contradicts it.
+    """
+    counts = Counter(k for number in person.numbers for k, own in enumerate(keys) if _plain(fold(number)) in own)
+    sure = bool(counts)
+    if not sure:
+        named = [k for k, own in enumerate(keys) if _plain(fold(person.name)) in own]
+        counts = Counter(k for k in named if not _kinds(person.numbers) & _kinds(rows[k].numbers))
     best = [k for k, count in counts.items() if count == max(counts.values())]
-    return best[0] if len(best) == 1 else None
+    return (best[0], sure) if len(best) == 1 else (None, sure)
+
+
+def _plain(folded: str) -> str:
+    """Without the zeros that Excel takes away."""
+    return folded.lstrip("0") or folded if folded.isdigit() else folded
+
+
+def _kinds(numbers: tuple[str, ...]) -> set[str]:
+    """What can be compared: addresses with addresses, and plain numbers with plain numbers."""
+    return {"address" if "@" in number else "number" for number in numbers if "@" in number or number.isdigit()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assignment.ddpm.errors import UserError
 from grader.classroom.gradescope import METADATA, Submitter, in_words, match_submitters, submitters
-from grader.classroom.matching import Mark, Matching, match
+from grader.classroom.matching import Mark, Matching, match, shared_words
 from grader.classroom.roster import Row, read_roster
 from grader.submission.chosen import CANVAS, TOP, meant, split_prefix
 from grader.submission.chosen_weights import WeightsNames
@@ -28,6 +28,8 @@ BLACKBOARD = re.compile(
 NO_WORK = {
     ".csv", ".xlsx", ".xls", ".ods", ".html", ".htm", ".json", ".yml", ".yaml", ".xml", ".log", ".db", ".ini",
 }  # fmt: skip
+# 397063-2557369 - Mary-Ann Smith - Sep 24, 2024 926 PM, of D2L Brightspace
+D2L = re.compile(r"\d+-\d+ - (?P<who>.+?) ?- (?:\w+ \d+,? \d{4}|\d+ \w+,? \d{4}) \d+ [AP]M(?: - .*)?", re.IGNORECASE)
 STUDENTS = "students"  # the folder with theirs, in that of the results
 SETTINGS = "class.json"  # beside it, in that of the results
 NAMED = 5  # students, in a line
@@ -216,6 +218,8 @@ def _mark(work: HandedIn) -> Mark:
         return Mark(text, "moodle", number)
     if blackboard := BLACKBOARD.fullmatch(place.name):
         return Mark(blackboard["user"])
+    if d2l := D2L.fullmatch(place.name):
+        return Mark(d2l["who"])
     canvas = _canvas(place)
     if canvas and work.student == printable(canvas_owner(place)):
         return Mark(canvas["who"], "canvas", canvas["id"])
@@ -234,13 +238,14 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row], people: dict[str, li
     matching.found = by_name.found | matching.found
     matching.unclear_rows = by_name.unclear_rows | matching.unclear_rows
     matching.unclear_names |= by_name.unclear_names
+    matching.second = by_name.second
     _to_groups(matching, rows, names)
     rows_of = Counter((row.student, row.numbers) for row in rows)
 
     def advice(*unclear: int) -> str:
         if any(rows_of[rows[k].student, rows[k].numbers] > 1 for k in unclear):
             return TWICE
-        several = any(len(matching.unclear_rows[k]) > 1 for k in unclear)
+        several = any(len(matching.unclear_rows.get(k, ())) > 1 for k in unclear)
         return f"keep the one that counts, or {RENAME}" if several else RENAME
 
     listed = []
@@ -259,8 +264,8 @@ def _by_roster(works: dict[str, HandedIn], rows: list[Row], people: dict[str, li
             unclear = matching.unclear_names[name]
             fits = " or ".join(dict.fromkeys(rows[k].student for k in unclear))
             listed.append(replace(work, problem=f"may be {fits}'s: {advice(*unclear)}"))
-        elif name in by_name.second:
-            k = by_name.second[name]
+        elif name in matching.second:
+            k = matching.second[name]
             listed.append(replace(work, remark=f"may be {rows[k].student}'s, of whom {matching.found[k]} is graded"))
         elif name not in matching.found.values():
             listed.append(replace(work, remark=STRANGER))
@@ -275,15 +280,18 @@ def _to_groups(matching: Matching, rows: list[Row], names: list[str]) -> None:
             members[row.group].append(k)
     for name, unclear in list(matching.unclear_names.items()):
         groups = {rows[k].group for k in unclear}
-        if len(groups) == 1 and "" not in groups and all(matching.unclear_rows[k] == [name] for k in unclear):
+        if len(groups) == 1 and "" not in groups and all(matching.unclear_rows.get(k) == [name] for k in unclear):
             matching.found[unclear[0]] = name
             del matching.unclear_names[name]
             for k in unclear:
                 del matching.unclear_rows[k]
     done = matching.found.keys() | matching.unclear_rows.keys()
     waiting = [group for group, of in members.items() if not done & set(of)]
-    left = [name for name in names if name not in {*matching.found.values(), *matching.unclear_names}]
-    of_groups = match([Row(group, (), {}) for group in waiting], left)
+    taken = {*matching.found.values(), *matching.unclear_names, *matching.second}
+    left = [name for name in names if name not in taken]
+    of_groups = match(
+        [Row(group, (f"group {group}", f"team {group}"), {}) for group in waiting], left, shared_words(names, [])
+    )
     matching.found |= {members[waiting[k]][0]: name for k, name in of_groups.found.items()}
 
 

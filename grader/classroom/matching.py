@@ -7,10 +7,9 @@ gets it. A number that a platform has added is compared with that platform's col
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from grader.classroom.roster import Row
 
@@ -68,19 +67,25 @@ class Matching:
     second: dict[str, int] = field(default_factory=dict)  # a hand-in of a row that another fits better
 
 
-def match(rows: list[Row], names: Iterable[str] | Mapping[str, Mark]) -> Matching:
-    """Whose is what?"""
+def match(rows: list[Row], names: Iterable[str] | Mapping[str, Mark], also_added: Iterable[str] = ()) -> Matching:
+    """Whose is what?
+
+    Args:
+        also_added: words that are in nobody's name
+    """
     marks = names if isinstance(names, Mapping) else {name: Mark(name) for name in names}
     keys = [{way for own in (row.student, *row.numbers) for way in ways(own)} - {""} for row in rows]
-    of_rows = {word for own in keys for key in own for word in _words(key)}
-    added = {*ADDED, *_shared([mark.text for mark in marks.values()], of_rows)}
+    names_of_rows = [_words(way) for row in rows for way in ways(row.student)]
+    added = {*ADDED, *also_added, *shared_words([mark.text for mark in marks.values()], names_of_rows)}
     claims: dict[int, dict[str, Evidence]] = defaultdict(dict)
     matching = Matching()
     for name, mark in marks.items():
         plain = fold(mark.text)
         rest = [word for word in _words(plain) if word not in added]
         fits = {k: found for k, row in enumerate(rows) if (found := evidence(row, keys[k], mark, plain, rest, added))}
-        best = [k for k, found in fits.items() if not any(other.says_more_than(found) for other in fits.values())]
+        said = set(fits.values())
+        most = {found for found in said if not any(other.says_more_than(found) for other in said)}
+        best = [k for k, found in fits.items() if found in most]
         if len(best) == 1:
             claims[best[0]][name] = fits[best[0]]
         elif best:
@@ -120,7 +125,8 @@ def evidence(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
     if not mark.platform:
         return by_text
     theirs, is_known = (row.moodle, bool(row.moodle)) if mark.platform == "moodle" else (row.canvas, row.is_canvas)
-    if mark.number == theirs:  # of a roster that is not the platform's, the number alone may be another one
+    if mark.number == theirs and (is_known or by_text or len(theirs) >= DIGITS):
+        # of a roster that is not the platform's, the number alone may be another one
         return Evidence(EXACT if is_known or by_text else BARE, keys=by_text.keys | {theirs})
     return Evidence() if is_known else by_text  # another student of this name
 
@@ -135,11 +141,17 @@ def _by_text(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
         own = _words(key)
         if own and (own == rest or ("".join(own) == "".join(rest) and not re.search(r"\d", key))):
             return Evidence(BARE, keys=frozenset({key}))
+    if mark.platform == "canvas":  # which writes leeann, of a roster that may have Ann Lee
+        for way in ways(row.student):
+            own = _words(way)
+            if plain in {"".join(own[k:] + own[:k]) for k in range(len(own))}:
+                return Evidence(BARE, keys=frozenset({way}))
     if len(rest) == 1 and rest[0].isdigit() and rest[0].strip("0"):  # Excel drops zeros
         for key in keys:
             if key.isdigit() and key.lstrip("0") == rest[0].lstrip("0"):
                 return Evidence(NUMBER, keys=frozenset({key}))
-    spans = {key: span for key in keys if (span := _span(key, plain, added))}
+    by_people = any(c.isspace() for c in mark.text)
+    spans = {key: span for key in keys if (span := _span(key, plain, added, by_people))}
     if not mark.own and all(key.isdigit() and len(key) < DIGITS for key in spans):
         return Evidence()
     return Evidence(0, frozenset(spans.values()), frozenset(spans))
@@ -166,18 +178,32 @@ def _words(plain: str) -> list[str]:
     return plain.replace("_", " ").split()
 
 
-def _shared(texts: list[str], of_rows: set[str]) -> list[str]:
-    """The words that all names begin with, as GitHub Classroom's do, and that are in nobody's name."""
-    if len(texts) < 2 or any(c.isspace() for text in texts for c in text):  # people write Ann Lee, and GitHub ann-lee
-        return []
-    together = zip(*(_words(fold(text)) for text in texts), strict=False)
-    return [same[0] for same in takewhile(lambda at: len(set(at)) == 1 and at[0] not in of_rows, together)]
+def shared_words(texts: list[str], names: list[list[str]]) -> set[str]:
+    """The words that most names begin or end with, as GitHub Classroom's and `_hw1` do; none if they are somebody's.
+
+    Names with spaces do not count: people write Ann Lee, and GitHub ann-lee.
+    """
+    words = [_words(fold(text)) for text in texts if not any(c.isspace() for c in text)]
+    ends = [_beginning(words), _beginning([of[::-1] for of in words])]
+    return {word for end in ends for word in end if not any(name and set(name) <= set(end) for name in names)}
 
 
-def _span(key: str, plain: str, added: set[str]) -> tuple[int, int] | None:
+def _beginning(words: list[list[str]]) -> list[str]:
+    """What more than half of these begin with, and at least two."""
+    found: list[str] = []
+    while True:
+        nexts = Counter(of[len(found)] for of in words if len(of) > len(found) + 1 and of[: len(found)] == found)
+        word, count = next(iter(nexts.most_common(1)), ("", 0))
+        if count < 2 or 2 * count <= len(words):
+            return found
+        found.append(word)
+
+
+def _span(key: str, plain: str, added: set[str], by_people: bool) -> tuple[int, int] | None:
     """Where a key stands, if it does so from delimiter to delimiter: `ab1` in `ab1_late`, not in `ab12_late`.
 
-    Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`.
+    Part of a name is no match: `ann lee` is not in `ann lee smith`, but in `ann lee_12` and `ann lee late`. A long
+    number may stand beside any word, and a login with digits where people, who write spaces, have put it.
     """
     words = _words(key)
     if not words or any(word not in plain for word in words):
@@ -187,6 +213,12 @@ def _span(key: str, plain: str, added: set[str]) -> tuple[int, int] | None:
         before = plain[: found.start()].rpartition("_")[2].split()
         after = plain[found.end() :].partition("_")[0].split()
         beside = [*before[-1:], *after[:1]]  # in the same part of the name
-        if all(word in added or re.search(r"\d", word) for word in beside):
+        if key.isdigit() and len(key) >= DIGITS:
+            fits = not any(word.isdigit() for word in beside)
+        elif re.search(r"\d", key) and by_people:
+            fits = True
+        else:
+            fits = all(word in added or re.search(r"\d", word) for word in beside)
+        if fits:
             return found.span()
     return None

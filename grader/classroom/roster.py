@@ -19,7 +19,7 @@ NUMBERS = {
     "sis login id", "login id", "login", "username", "user name", "github username", "email", "e mail",
     "email address", "sid", "net id", "netid",
 }  # fmt: skip
-GROUPS = ("group", "group name", "team")  # whose rows hand in one work; Moodle has the first
+GROUPS = ("group", "group name", "team", "groups")  # whose rows hand in one work; Moodle has the first
 PARTICIPANT = re.compile(r"participant (\d+)", re.IGNORECASE)  # Moodle's identifier; its folders have the number
 WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 OF_CANVAS = {"sis user id", "sis login id"}  # titles of its grade book, where `ID` is Canvas's own
@@ -107,7 +107,7 @@ def _row(cells: dict[str, str]) -> Row | None:
         numbers.append(participant[1])
     group = next((by_title[title] for title in GROUPS if by_title.get(title)), "")
     if group:
-        numbers.append(f"{group}-{student}")  # as Moodle names what groups hand in
+        numbers += dict.fromkeys((f"{group}-{student}", f"{group}-{f'{first} {last}'.strip() or student}"))  # as Moodle
     about = {title: value for title, value in cells.items() if title and plain_title(title) != STUDENT}
     return Row(
         student, tuple(numbers), about, group,

@@ -27,7 +27,7 @@ class Student:
     group: str = ""
     same_as: str = ""
     row: int | None = None  # of the roster
-    adjustments: tuple[dict[str, Any], ...] = ()  # points and reason
+    adjustments: tuple[dict[str, Any], ...] | None = None  # points and reason; None: as the results have them
 
 
 def students_json(of: ClassOutcome) -> str:

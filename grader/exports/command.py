@@ -118,14 +118,15 @@ def _grade_book(args: argparse.Namespace, graded: GradedClass) -> None:
 
 def comment(graded: GradedClass, student: Student) -> str:
     """Points by level, and adjustments, that they add up; in our own words alone, as Moodle shows it as HTML."""
-    checks = (graded.results(student) or {"checks": []})["checks"]
+    results = graded.results(student) or {"checks": [], "adjustments": student.adjustments}
+    checks, made = results["checks"], results.get("adjustments")
     parts = []
     for level in sorted({check["level"] for check in checks}):
         of = [check for check in checks if check["level"] == level]
         got, most = (sum(check[key] for check in of) for key in ("points", "max_points"))
         parts.append(f"level {level}: {got:g} of {most:g} points")
-    if student.adjustments:
-        parts.append(f"adjustments: {sum(each['points'] for each in student.adjustments):+g} points")
+    if made:
+        parts.append(f"adjustments: {sum(each['points'] for each in made):+g} points")
     return "; ".join(parts)
 
 

@@ -36,7 +36,7 @@ def for_one(results: Mapping[str, Any], student: Student, shown_as: str, graded:
 def problem_for_one(student: Student, shown_as: str, graded: GradedClass) -> str:
     """Why there are no results, in a sentence, and what a person has given all the same, as this student gets it."""
     why = _without_names(_placeless(student, graded)(student.problem), _names(graded, student, shown_as))
-    made = [f"{each['points']:+g} points: {each['reason']}\n" for each in student.adjustments]
+    made = [f"{each['points']:+g} points: {each['reason']}\n" for each in student.adjustments or ()]
     return "".join([f"This work could not be graded: {why}\n", *made])
 
 

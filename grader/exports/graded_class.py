@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,9 @@ class GradedClass:
             return None
         file = self.folder(student) / RESULTS
         try:
-            found = load(file) | {"adjustments": list(student.adjustments)}
+            found = load(file)
+            if student.adjustments is not None:
+                found["adjustments"] = list(student.adjustments)
         except UserError as error:
             raise UserError(f"{error}; {AGAIN}") from error
         if final_points(found) != student.points:
@@ -82,7 +84,12 @@ class GradedClass:
             return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}, []
         rows = [row for row in sheet.whose if row]
         students = {student.name: student for student in self.students}
-        marks = {name: Mark("_".join([name, *self._numbers(student)]), own=True) for name, student in students.items()}
+        if not any(row.is_canvas for row in self._rows):  # then no number of ours is Canvas's
+            rows = [
+                replace(row, numbers=tuple(n for n in row.numbers if not row.is_canvas or n != row.canvas))
+                for row in rows
+            ]
+        marks = {name: Mark("_".join(self._own(student)), own=True) for name, student in students.items()}
         matching = match(rows, marks)
         found, unclear = matching.found, [*matching.unclear_names, *matching.second]
         # who is in no roster is known by the names of what they have handed in
@@ -95,6 +102,11 @@ class GradedClass:
     def known_as(self, student: Student) -> list[str]:
         """A student's name and numbers, and the names of what they have handed in."""
         return list(dict.fromkeys([student.name, *self._numbers(student), *student.handed_in]))
+
+    def _own(self, student: Student) -> list[str]:
+        """Name and numbers; the name as the roster has it, where namesakes have got no number from us."""
+        known = student.row is not None and student.row < len(self._rows)
+        return [self._rows[student.row or 0].student if known else student.name, *self._numbers(student)]
 
     def _numbers(self, student: Student) -> tuple[str, ...]:
         """As the roster of the class has them."""

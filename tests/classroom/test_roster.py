@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from itertools import permutations
 from pathlib import Path
 
@@ -79,6 +80,19 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         (["Bob|12345"], ["s12345-1"], {}),
         (["Bob|31415926"], ["zed_31415926"], {"Bob|31415926": "zed_31415926"}),
         (["Lee|00123", "Wu|124"], ["123_final", "hw_124"], {"Lee|00123": "123_final", "Wu|124": "hw_124"}),
+        (["x|1234567"], ["1234567 Ann Lee"], {"x|1234567": "1234567 Ann Lee"}),
+        (["x|1234567"], ["Ann-Lee-1234567"], {"x|1234567": "Ann-Lee-1234567"}),
+        (["Lee, Ann Marie|ab123"], ["Ann Lee ab123"], {"Lee, Ann Marie|ab123": "Ann Lee ab123"}),
+        (
+            ["x|1234", "y|1245"],
+            ["1234_project1", "1245_project1"],
+            {"x|1234": "1234_project1", "y|1245": "1245_project1"},
+        ),
+        (
+            ["Ann Models|alee", "Bo|bo1"],
+            ["diffusion-models-alee", "diffusion-models-bo1", "Read me"],
+            {"Ann Models|alee": "diffusion-models-alee", "Bo|bo1": "diffusion-models-bo1"},
+        ),
         # a part of a login or an address
         (["Lee|lee1", "Bob|bray"], ["ddpm-ann-lee1", "ddpm-bray"], {"Bob|bray": "ddpm-bray"}),
         (["Bob|lee2@x.edu"], ["ann-lee2@x.edu"], {}),
@@ -121,6 +135,39 @@ def test_no_order_of_rows_or_hand_ins_matters(students, names, chance):
     assert {(rows[k].student, name) for k, name in match(rows, names).found.items()} == found
 
 
+NAMES_OF_WORK = st.text(st.sampled_from("ab1 _-"), min_size=1, max_size=7).filter(lambda name: name.strip(" "))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(NAMES_OF_WORK, min_size=1, max_size=5, unique_by=str.strip), st.data())
+def test_everything_found_has_a_row_whatever_names_and_groups_say(names, data):
+    students = data.draw(st.lists(NAMES_OF_WORK, min_size=1, max_size=5))
+    lines = [f"{student},{data.draw(st.sampled_from(['', 'a', 'b']))}" for student in students]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "roster.csv").write_text("\n".join(["student,group", *lines]))
+        lay_out({name.strip(): {} for name in names}, Path(folder) / "in")
+        works, _ = find(Path(folder) / "in", Path(folder) / "roster.csv")
+    given_away = [place for work in works for place in work.places]
+    assert len(given_away) == len(set(given_away)) == len(names) and len(works) >= len(names)
+    assert share(works)
+
+
+def test_a_hand_in_of_two_stops_nobody(tmp_path):
+    found = rows_of(tmp_path, "student\nAnn Lee\nBo Ray\n", "Ann Lee", "Ann Lee_Bo Ray")
+    assert found["Ann Lee"] == ("", "Ann Lee") and "may be Ann Lee or Bo Ray's" in found["Ann Lee_Bo Ray"][0]
+    assert found["Bo Ray"][0].startswith("may be the student of Ann Lee_Bo Ray")
+
+
+def test_a_second_hand_in_goes_to_no_group(tmp_path):
+    found = rows_of(tmp_path, "name,group\nAnn Lee,Team 1\nBo Ray,Team 2\n", "Ann Lee", "Ann Lee_Team 2")
+    assert found["Bo Ray"] == (NOTHING, "") and found["Ann Lee"] == ("", "Ann Lee")
+
+
+def test_groups_that_are_only_numbered_are_found(tmp_path):
+    found = rows_of(tmp_path, "student,group\nann,1\nbob,1\neve,2\n", "group 1", "Team 2")
+    assert found["ann"] == ("", "group 1") and found["eve"] == ("", "Team 2")
+
+
 def test_the_second_hand_in_of_a_student_is_not_called_a_strangers(tmp_path):
     (tmp_path / "roster.csv").write_text("student\nab1\n")
     works, _ = find(lay_out({"ab1": BOTH, "ab1_v2": BOTH}, tmp_path / "class"), tmp_path / "roster.csv")
@@ -149,9 +196,14 @@ OF_CANVAS = """Student,ID,SIS User ID
         (OF_MOODLE, "Ann Lee_779_assignsubmission_file_", ""),
         (OF_MOODLE, "Ed_777_assignsubmission_file_", "Ann Lee"),  # the participant's number decides, and no other
         ("student,ID\nAnn Lee,5\nBob,12345678\n", "Ann Lee_12345678_assignsubmission_file_", "Ann Lee"),
-        ("student,ID\nAnn Lee,777\nBob,115\n", "annlee_115_1_model.py", ""),  # one by name, one by number
+        ("student,ID\nAnn Lee,777\nBob,11500\n", "annlee_11500_1_model.py", ""),  # one by name, one by number
+        ("student,ID\nAnn Lee,1\nBo Ray,2\n", "leeann_2_1_model.py", "Ann Lee"),
+        ("student\nLi Wei\nWei Li\n", "weili_7_1_model.py", ""),
         ("student,ID\nAnn Lee,115\nAnn Lee,116\n", "annlee_116_1_model.py", "Ann Lee (2)"),
-        ("student,ID\nAnne L,115\nBob,116\n", "annlee_115_1_model.py", "Anne L"),
+        ("student,ID\nAnne L,11500\nBob,11600\n", "annlee_11500_1_model.py", "Anne L"),
+        ("student\nMary-Ann Smith\n", "397063-2557369 - Mary-Ann Smith - Sep 24, 2024 926 PM", "Mary-Ann Smith"),
+        ("student,ID\nAnn Lee,2\nBob,12345\n", "12345-4561 - Ann Lee - 25 November, 2026 1001 AM", "Ann Lee"),
+        ("First name,Last name,group\nAnn,Lee,Group A\n", "Group A-Ann Lee_1_assignsubmission_file_", "Lee, Ann"),
         (OF_CANVAS, "leeann_117_1_model.py", "Lee, Ann"),
         (OF_CANVAS, "leeann_12345678_1_model.py", ""),  # another one of this name: Canvas's number is not SIS's
         (OF_CANVAS, "leeann_115_1_model.py", ""),
@@ -206,6 +258,17 @@ def test_gradescopes_numbered_folders_belong_to_who_it_says(tmp_path):
         ("Fox, Cy", "", "handed in by Ray, Bo for group Bo Ray and Cy Fox"), ("Fox, Ed", NOTHING, ""),
         ("Someone Else", "", "not in the roster"),
     ]  # fmt: skip
+
+
+def test_gradescopes_numbers_come_before_names(tmp_path):
+    """A student of the same name who is not in the course, with another number and address."""
+    one = "submission_{}:\n  :submitters:\n  - :name: John Smith\n    :sid: '{}'\n    :email: {}\n  :x: 2026-13-45\n"
+    text = one.format(1, "222", "j2@x") + one.format(2, "0111", "")
+    layout = {"submission_1": BOTH, "submission_2": BOTH, "submission_metadata.yml": text.encode()}
+    folder = lay_out(layout, tmp_path / "class")
+    (tmp_path / "roster.csv").write_text("Name,SID,Email\nJohn Smith,111,j1@x\n")
+    works, _ = find(folder, tmp_path / "roster.csv")
+    assert [(work.row, work.places[0].name) for work in works] == [(0, "submission_2"), (None, "submission_1")]
 
 
 @pytest.mark.parametrize("content", [b"", b"- 1", b"a: b", b"\xff\xfe\x00", b"{", b"a: {:submitters: [1]}"])

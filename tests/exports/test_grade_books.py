@@ -186,6 +186,16 @@ def test_a_column_of_ones_own_does_not_move_canvass(tmp_path):
     assert (output / "canvas.csv").read_text().startswith("Student,ID,SIS User ID,SIS Login ID,Section,DDPM (78)")
 
 
+def test_numbers_of_the_course_are_not_canvass(tmp_path, capsys):
+    output = grade({"Ann Lee": BOTH, "Bo Ray": {"model.py": b"b"}}, tmp_path, "name,ID\nAnn Lee,1\nBo Ray,2\n")
+    for ann, bo, points in (("Lee, Ann", "Ray, Bo", ["2.5", "5"]), ("Li, Annie", "Ro, Rob", ["", ""])):
+        lines = ["Student,ID,SIS User ID,Section,HW (7)", "Points Possible,,,,12", f'"{ann}",2,,S,', f'"{bo}",1,,S,']
+        (tmp_path / "book.csv").write_text("\n".join(lines))
+        assert export(output, "--format", "canvas", "--roster", tmp_path / "book.csv") == 0
+        written = (output / "canvas.csv").read_text().splitlines()[2:]
+        assert [line.rpartition(",")[2] for line in written] == points
+
+
 def test_who_stands_in_two_lines_of_a_grade_book_is_told(tmp_path, capsys):
     output = grade(SUBMITTED, tmp_path, CANVAS)
     line = next(line for line in CANVAS.splitlines() if "Wu" in line)
