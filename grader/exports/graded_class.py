@@ -15,6 +15,7 @@ from grader.classroom.roster import Row, Sheet, read_sheet
 from grader.classroom.stored import FILE, ROSTER, Student, read_students
 from grader.reports.reading import load
 from grader.results import final_points
+from grader.submission.chosen import CANVAS
 
 AGAIN = "run `class` with the same options again, which repeats nothing"
 
@@ -82,7 +83,7 @@ class GradedClass:
         if given is None:
             of_row = {student.row: student for student in self.students if student.row is not None}
             return file, sheet, {line: of_row[k] for k, line in enumerate(lines) if k in of_row}, []
-        rows = [row for row in sheet.whose if row]
+        rows = whole = [row for row in sheet.whose if row]
         students = {student.name: student for student in self.students}
         if not any(row.is_canvas for row in self._rows):  # then no number of ours is Canvas's
             rows = [
@@ -95,8 +96,8 @@ class GradedClass:
         # who is in no roster is known by the names of what they have handed in
         left = [k for k in range(len(rows)) if k not in found]
         done = {*found.values(), *unclear}
-        others = {name: Mark("_".join(students[name].handed_in)) for name in students if name not in done}
-        found |= {left[k]: name for k, name in match([rows[k] for k in left], others).found.items()}
+        others = {name: _by_work(students[name]) for name in students if name not in done}
+        found |= {left[k]: name for k, name in match([whole[k] for k in left], others).found.items()}
         return file, sheet, {lines[k]: students[name] for k, name in found.items()}, unclear
 
     def known_as(self, student: Student) -> list[str]:
@@ -117,3 +118,9 @@ class GradedClass:
     def _rows(self) -> list[Row]:
         own = self.output / ROSTER
         return [row for row in read_sheet(own).whose if row] if own.is_file() else []
+
+
+def _by_work(student: Student) -> Mark:
+    """What the names of their work say."""
+    canvas = next((found for name in student.handed_in if (found := CANVAS.fullmatch(name))), None)
+    return Mark(canvas["who"], "canvas", canvas["id"]) if canvas else Mark("_".join(student.handed_in))

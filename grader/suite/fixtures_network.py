@@ -172,9 +172,12 @@ def moved_pixels(build: Build, other_config: ModelConfig, judge: Judge) -> Once[
 
 @pytest.fixture(scope="session")
 def overfit_run(
-    settings: Config, build: Build, config: ModelConfig, device: str, submission: AnySubmission,
+    settings: Config, build: Build, config: ModelConfig, device: str, submission: AnySubmission, seed: int,
     training_images: Once[TrainingImages],
 ) -> Once[overfit.Trained]:  # fmt: skip
+    def start(another: bool) -> Network:
+        return build(config, derive_seed("another start", seed)) if another else build(config)
+
     def run() -> overfit.Trained:
         try:
             few, others = (to_float(images) for images in training_images())
@@ -183,7 +186,7 @@ def overfit_run(
         budget = load_grading().overfit["cpu" if device == "cpu" else "gpu"]
         submission.warm_up()
         diffusion = GaussianDiffusion.of(settings)
-        return overfit.run(lambda: build(config), diffusion, few, others, budget, settings.training.learning_rate)
+        return overfit.run(start, diffusion, few, others, budget, settings.training.learning_rate)
 
     return Once(run)
 

@@ -150,7 +150,7 @@ class Fixtures:
     def trained(self):
         images, diffusion = torch.linspace(-1, 1, 128).view(SHAPE), GaussianDiffusion(SMALL.num_timesteps, 0.01, 0.4)
         budget = Budget(images=2, batch=2, steps=10, longest=10, share=0.9)
-        return overfit.run(lambda: self.network, diffusion, images, -images, budget, 1e-3)
+        return overfit.run(lambda another: self.network, diffusion, images, -images, budget, 1e-3)
 
     @cached_property
     def overfit_run(self):

@@ -186,4 +186,4 @@ def test_an_overfit_run_ends_by_the_judges_clock_whatever_the_worker_says(monkey
     monkeypatch.setattr(restored, "Network", lambda *about, **options: network)
     budget = Budget(images=2, batch=2, steps=50, longest=4000, share=1e-9)
     images, diffusion = torch.zeros(2, 1, 4, 4), GaussianDiffusion(10, 0.01, 0.4)
-    assert 50 <= overfit.run(lambda: network, diffusion, images, images, budget, 1e-3).steps < 300
+    assert 50 <= overfit.run(lambda another: network, diffusion, images, images, budget, 1e-3).steps < 300

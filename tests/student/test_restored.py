@@ -68,7 +68,7 @@ def test_what_is_kept(added, submit, monkeypatch):
     images, others = torch.rand(2, 2, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
     budget = Budget(images=2, batch=2, steps=20, longest=20, share=100.0 if added == "an average" else 1e-9)
     network = Network(submission, UNHURRIED, CONFIG, seed=1)
-    trained = overfit.run(lambda: network, GaussianDiffusion(10, 0.01, 0.4), images, others, budget, 1e-3)
+    trained = overfit.run(lambda another: network, GaussianDiffusion(10, 0.01, 0.4), images, others, budget, 1e-3)
     submission.close()
     assert trained.restored.reset == ((RESET[added],) if added in RESET else ())
     loss, with_all = trained.loss, trained.restored.loss_with_all
