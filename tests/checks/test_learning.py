@@ -187,3 +187,28 @@ def test_an_overfit_run_ends_by_the_judges_clock_whatever_the_worker_says(monkey
     budget = Budget(images=2, batch=2, steps=50, longest=4000, share=1e-9)
     images, diffusion = torch.zeros(2, 1, 4, 4), GaussianDiffusion(10, 0.01, 0.4)
     assert 50 <= overfit.run(lambda another: network, diffusion, images, images, budget, 1e-3).steps < 300
+
+
+@pytest.mark.parametrize(
+    ("losses", "starts", "best"),
+    [
+        ([0.4], [False], 0.4),
+        ([0.7, 0.4], [False, False], 0.4),
+        ([0.7, 0.8, 0.4], [False, False, True], 0.4),  # it has learnt something, and got stuck
+        ([0.7, 0.8, 0.75], [False, False, True], 0.7),
+        ([0.95, 0.96], [False, False], 0.95),  # and this one nothing
+    ],
+)
+def test_what_gets_stuck_starts_once_more_from_other_weights(losses, starts, best, monkeypatch):
+    made = []
+
+    def attempt(network, diffusion, images, others, budget, rate, *rest):
+        made.append((network, rate))
+        loss = losses[len(made) - 1]
+        return SimpleNamespace(loss=loss, baseline=1.0, restored=SimpleNamespace(loss_with_all=loss))
+
+    monkeypatch.setattr(overfit, "_attempt", attempt)
+    budget = Budget(images=2, batch=2, steps=50, longest=4000, share=0.5)
+    found = overfit.run(lambda another: another, GaussianDiffusion(10, 0.01, 0.4), Y, Y, budget, 1e-3)
+    assert [network for network, _ in made] == starts and found.loss == best
+    assert [rate for _, rate in made] == [1e-3, overfit.GENTLER * 1e-3, 1e-3][: len(starts)]
