@@ -206,7 +206,7 @@ def test_a_secret_that_is_too_short_is_told_before_any_job(handed_in, tmp_path, 
 def test_other_options_than_before_are_named(handed_in, tmp_path, capsys):
     (tmp_path / "class.json").write_text(json.dumps({"grader": __version__, "arguments": ["--level", "4", "a.b=1"]}))
     assert main([str(handed_in), "--output", str(tmp_path), "--level", "4"]) == 2
-    assert "was graded with a.b=1, now it is --sandbox auto; expected the same options" in capsys.readouterr().err
+    assert "was graded with a.b=1, and now it is --sandbox auto; expected the same options" in capsys.readouterr().err
 
 
 def test_rescoring_wants_a_graded_class(handed_in, tmp_path, capsys):
