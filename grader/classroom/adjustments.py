@@ -17,7 +17,7 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.files import replacing
 from grader.classroom.hand_ins import HandedIn, canvas_owner
 from grader.classroom.history import save
-from grader.classroom.matching import Mark, fold, match, ways
+from grader.classroom.matching import Mark, fold, match, ways, without_zeros
 from grader.classroom.roster import NUMBERS, Row, plain_title, read_roster
 from grader.reports.reading import complete, from_json
 from grader.results import final_points
@@ -120,7 +120,7 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
     by_name = match([rows[k] for k in others], {name: Mark(name, own=True) for name in works}).found if others else {}
     found: list[HandedIn | str] = [_one_of([handed_in[k] for k in sorted(fits)]) for fits in exact]
     for place, k in enumerate(others):
-        near = difflib.get_close_matches(_without_zeros(fold(rows[k].student)), keys, n=1)
+        near = difflib.get_close_matches(without_zeros(fold(rows[k].student)), keys, n=1)
         nobody = "there is no such student"
         if near:
             nobody += f"; did you mean {' or '.join(handed_in[k].student for k in sorted(keys[near[0]]))}?"
@@ -130,11 +130,7 @@ def find_students(rows: list[Row], handed_in: list[HandedIn]) -> list[HandedIn |
 
 def _all_ways(*names: str) -> set[str]:
     """How each may be written: `Lee, Ann` is `Ann Lee`, too, and Excel writes numbers without the zeros in front."""
-    return {_without_zeros(way) for name in names if name for way in ways(name)}
-
-
-def _without_zeros(folded: str) -> str:
-    return folded.lstrip("0") or folded if folded.isdigit() else folded
+    return {without_zeros(way) for name in names if name for way in ways(name)}
 
 
 def _one_of(works: list[HandedIn]) -> HandedIn | str:

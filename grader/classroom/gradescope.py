@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from assignment.ddpm.errors import UserError
-from grader.classroom.matching import Matching, fold, ways
+from grader.classroom.matching import Matching, fold, ways, without_zeros
 from grader.classroom.roster import Row
 
 METADATA = "submission_metadata.yml"
@@ -49,7 +49,7 @@ def match_submitters(rows: list[Row], people: Mapping[str, list[Submitter]]) -> 
         people: the name of a hand-in → its submitters
     """
     rows, matching = list(rows), Matching()
-    keys = [{_plain(way) for own in (row.student, *row.numbers) for way in ways(own)} for row in rows]
+    keys = [{without_zeros(way) for own in (row.student, *row.numbers) for way in ways(own)} for row in rows]
     of = {name: [_row_of(each, rows, keys) for each in together] for name, together in people.items()}
     by_number = {k for found in of.values() for k, sure in found if sure}
     whose: dict[int, list[str]] = {}
@@ -73,18 +73,13 @@ def _row_of(person: Submitter, rows: list[Row], keys: list[set[str]]) -> tuple[i
 
     None if it is none, or several. A name counts only where no number, and no address, contradicts it.
     """
-    counts = Counter(k for number in person.numbers for k, own in enumerate(keys) if _plain(fold(number)) in own)
+    counts = Counter(k for number in person.numbers for k, own in enumerate(keys) if without_zeros(fold(number)) in own)
     sure = bool(counts)
     if not sure:
-        named = [k for k, own in enumerate(keys) if _plain(fold(person.name)) in own]
+        named = [k for k, own in enumerate(keys) if without_zeros(fold(person.name)) in own]
         counts = Counter(k for k in named if not _kinds(person.numbers) & _kinds(rows[k].numbers))
     best = [k for k, count in counts.items() if count == max(counts.values())]
     return (best[0], sure) if len(best) == 1 else (None, sure)
-
-
-def _plain(folded: str) -> str:
-    """Without the zeros that Excel takes away."""
-    return folded.lstrip("0") or folded if folded.isdigit() else folded
 
 
 def _kinds(numbers: tuple[str, ...]) -> set[str]:

@@ -15,13 +15,8 @@ from grader.classroom.roster import Row
 
 ADDED = ("late", "final", "submission", "assignment", "homework", "hw", "ddpm")  # to names, by people and platforms
 DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d(?:[-_T ]\d\d[-:._]\d\d(?:[-:._]\d\d)?)?")
-DIGITS = 5  # a shorter number counts as the whole name, or beside the student's: a name holds dates, attempts, versions
-EXACT, FOLDED, BARE, NUMBER = (
-    4,
-    3,
-    2,
-    1,
-)  # how a whole name agrees: to the letter; folded; without what was added; 007 = 7
+DIGITS = 5  # a shorter number counts as the whole name, or beside the student's: it may be a date's, or a version
+EXACT, FOLDED, BARE, NUMBER = 4, 3, 2, 1  # how a whole name agrees: to the letter; folded; without ADDED; 007 as 7
 
 
 @dataclass(frozen=True)
@@ -146,9 +141,9 @@ def _by_text(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
             own = _words(way)
             if plain in {"".join(own[k:] + own[:k]) for k in range(len(own))}:
                 return Evidence(BARE, keys=frozenset({way}))
-    if len(rest) == 1 and rest[0].isdigit() and rest[0].strip("0"):  # Excel drops zeros
+    if len(rest) == 1 and rest[0].isdigit() and rest[0].strip("0"):
         for key in keys:
-            if key.isdigit() and key.lstrip("0") == rest[0].lstrip("0"):
+            if without_zeros(key) == without_zeros(rest[0]):
                 return Evidence(NUMBER, keys=frozenset({key}))
     by_people = any(c.isspace() for c in mark.text)
     spans = {key: span for key in keys if (span := _span(key, plain, added, by_people))}
@@ -172,6 +167,11 @@ def fold(name: str) -> str:
         for c, kind in zip(plain, kinds, strict=True)
     ]
     return " ".join("".join(signs).split())
+
+
+def without_zeros(folded: str) -> str:
+    """Of a number, without those in front, which Excel takes away."""
+    return folded.lstrip("0") or folded if folded.isdigit() else folded
 
 
 def _words(plain: str) -> list[str]:

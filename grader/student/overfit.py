@@ -5,7 +5,7 @@ measured on fresh noise, in new processes that have seen nothing else: see resto
 
 Architectures differ in how fast they start and which learning rate they bear. So a run goes on for as long as the loss
 falls, in a time that the reference's pace sets; one that fails is repeated with a quarter of the rate, and one that has
-learnt something and got stuck once more from other initial weights: of a U-ViT, 2 starts in 50 led nowhere.
+learnt something and got stuck once more from other initial weights: of a U-ViT, 2 of 60 starts led nowhere.
 """
 
 import math
