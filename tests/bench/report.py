@@ -16,6 +16,7 @@ from tests.bench.tables.grading import (
     kills,
     margins,
     optional_level,
+    overfit_gpu,
     proof,
     retrained,
     similarity,
@@ -29,8 +30,8 @@ from tests.bench.tables.speed import ema, paired, runs, runs_to_measure, set_up,
 PAGES = (*sorted(Path().glob("*.md")), *sorted(Path("docs").glob("*.md")))
 
 MAKERS = (
-    runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, grading, quality,
-    classifiers, trained, guided_trainings,
+    runs, speed, settings, stages, ema, proof, optional_level, kills, calibration, margins, overfit_gpu, grading,
+    quality, classifiers, trained, guided_trainings,
     kinds, paired, attacks, held, wanted, verdicts, exceptions, gaps, false_fails, fashion_sets,
     cifar_sets, classes, container, similarity, retrained, trained_class, reference, set_up, runs_to_measure, ladder,
     endings, guidance,

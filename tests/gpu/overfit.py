@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.gpu.overfit", description=__doc__)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--configs", nargs="+", default=["digits", "fashion_mnist"])
+    parser.add_argument("--configs", nargs="+", default=["fashion_mnist", "digits"])
     parser.add_argument("--names", nargs="+", help="of networks, else all that matter")
     args = parser.parse_args()
     bank = [e for e in entries() if e.level == 1 and (e.right or e.caught_by.removeprefix("level1.") in CHECKS)]

@@ -70,6 +70,9 @@ def test_a_batch_of_cifar10_is_restored_bit_by_bit(tmp_path):
 def test_a_stage_that_fails_hangs_or_is_late_stops_no_other(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stages, "STATE", tmp_path)
     monkeypatch.setattr(stages, "RESULTS", tmp_path / "results" / "stages-cuda.json")
+    earlier = [{"stage": "first", "machine": {}}, {"stage": "of an earlier day", "machine": {}}]
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "stages-cuda.json").write_text(json.dumps({"stages": earlier}))
     plan = [
         Stage("first", "", 0, lambda left: ["-c", "print('hello')"]),
         Stage("fails", "a", 0, lambda left: ["-c", "raise SystemExit(3)"]),
@@ -83,8 +86,9 @@ def test_a_stage_that_fails_hangs_or_is_late_stops_no_other(tmp_path, monkeypatc
     assert ends["first"].startswith("done, ") and ends["after it"].startswith("done, ")
     assert ends["fails"].startswith("failed (exit code 3)") and ends["hangs"].startswith("stopped after ")
     assert ends["late"].startswith("not begun: ")
-    noted = json.loads((tmp_path / "results" / "stages-cuda.json").read_text())
-    assert {stage["stage"] for stage in noted["stages"]} == set(ends) and noted["machine"]["torch"]
+    noted = json.loads((tmp_path / "results" / "stages-cuda.json").read_text())["stages"]
+    assert {stage["stage"] for stage in noted} == {*ends, "of an earlier day"}
+    assert next(stage for stage in noted if stage["stage"] == "first")["machine"]["torch"]
     assert (tmp_path / "first.log").read_text() == "hello\n"
     assert stages.run_all(plan[:1], deadline=time.monotonic() + 6)["first"].startswith("done before, ")
 
@@ -116,7 +120,7 @@ def test_only_files_that_go_back_are_taken(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--only", "nonsense"], "error: --only nonsense: expected some of bench, tests, "),
+        (["--only", "nonsense"], "error: --only nonsense: expected some of tests, sandbox, "),
         (["--pack", "."], "error: .: is there already; expected a new folder"),
         (["--take", "nowhere"], "error: nowhere: expected part-0, part-1 and so on, got none"),
         (["--minutes", "many"], "error: argument --minutes: invalid float value"),

@@ -49,6 +49,24 @@ def _optional(level: int, name: str, kinds: dict[str, str]) -> str:
     )
 
 
+def overfit_gpu() -> str:
+    """How near networks came to the limit of the overfit run on a GPU, as far as they were run there."""
+    result = load("overfit-cuda.json")
+    if result is None:
+        return "Not yet run on a GPU."
+    runs = [run for run in result["runs"] if "fault" not in run]
+    right, wrong = ([run for run in runs if run["right"] is kind] for kind in (True, False))
+    failed = sum(run["verdicts"]["training.overfits"] != "passed" for run in right)
+    worst = max(right, key=lambda run: run["measured"]["loss_of_limit"])
+    slowest = max(right, key=lambda run: run["measured"]["steps"])
+    return (
+        f"Of {len(right)} overfit runs of right networks on a GPU {failed} failed; the closest to the limit was "
+        f"{worst['name'].split('/')[-1]} with {worst['measured']['loss_of_limit']:.2g} of it, the slowest "
+        f"{slowest['name'].split('/')[-1]} with {slowest['measured']['steps']} steps. Of wrong networks there were "
+        f"{len(wrong)}; {len(runs)} of {result['of']} runs were made ({where(result)})."
+    )
+
+
 def kills() -> str:
     result = {"checks": {}}
     for name in ("prove-cpu.json", "prove-ddim-cpu.json", "prove-guidance-cpu.json"):

@@ -74,12 +74,13 @@ def stages() -> str:
     result = load("stages-cuda.json")
     if result is None:
         return "Not yet run on a GPU."
-    lines = ["| stage of `python -m tests.gpu` | how it ended | seconds | |", "|---|---|---:|---|"]
+    lines = ["| stage of `python -m tests.gpu` | how it ended | seconds | where | |", "|---|---|---:|---|---|"]
     for stage in result["stages"]:
         seconds = "" if stage["seconds"] is None else f"{stage['seconds']:.0f}"
-        lines.append(f"| {stage['stage']} | {stage['end']} | {seconds} | {stage.get('note', '')} |")
-    m = result["machine"]
-    return "\n".join([*lines, "", f"{m['device']}, torch {m['torch']}, Python {m['python']}, {m['date']}"])
+        m = stage["machine"]
+        machine = f"{m['device']}, torch {m['torch']}, {m['date']}"
+        lines.append(f"| {stage['stage']} | {stage['end']} | {seconds} | {machine} | {stage.get('note', '')} |")
+    return "\n".join(lines)
 
 
 def ema() -> str:
