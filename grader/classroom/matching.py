@@ -5,11 +5,12 @@ goes before what agrees in part, and what says more before what says less; where
 gets it. A number that a platform has added is compared with that platform's column, and with no other.
 """
 
+import functools
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grader.classroom.roster import Row
 
@@ -75,9 +76,11 @@ def match(rows: list[Row], names: Iterable[str] | Mapping[str, Mark], also_added
     claims: dict[int, dict[str, Evidence]] = defaultdict(dict)
     matching = Matching()
     for name, mark in marks.items():
-        plain = fold(mark.text)
-        rest = [word for word in _words(plain) if word not in added]
-        fits = {k: found for k, row in enumerate(rows) if (found := evidence(row, keys[k], mark, plain, rest, added))}
+        readings = [replace(mark, text=text) for text in _readings(mark.text)]
+        fits: dict[int, Evidence] = {}
+        for k, row in enumerate(rows):
+            if found := next(filter(None, (evidence(row, keys[k], reading, added) for reading in readings)), None):
+                fits[k] = found
         said = set(fits.values())
         most = {found for found in said if not any(other.says_more_than(found) for other in said)}
         best = [k for k, found in fits.items() if found in most]
@@ -107,16 +110,14 @@ def _best(claim: Mapping[str, Evidence]) -> str:
     return ""
 
 
-def evidence(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], added: set[str]) -> Evidence:
+def evidence(row: Row, keys: set[str], mark: Mark, added: set[str]) -> Evidence:
     """What the name of a hand-in says of a row.
 
     Args:
         keys: the ways to write its name and numbers, folded
-        plain: the mark's text, folded
-        rest: its words without those …
-        added: … of nobody's name
+        added: words of nobody's name
     """
-    by_text = _by_text(row, keys, mark, plain, rest, added)
+    by_text = _by_text(row, keys, mark, added)
     if not mark.platform:
         return by_text
     theirs, is_known = (row.moodle, bool(row.moodle)) if mark.platform == "moodle" else (row.canvas, row.is_canvas)
@@ -126,8 +127,10 @@ def evidence(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
     return Evidence() if is_known else by_text  # another student of this name
 
 
-def _by_text(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], added: set[str]) -> Evidence:
+def _by_text(row: Row, keys: set[str], mark: Mark, added: set[str]) -> Evidence:
     """The same, of the text alone."""
+    plain = fold(mark.text)
+    rest = [word for word in _words(plain) if word not in added]
     if mark.text in (row.student, *row.numbers):
         return Evidence(EXACT, keys=frozenset({mark.text}))
     if plain in keys:
@@ -152,12 +155,19 @@ def _by_text(row: Row, keys: set[str], mark: Mark, plain: str, rest: list[str], 
     return Evidence(0, frozenset(spans.values()), frozenset(spans))
 
 
+def _readings(name: str) -> list[str]:
+    """The name of a hand-in, and with `Lee, Ann` as `Ann Lee`, if it has one comma."""
+    turned = re.sub(r"([^_,]+),([^_,]+)", r"\2 \1", name)
+    return [name, turned] if name.count(",") == 1 and turned != name else [name]
+
+
 def ways(name: str) -> list[str]:
     """`Lee, Ann` is `Ann Lee`, too."""
     last, comma, first = name.partition(",")
     return [fold(name), *([fold(f"{first} {last}")] if comma else [])]
 
 
+@functools.cache
 def fold(name: str) -> str:
     """Letters and digits as Unicode compares them without case; a space within a name, `_` between its parts."""
     plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", DATE.sub("_", name)).casefold())

@@ -21,6 +21,7 @@ NUMBERS = {
 }  # fmt: skip
 GROUPS = ("group", "group name", "team", "groups")  # whose rows hand in one work; Moodle has the first
 PARTICIPANT = re.compile(r"participant (\d+)", re.IGNORECASE)  # Moodle's identifier; its folders have the number
+AS_FRACTION = re.compile(r"(\d+)\.0")  # how pandas writes a number in a column with gaps
 WORKBOOKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 OF_CANVAS = {"sis user id", "sis login id"}  # titles of its grade book, where `ID` is Canvas's own
 NOBODY = {"points possible", "student, test", "test student"}  # rows of Canvas's grade book
@@ -96,6 +97,7 @@ def _table(file: Path, content: bytes) -> tuple[list[list[str]], str]:
 def _row(cells: dict[str, str]) -> Row | None:
     """None if it is nobody's, such as a line of Canvas's grade book with the points of each task."""
     by_title = {plain_title(title): " ".join(value.split()) for title, value in cells.items()}
+    by_title |= {t: _whole(value) for t, value in by_title.items() if t in NUMBERS}
     last, first = (next((by_title[t] for t in titles if by_title.get(t)), "") for titles in (LAST, FIRST))
     names = [*(by_title.get(title, "") for title in NAMES), ", ".join(filter(None, (last, first)))]
     keys = [*names, *(value for title, value in by_title.items() if title in NUMBERS)]
@@ -114,6 +116,12 @@ def _row(cells: dict[str, str]) -> Row | None:
         canvas=by_title.get("id", ""), is_canvas=bool(by_title.get("id") and OF_CANVAS & by_title.keys()),
         moodle=participant[1] if participant else "",
     )  # fmt: skip
+
+
+def _whole(value: str) -> str:
+    """117.0 → 117"""
+    number = AS_FRACTION.fullmatch(value)
+    return number[1] if number else value
 
 
 def plain_title(title: str) -> str:

@@ -48,6 +48,14 @@ def matched(rows: list[str], names: list[str]) -> dict[str, str]:
         (["\u0939\u093f\u0928\u094d\u0926\u0940"], ["\u0939\u093f_1"], {}),  # part of a word in Devanagari
         (["O'Neil"], ["o_neil_1"], {"O'Neil": "o_neil_1"}),
         (["Lee, Ann|115"], ["leeann_115"], {"Lee, Ann|115": "leeann_115"}),
+        (["Ann Lee"], ["Lee, Ann"], {"Ann Lee": "Lee, Ann"}),
+        (
+            ["Ann Lee", "Bo Lee"],
+            ["Lee, Ann_115", "Lee, Bo (late)"],
+            {"Ann Lee": "Lee, Ann_115", "Bo Lee": "Lee, Bo (late)"},
+        ),
+        (["Ann Lee", "Lee Ann"], ["Lee, Ann"], {}),
+        (["Ann"], ["Lee, Ann"], {}),
         (["Lee, Ann"], ["12345-678 - Ann Lee - 25 November"], {"Lee, Ann": "12345-678 - Ann Lee - 25 November"}),
         (["Lee, Ann|115", "Lee, Ann|116"], ["leeann_116"], {"Lee, Ann|116": "leeann_116"}),
         (["12"], ["bob_34_2026-11-12"], {}),

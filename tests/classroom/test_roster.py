@@ -124,6 +124,7 @@ CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,HW 1 (77)
             b"Last Name,First Name,Username,Availability\nDoe,Jane,jdoe,Yes\n",
             [("Doe, Jane", ("jdoe",))],
         ),
+        (b"student,ID\nann,117.0\nbob,\n", [("ann", ("117",)), ("bob", ())]),  # pandas, in a column with gaps
         (b"student\nann\n" + bytes(512), [("ann", ())]),
     ],
 )
