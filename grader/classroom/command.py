@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, options: GradingOptions) -> int:
     grading.bands_of(options.levels, options.config, options.overrides)  # says in time what is wrong with them
     check_ids = {check for check in grading.points if level_of(check) in options.levels}
     if args.output and args.roster is None and (kept := args.output / ROSTER).is_file():
-        print(f"roster: the one that was given last, {kept}", file=sys.stderr)
+        print(f"roster: the one that was given last, {kept} (another with --roster FILE)", file=sys.stderr)
         args.roster = kept
     found, strays = find(args.submissions, args.roster, args.output)
     handed_in = share(found)

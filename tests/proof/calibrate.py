@@ -1,11 +1,12 @@
 """How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
 
-    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--level 5]      (make calibrate-checks)
+    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--level 5] [--again NAME] (make calibrate-checks)
 
 Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
 delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json. With `--beside 8`
 eight other processes compete for the cores, to see whether a busy machine costs points; with `--level 5` or
-`--level 6` the right submissions of that optional level are graded. Both files are others then.
+`--level 6` the right submissions of that optional level are graded. Both files are others then. `--again` grades one
+submission alone, as after a change that concerns no other, and adds what it finds to the summary.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import torch
 
 from grader.check_ids import OPTIONAL, needs_training
 from grader.grading_config import load_grading
-from tests.bench.results import write
+from tests.bench.results import load, machine, write
 from tests.proof.bank import entries
 from tests.proof.gradings import in_parallel
 from tests.support.busy import busy_processes
@@ -132,11 +133,14 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
     parser.add_argument("--level", type=int, choices=OPTIONAL, help="an optional one; default: all others")
+    parser.add_argument("--again", metavar="NAME", help="only this submission, beside what is in the summary")
     args = parser.parse_args()
     busy = f"-beside-{args.beside}" if args.beside else ""
     of = f"-{NAMES[args.level]}" if args.level else ""
-    raw = RAW / f"checks{of}{busy}.jsonl"
     right = [e for e in entries() if e.right and (e.level == args.level if args.level else e.level not in OPTIONAL)]
+    if args.again and not (right := [e for e in right if e.name == args.again]):
+        parser.error(f"--again {args.again}: no such right submission; expected one such as right/networks/mixer")
+    raw = RAW / f"checks{of}{busy}{f'-{Path(args.again).name}' if args.again else ''}.jsonl"
     gradings = read_lines(raw)
     have = {(g["name"], g["seed"]) for g in gradings}
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in right]
@@ -158,7 +162,12 @@ def main() -> int:
     if busy:
         slowdowns = [g["slowdown"] for g in gradings if g["slowdown"] > 1]
         result |= {"beside": args.beside, "second_tries": len(slowdowns), "slowest": max(slowdowns, default=1.0)}
-    path = write(f"calibration{of}-cpu{busy}.json", torch.device("cpu"), result)
+    file = f"calibration{of}-cpu{busy}.json"
+    if args.again:
+        whole = load(file) or {}
+        again = {args.again: {"machine": machine(torch.device("cpu")), **result}}
+        result = {**whole, "again": whole.get("again", {}) | again}  # with its own machine
+    path = write(file, torch.device("cpu"), result)
     for name, row in result["checks"].items():
         nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
         print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")

@@ -98,6 +98,13 @@ def calibration() -> str:
             f"- Beside {beside['beside']} busy processes on {beside['machine']['cores']} cores: {failed} of {count:,} "
             f"gradings failed a check, {beside['second_tries']} needed a second try."
         )
+    for name, again in result.get("again", {}).items():
+        failed, count = (sum(row[k] for row in again["suites"].values()) for k in ("with_a_failure", "gradings"))
+        nearest = again["checks"]["level1.training.overfits"]
+        lines.append(
+            f"- `{name.split('/')[-1]}` again, after a change that concerns it alone: {failed} of {count} gradings "
+            f"failed a check; its overfit run came to {nearest['worst']:.2g} of the limit at most ({where(again)})."
+        )
     return "\n".join(lines)
 
 
