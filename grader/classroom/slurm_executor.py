@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,47 @@ from grader.classroom.jobs import Task, run_one
 from grader.classroom.resources import Resources
 
 NAME = "no-confusion"  # of the jobs, in Slurm's queue
+ASK = 5.0  # seconds, at least, between two looks at the queue
+ABSENT = 2  # looks at the queue without a job, and it has ended: its result may be late on a network's file system
+
+
+class Listing:
+    """The jobs that Slurm has, waiting or running.
+
+    submitit asks `sacct`, which knows nothing where Slurm keeps no accounts, and waits forever for a job that left no
+    result; `squeue` works everywhere.
+    """
+
+    def __init__(self) -> None:
+        self.looks, self.jobs, self.asked = 0, frozenset[str](), 0.0
+
+    def look(self) -> tuple[int, frozenset[str]]:
+        """The number of this look, and the jobs' ids; looks again only if the last time is long ago."""
+        if time.monotonic() - self.asked >= ASK:
+            self.asked = time.monotonic()
+            command = ["squeue", "--array", "--noheader", "--format=%i", f"--name={NAME}"]
+            told = subprocess.run(command, capture_output=True, text=True)
+            if told.returncode == 0:  # else Slurm is restarting, and nothing is known
+                self.looks, self.jobs = self.looks + 1, frozenset(told.stdout.split())
+        return self.looks, self.jobs
 
 
 class SlurmJob:
-    def __init__(self, job: submitit.Job[int]) -> None:
-        self.job = job
+    def __init__(self, job: submitit.Job[int], listing: Listing) -> None:
+        self.job, self.listing = job, listing
+        self.seen, self.absent = listing.looks, 0  # a look before it was submitted says nothing
 
     def done(self) -> bool:
-        return self.job.done()
+        look, jobs = self.listing.look()
+        if look > self.seen:
+            self.seen, self.absent = look, 0 if self.job.job_id in jobs else self.absent + 1
+        return self.absent >= ABSENT or self.job.done()
 
     def code(self) -> int | None:
         """The grader's exit code; None if the job ended otherwise: killed, out of time, out of memory, a lost node."""
         of: Any = self.job
+        if not of.done():
+            return None  # it left no result
         return of.result() if of.exception() is None else None
 
 
@@ -45,6 +75,7 @@ class SlurmExecutor:
         )  # fmt: skip
         self.queue.clear()
         self.jobs: list[submitit.Job[int]] = []
+        self.listing = Listing()
 
     def submit(self, task: Task, folders: list[Path]) -> list[SlurmJob]:
         """A job for each, in one array. Raises UserError if Slurm takes none."""
@@ -55,7 +86,7 @@ class SlurmExecutor:
             raise UserError(f"--executor slurm: {' '.join(str(error).split())[:500]}") from error
         self.queue.note(jobs)
         self.jobs += jobs
-        return [SlurmJob(job) for job in jobs]
+        return [SlurmJob(job, self.listing) for job in jobs]
 
     def cancel(self) -> None:
         for job in self.jobs:

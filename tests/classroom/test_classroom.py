@@ -112,6 +112,8 @@ def test_a_class_is_graded_whoever_is_killed(environment, many, tmp_path):
     before = {file: file.stat().st_mtime_ns for file in done}
 
     second = start(handed_in, output, environment)
+    wait_for("grading", lambda: gradings(output))
+    os.kill(gradings(output)[0], signal.SIGKILL)  # which the controller has to notice, without accounts of Slurm's, too
     out, err = second.communicate(timeout=900)
     assert second.returncode == 1, err  # eve's can't be read
     assert {file: file.stat().st_mtime_ns for file in done} == before  # not graded again
@@ -270,6 +272,34 @@ def test_of_the_queue_only_what_was_noted_is_cancelled(tmp_path, monkeypatch):
     queue.clear()
     (words,) = called
     assert words[0] == "scancel" and "--name=no-confusion" in words and words[-2:] == ["42", "47"]
+
+
+class Silent:
+    """A job of which submitit hears nothing more, as it left no result, and `sacct` doesn't know it."""
+
+    job_id = "48_3"
+
+    def done(self):
+        return False
+
+
+def test_a_job_that_slurm_no_longer_has_and_that_left_nothing_has_ended(monkeypatch):
+    listing, now = slurm_executor.Listing(), [100.0]
+    monkeypatch.setattr(slurm_executor.time, "monotonic", lambda: now[0])
+    told = subprocess.CompletedProcess([], 0, "48_2\n48_3\n", "")
+    monkeypatch.setattr(slurm_executor.subprocess, "run", lambda *args, **options: told)
+
+    def after(seconds, code=0, jobs=""):
+        now[0] += seconds
+        told.returncode, told.stdout = code, jobs
+        return job.done()
+
+    job = slurm_executor.SlurmJob(Silent(), listing)
+    assert not job.done()
+    assert not after(60, 1) and not after(60, 1) and not after(60, 1)  # Slurm itself is away
+    assert not after(60) and not after(1) and not after(1)  # only one look at the queue
+    assert not after(60, jobs="48_3\n")  # requeued
+    assert not after(60) and after(60) and job.code() is None
 
 
 def test_a_class_is_graded_by_one_command_at_a_time(handed_in, tmp_path, capsys):
