@@ -103,6 +103,9 @@ class Race:
 
     def _tried(self, setting: Setting) -> Runner:
         """A runner that has made its first step. Raises Refused if the network can't be run in this setting."""
+        scaled = self.training and setting.precision == torch.float16
+        if scaled and any(p.is_complex() for p in self.model.parameters()):
+            raise Refused("left out, as torch can't scale up the gradients of complex weights")
         try:
             runner = self.runner(setting)
             # in eval mode where dropout draws: how it draws depends on the memory layout

@@ -50,7 +50,9 @@ class Trainer:
         self.diffusion = diffusion
         self.num_classes, self.label_dropout = num_classes, label_dropout
         self.average = MovingAverage(runner.model, ema_decay)
-        # Adam (Kingma & Ba 2014, Algorithm 1) with its defaults, as in Ho et al.; fused: all weights in one kernel.
+        # Adam (Kingma & Ba 2014, Algorithm 1) with its defaults, as in Ho et al.; fused: all weights in one kernel,
+        # which takes no complex ones.
+        fused = fused and not any(p.is_complex() for p in runner.model.parameters())
         self.optimizer = torch.optim.Adam(runner.model.parameters(), lr=learning_rate, fused=fused)
         # float16 has a small range: gradients below 6e-8 would become 0 if the loss were not scaled up first.
         # bfloat16 has the range of float32 and needs no scaling.

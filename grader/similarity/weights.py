@@ -81,7 +81,8 @@ def sketch_of(file: Path) -> Sketch | None:
         state = safetensors.torch.load_file(file)
     except Exception:  # a stranger's file, which the checks report
         return None
-    wide = [v.float() for v in state.values() if v.dim() > 1 and v.is_floating_point() and v.isfinite().all()]
+    numbers = [torch.view_as_real(v) if v.is_complex() else v for v in state.values()]
+    wide = [v.float() for v in numbers if v.dim() > 1 and v.is_floating_point() and v.isfinite().all()]
     wide.sort(key=lambda v: (v.shape, v.norm().item()))
     values = torch.zeros(BUCKETS, dtype=torch.float64)
     for k, tensor in enumerate(wide):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from grader.worker.as_real import as_real
+
 BETAS, EPS = (0.9, 0.999), 1e-8
 
 
@@ -11,26 +13,28 @@ class Adam:
 
     def __init__(self, parameters: list[nn.Parameter], lr: float) -> None:
         self.parameters, self.lr, self.count = parameters, lr, 0
-        self.kept, self.mean, self.square = ([torch.zeros_like(p) for p in parameters] for _ in range(3))
+        numbers = [as_real(p.detach()) for p in parameters]
+        self.kept, self.mean, self.square = ([torch.zeros_like(p) for p in numbers] for _ in range(3))
 
     @torch.no_grad()
     def keep(self) -> None:
         """Note the parameters' values, for put_back."""
         for value, p in zip(self.kept, self.parameters, strict=True):
-            value.copy_(p)
+            value.copy_(as_real(p))
 
     @torch.no_grad()
     def put_back(self) -> None:
         for p, value in zip(self.parameters, self.kept, strict=True):
-            p.copy_(value)
+            as_real(p).copy_(value)
 
     @torch.no_grad()
     def step(self) -> None:
         self.count += 1
-        for p, m, v in zip(self.parameters, self.mean, self.square, strict=True):
-            if p.grad is not None:
-                one_kernel = p.device.type == "cpu" and all(_plain(tensor) for tensor in (p, p.grad, m, v))
-                (self._in_one_kernel if one_kernel else self._by_parts)(p, p.grad, m, v)
+        for parameter, m, v in zip(self.parameters, self.mean, self.square, strict=True):
+            if parameter.grad is not None:
+                p, grad = as_real(parameter), as_real(parameter.grad)
+                one_kernel = p.device.type == "cpu" and all(_plain(tensor) for tensor in (p, grad, m, v))
+                (self._in_one_kernel if one_kernel else self._by_parts)(p, grad, m, v)
 
     def _in_one_kernel(self, p: Tensor, grad: Tensor, m: Tensor, v: Tensor) -> None:
         """As torch.optim.Adam(fused=True): it passes over memory once, which for wide layers takes half the time."""

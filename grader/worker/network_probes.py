@@ -12,6 +12,7 @@ from assignment.ddpm.config import ModelConfig
 from grader.worker import slopes as slopes_along
 from grader.worker.adam import Adam
 from grader.worker.angles import Angles
+from grader.worker.as_real import as_real
 from grader.worker.devices import NoMixing
 from grader.worker.session import (
     ContractError,
@@ -70,9 +71,9 @@ def perturb(session: Session, tensors: Tensors, *, name: str, seed: int) -> Resu
         for p in session.networks[name].parameters():
             if p.requires_grad:
                 fan_in = max(1, p.numel() // len(p)) if p.ndim > 1 else 16
-                scale = 0.2 * p.square().mean().sqrt() + 0.2 / math.sqrt(fan_in)
-                weights: Tensor = p
-                weights += scale * randn(p.shape, generator=generator).to(p)
+                weights = as_real(p)
+                scale = 0.2 * weights.square().mean().sqrt() + 0.2 / math.sqrt(fan_in)
+                weights += scale * randn(weights.shape, generator=generator).to(weights)
     return {}, {}
 
 

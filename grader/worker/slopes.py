@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, manual_seed, nn, no_grad, randn
 
+from grader.worker.as_real import as_real
+
 GROUPS = 4  # of parameter tensors, each with a direction of its own
 SHUFFLES = 2  # so many times the tensors are divided into groups
 IMAGES = 3  # directions in which x moves
@@ -38,7 +40,7 @@ def scale(p: Tensor) -> float:
 
 
 def slope(gradient: Tensor | None, direction: Tensor) -> float:
-    return 0.0 if gradient is None else float((gradient.cpu().double() * direction.cpu()).sum())
+    return 0.0 if gradient is None else float((as_real(gradient).cpu().double() * direction.cpu()).sum())
 
 
 @contextmanager
@@ -86,7 +88,8 @@ def measure(
             leaf.grad = None
         y = answer()
         run(y)
-        along = list(directions(leaves, torch.Generator().manual_seed(seed)))
+        moved = [as_real(leaf.detach()) for leaf in leaves]
+        along = list(directions(moved, torch.Generator().manual_seed(seed)))
         slopes = [math.fsum(slope(leaves[i].grad, v) for i, v in direction.items()) for direction in along]
         for leaf in leaves:
             leaf.grad = None
@@ -98,7 +101,7 @@ def measure(
                 for direction in along:
                     restore()
                     for i, v in direction.items():
-                        leaves[i].add_(v, alpha=sign)
+                        moved[i].add_(v, alpha=sign)
                     outputs.append(ask().cpu().double())  # some devices have no float64
                 sides.append(torch.stack(outputs))
     return slopes, repeats, sides[0], sides[1]

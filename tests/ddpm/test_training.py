@@ -18,7 +18,7 @@ from assignment.ddpm.validation import freeze_triples, validation_loss
 from reference.sampler import DDPMSampler
 from tests.conftest import ROOT
 from tests.support.everything import left_to
-from tests.support.networks import DiffusionModel
+from tests.support.networks import DiffusionModel, Spectral
 from tests.support.running import read_log, run, same_weights
 
 
@@ -33,6 +33,17 @@ def test_a_short_real_training_lowers_the_loss(finished):
     losses = [float(row["val_loss"]) for row in read_log(finished)]
     assert len(losses) == 12
     assert losses[-1] < 0.75 * losses[0] and losses[-1] < 0.6  # predicting zero scores 1
+
+
+def test_complex_weights_are_trained_kept_and_resumed(tmp_path):
+    short = ("data.batch_size=16", "training.learning_rate=1e-2", "sampling.every_epochs=0")
+    run(tmp_path, "training.epochs=2", *short, network=Spectral)
+    folder = run(tmp_path, "training.epochs=6", "training.resume=true", *short, network=Spectral)
+    losses = [float(row["val_loss"]) for row in read_log(folder)]
+    assert len(losses) == 6 and losses[-1] < losses[0]
+    model = Spectral(load_config(folder / "config.yaml").model)
+    load_weights(model, folder / "weights.safetensors")
+    assert model.filter.dtype == torch.cfloat and model.filter.imag.any()
 
 
 def test_a_run_leaves_its_files(finished):

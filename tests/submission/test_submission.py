@@ -217,6 +217,25 @@ def test_adam_is_torchs_adam(dtype, memory_format):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+def test_adam_of_complex_weights_is_torchs_adam():
+    torch.manual_seed(0)
+    ours = torch.nn.Parameter(torch.randn(4, 3, dtype=torch.cfloat))
+    theirs = torch.nn.Parameter(ours.detach().clone())
+    mine, reference = Adam([ours], lr=0.01), torch.optim.Adam([theirs], lr=0.01)
+    for _ in range(20):
+        x = torch.randn(3, dtype=torch.cfloat)
+        for weights, optimizer in ((ours, mine), (theirs, reference)):
+            weights.grad = None
+            ((weights @ x).abs() - 1).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs)
+    mine.keep()
+    before = ours.detach().clone()
+    ours.data.fill_(7.0)
+    mine.put_back()
+    assert ours.equal(before)
+
+
 def test_adam_takes_back_what_was_written_into_the_weights():
     layer = torch.nn.Linear(3, 2)
     before, optimizer = layer.weight.detach().clone(), Adam(list(layer.parameters()), lr=0.01)

@@ -1,6 +1,7 @@
 """A small right answer for the project's tests: a ConvNet with a timestep embedding. Also copied into Trees."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from assignment.ddpm.config import ModelConfig
@@ -25,6 +26,19 @@ class Dropout(DiffusionModel):
     def __init__(self, config):
         super().__init__(config)
         self.body.append(nn.Sequential(nn.Dropout(0.2), nn.BatchNorm2d(32)))
+
+
+class Spectral(DiffusionModel):
+    """Has complex weights."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.filter = nn.Parameter(torch.randn(32, 3, 3, dtype=torch.cfloat) / 9)
+
+    def forward(self, x, t):
+        spectrum = torch.fft.rfft2(self.first(x).float())
+        h = torch.fft.irfft2(F.pad(self.filter, (0, spectrum.shape[-1] - 3, 0, spectrum.shape[-2] - 3)) * spectrum)
+        return self.last(self.body(h + self.time(t)[:, :, None, None]))
 
 
 class Labelled(DiffusionModel):

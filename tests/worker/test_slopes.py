@@ -7,7 +7,7 @@ from torch import nn
 from grader.checks.gradients import Slopes
 from grader.worker.network_probes import backward
 from grader.worker.slopes import DIRECTIONS, IMAGES, measure
-from tests.support.networks import Dropout
+from tests.support.networks import Dropout, Spectral
 
 X, COTANGENT = (torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
 T = torch.tensor([3, 700])
@@ -21,6 +21,12 @@ class Cut(Dropout):
     def forward(self, x, t):
         h = self.body(self.first(x) + self.time(t)[:, :, None, None]).detach()
         return self.last(h) + 1e-12 * (x + sum(p.sum() for p in self.parameters()))
+
+
+class CutSpectrum(Spectral):
+    def forward(self, x, t):
+        whole = super().forward(x, t)
+        return whole.detach() + 1e-12 * (x + sum(p.abs().sum() for p in self.parameters()))
 
 
 class Counts(Dropout):
@@ -47,6 +53,12 @@ def built(kind: type[nn.Module]) -> nn.Module:
 def test_of_a_right_network_with_dropout_and_batch_norm():
     found = slopes(built(Dropout))
     assert found.repeats and found.agree() and max(found.off()) < 0.1
+
+
+def test_of_one_with_complex_weights():
+    found = slopes(built(Spectral))
+    assert found.repeats and found.agree() and max(found.off()) < 0.1
+    assert not slopes(built(CutSpectrum)).agree()
 
 
 def test_of_one_that_is_cut_off():

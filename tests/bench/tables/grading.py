@@ -102,8 +102,8 @@ def calibration() -> str:
         failed, count = (sum(row[k] for row in again["suites"].values()) for k in ("with_a_failure", "gradings"))
         nearest = again["checks"]["level1.training.overfits"]
         lines.append(
-            f"- `{name.split('/')[-1]}` again, after a change that concerns it alone: {failed} of {count} gradings "
-            f"failed a check; its overfit run came to {nearest['worst']:.2g} of the limit at most ({where(again)})."
+            f"- `{name.split('/')[-1]}` by itself, later than the others: {failed} of {count} gradings failed a check; "
+            f"its overfit run came to {nearest['worst']:.2g} of the limit at most ({where(again)})."
         )
     return "\n".join(lines)
 
