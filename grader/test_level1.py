@@ -28,6 +28,7 @@ from grader.suite.network_questions import (
     alike,
     at_two_t,
     few_steps,
+    notes_on_modes,
     notes_on_t,
     of_very_different_sizes,
     one_by_one,
@@ -294,8 +295,10 @@ def test_all_parameters_get_gradients(
 
 
 @check("level1.training.gradient_flow")
-def test_gradient_flow(warm: None, perturbed: Network, seed: int, measured: Measured) -> None:
+def test_gradient_flow(warm: None, perturbed: Network, seed: int, judge: Judge, measured: Measured) -> None:
     """Backward works in train mode: gradients reach x, and match how the output changes with x and parameters."""
+    for name, says in notes_on_modes(perturbed).items():
+        judge.inform(name, says)
     x, t = perturbed.at_random(3, "flow")
     cotangent, _ = perturbed.noise(3, "flow, cotangent")
     reply = perturbed.flow(x, t, cotangent, seed=seed)

@@ -1,7 +1,7 @@
 """Notes without points: what is allowed, works, and yet makes a network's life harder than it need be."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ BATCH_NORM = (
     "the usual choice"
 )
 WRONG_T = "a wrong t changes the loss by only {change:+.1%}"
+MODES = (
+    "in eval mode the output is {off:.0%} away from that in train mode, with nothing random and no statistics in "
+    "between: what forward does only `if self.training` is missing when samples are drawn"
+)
+APART = 0.01  # of the output's size: further apart than the modes of one network by rounding
 NARROW = 1.0  # rad: within it a sinusoid is nearly a straight line
 RAW = 10.0  # a number of t that a linear layer gets: beyond it, it is much larger than features are
 PROPORTIONAL = 1e-3  # relative: angles that are so near to being proportional to t are
@@ -68,6 +73,20 @@ def on_t(found: Mapping[str, list[Tensor]], t: Tensor) -> dict[str, str]:
     if number is not None and number > RAW:
         notes["t as a number"] = RAW_T.format(number=min(number, t[0].item()))  # later layers may get it larger
     return notes
+
+
+def on_modes(answers: Sequence[Tensor], wrote: bool) -> dict[str, str]:
+    """Notes on a network that is another one when it is sampled.
+
+    Args:
+        answers: (B, C, H, W) each: in eval mode, and twice in train mode, with the random generator elsewhere
+        wrote: whether train mode wrote into buffers, as running statistics are
+    """
+    if wrote or len({(y.shape, y.dtype) for y in answers}) != 1 or len(answers) != 3:
+        return {}
+    sampled, trained, again = (y.double() for y in answers)
+    off = ((sampled - trained).norm() / trained.norm().clamp(min=1e-12)).item()
+    return {"eval mode": MODES.format(off=off)} if trained.equal(again) and off > APART else {}
 
 
 def widest_of_t(values: list[Tensor], t: Tensor) -> float | None:

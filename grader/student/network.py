@@ -96,6 +96,13 @@ class Network:
                 found.setdefault(name.split(" ")[0], []).append(value)
         return found
 
+    def modes(self, x: Tensor, t: Tensor) -> tuple[list[Tensor], bool]:
+        """Its answers (B, C, H, W) in eval mode, and twice in train mode; whether that wrote into buffers."""
+        seeds = [derive_seed("modes", self.seed, k) for k in range(2)]
+        reply = self._request("modes", 3 * self.pace.forward * len(x), tensors={"x": x, "t": t}, seeds=seeds)
+        names = ("eval", *(f"train {seed}" for seed in seeds))
+        return [reply.tensors[name] for name in names if name in reply.tensors], reply.values["wrote"]
+
     def flow(self, x: Tensor, t: Tensor, cotangent: Tensor, *, seed: int) -> Reply:
         tensors = {"x": x, "t": t, "cotangent": cotangent}
         reply = self._request("flow", self.pace.step * len(x), tensors=tensors, seed=seed)

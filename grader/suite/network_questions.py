@@ -59,6 +59,14 @@ def notes_on_t(network: Network) -> dict[str, str]:
         return {}
 
 
+def notes_on_modes(network: Network) -> dict[str, str]:
+    """Friendly notes on train and eval mode; none for a network that fails when it is asked."""
+    try:
+        return friendly_notes.on_modes(*network.modes(*network.at_random(2, "modes")))
+    except SubmissionFailed:
+        return {}
+
+
 def alike(network: Network) -> list[Question]:
     """Questions that a cache may take for one another: by shape, t, sum, norm, first pixels, or rounded values.
 

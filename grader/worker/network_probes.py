@@ -114,6 +114,21 @@ def angles(session: Session, tensors: Tensors, *, name: str) -> Result:
 
 
 @probe
+def modes(session: Session, tensors: Tensors, *, name: str, seeds: list[int]) -> Result:
+    """x (B, C, H, W), t (B,) → y in eval mode, and in train mode with each seed; whether that wrote into buffers."""
+    model = session.networks[name]
+    x, t = (tensors[k].to(session.device) for k in ("x", "t"))
+    with torch.no_grad():
+        answers = {"eval": model.eval()(x, t)}
+        before = [buffer.clone() for buffer in model.buffers()]
+        for seed in seeds:
+            manual_seed(seed)
+            answers[f"train {seed}"] = model.train()(x, t)
+        wrote = not all(map(torch.equal, before, model.buffers()))
+    return {"wrote": wrote}, {k: y for k, y in answers.items() if sendable(y)}
+
+
+@probe
 def flow(session: Session, tensors: Tensors, *, name: str, seed: int) -> Result:
     """Backward from a random cotangent (B, C, H, W) to x, in train mode, with gradients on as in training."""
     model = session.networks[name].train()

@@ -1,6 +1,7 @@
 """Notes without points are true wherever they are made, and are not made of a right network without reason."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,12 +9,14 @@ from torch import nn
 
 from assignment.ddpm.config import load_config
 from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
-from grader.checks.friendly_notes import NARROW, adds_x, on_t, widest_of_t
+from grader.checks.friendly_notes import NARROW, adds_x, on_modes, on_t, widest_of_t
 from grader.grade import grade
 from grader.worker.angles import Angles
+from grader.worker.network_probes import modes
 from tests.conftest import ROOT
 from tests.proof.bank import BANK, entries
 from tests.proof.trained import DIGITS, network_class
+from tests.support.networks import Dropout
 
 T = 1000
 CONFIG = load_config(ROOT / "configs" / "digits.yaml").model
@@ -131,6 +134,36 @@ def test_in_the_bank_of_right_networks_the_note_is_true():
     assert noted == ["right/networks/functional_params"]
 
 
+class OnlyInTraining(Dropout):
+    def __init__(self, config, *kept):
+        super().__init__(config)
+        self.body[-1] = nn.Sequential(*(layer for layer in self.body[-1] if isinstance(layer, kept)))
+
+    def forward(self, x, t):
+        return super().forward(x, t) + (self.last(self.first(x)) if self.training else 0.0)
+
+
+def noted_modes(network: nn.Module) -> dict[str, str]:
+    generator = torch.Generator().manual_seed(0)
+    for p in network.parameters():
+        p.data += 0.1 * torch.randn(p.shape, generator=generator)
+    session = SimpleNamespace(networks={"it": network}, device=torch.device("cpu"))
+    x = torch.randn(2, CONFIG.image_channels, CONFIG.image_size, CONFIG.image_size, generator=generator)
+    values, answers = modes(session, {"x": x, "t": torch.tensor([3, 700])}, name="it", seeds=[1, 2])
+    return on_modes(list(answers.values()), values["wrote"])
+
+
+def test_a_network_that_is_another_one_in_training_is_noted():
+    assert "`if self.training`" in noted_modes(OnlyInTraining(CONFIG))["eval mode"]
+    assert noted_modes(OnlyInTraining(CONFIG, nn.Dropout)) == {}  # may be its dropout
+    assert noted_modes(OnlyInTraining(CONFIG, nn.BatchNorm2d)) == {}  # may be its statistics
+
+
+def test_in_the_bank_of_right_networks_both_modes_are_one_network():
+    right = [e for e in entries() if e.right and e.level == 1 and "by_their_names" not in e.name]  # it warns when built
+    assert [entry.name for entry in right if noted_modes(network_class(entry.file)(CONFIG))] == []
+
+
 NOTED = """
 from torch import nn
 from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
@@ -156,3 +189,28 @@ def test_the_report_has_the_notes_and_they_cost_nothing(tmp_path):
     assert [check.verdict for check in results.checks] == ["passed", "passed"]
     assert {"BatchNorm", "x + f(x)", "sinusoids of t"} <= set(results.information)
     assert "no angle is beyond 1 rad" in results.information["sinusoids of t"]
+
+
+UNLIKE = """
+from torch import nn
+from assignment.ddpm.embeddings import SinusoidalTimestepEmbedding
+
+class DiffusionModel(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.time = nn.Sequential(SinusoidalTimestepEmbedding(16), nn.Linear(16, 16))
+        self.first = nn.Conv2d(config.image_channels, 16, 3, padding=1)
+        self.coarse = nn.Conv2d(16, 16, 3, padding=1)
+        self.last = nn.Conv2d(16, config.image_channels, 1)
+
+    def forward(self, x, t):
+        h = self.first(x) + self.time(t)[:, :, None, None]
+        return self.last(h + self.coarse(h) if self.training else h)
+"""
+
+
+def test_the_report_says_that_samples_come_from_another_network(tmp_path):
+    (tmp_path / "model.py").write_text(UNLIKE)
+    results = grade(tmp_path, levels=[1], config=DIGITS, quiet=True, only="level1.training.gradient_flow".__eq__)
+    assert [check.verdict for check in results.checks] == ["passed"]
+    assert "`if self.training`" in results.information["eval mode"]
