@@ -41,6 +41,7 @@ def test_beats_the_reference(
     """The loss on the validation images is lower than the reference's, by more than chance could explain."""
     with with_progress():
         found = losses.on_validation
+        same = beats_reference.check_same_loss(*losses.asked_again)
     picture = save_loss_by_t(found, losses.edges, figures / "level2-loss-by-t.png")
     judge.show(
         picture, "Your loss by t, against the reference's",
@@ -52,6 +53,7 @@ def test_beats_the_reference(
     measured["triples_follow_from"], measured[TRAIN_WITH] = opponent.follow_from, losses.longer
     against = f"reference {found.reference:.5f}{record.caveat}"
     judge.inform("loss", f"{found.student:.5f}, {against}, {opponent.in_words}; see {picture}")
+    measured.update(same)
     measured.update(
         beats_reference.check_beats(
             found, opponent.looks, losses.edges, losses.along, record.provisional, losses.go_on

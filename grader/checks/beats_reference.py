@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.checks.finding import CheckFailed, all_finite, at_most
+from grader.checks.finding import CheckFailed, all_finite, at_most, refuse_not_finite
 
+REMEMBERED = 0.01  # of the loss: how much higher it may be where nothing else was asked before
 MARGIN = 0.001  # of the loss, the smallest lead that wins: hundreds of times the rounding between two machines
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
 GAP = 0.02  # of the loss: how much smaller the lead may be on the test images than on the validation images
@@ -89,6 +90,26 @@ def decide(comparison: Comparison, looks: int) -> str:
     if all_finite(comparison) and upper < -MARGIN:
         return "wins"
     return "loses" if lower > -MARGIN else "open"
+
+
+def check_same_loss(before: Tensor, again: Tensor) -> dict[str, float]:
+    """The loss is the same where a fresh process, which has seen nothing else, is asked again.
+
+    Rounding changes it by less than 1e-3; what remembers images that it was asked about gains many times the limit.
+
+    Args:
+        before: losses of some triples as they were among all others, (M,)
+        again: of the same ones, each of another image, from the fresh process
+    """
+    refuse_not_finite("the losses", before, again)
+    higher = (again.mean() / before.mean() - 1).item()
+    if not higher <= REMEMBERED:
+        raise CheckFailed(
+            f"expected the same loss from a fresh process that is asked again, got one that is {higher:.1%} higher",
+            "The answer has to follow from x and t alone: in eval mode nothing may be kept from one call for another.",
+            asked_again=higher,
+        )
+    return {"asked_again": higher}
 
 
 def check_beats(

@@ -34,7 +34,11 @@ class Triples:
 
     def first(self, count: int) -> "Triples":
         """So many of them."""
-        return Triples(*(values[:count] for values in (self.images, self.index, self.t, self.bins, self.noise)))
+        return self.at(slice(count))
+
+    def at(self, rows: slice | list[int]) -> "Triples":
+        """Some of them."""
+        return Triples(*(values[rows] for values in (self.images, self.index, self.t, self.bins, self.noise)))
 
     def fingerprint(self) -> list[float]:
         """Enough to detect that another version of torch draws other numbers."""

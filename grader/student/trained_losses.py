@@ -7,12 +7,15 @@ from torch import Tensor
 
 from assignment.ddpm.progress import progress_bar
 from grader.checks.beats_reference import Comparison, compare, decide
+from grader.metrics.randomness import randomness
 from grader.metrics.triples import EDGES, losses, widths
 from grader.student.network import Network
 from grader.student.once import done_once
 from grader.student.opponent import Opponent
 from grader.student.outlook import longer, outlook
 from grader.student.trained_network import BATCH, TrainedNetwork
+
+AGAIN = 256  # triples, at most, of as many images
 
 
 class TrainedLosses:
@@ -40,6 +43,7 @@ class TrainedLosses:
             student = losses(
                 network, trained.diffusion, triples, batch_size=BATCH[trained.kind], progress=bar.update
             )  # fmt: skip
+        self.latest = triples, student
         return student, reference, triples.bins, triples.index
 
     @property
@@ -54,6 +58,23 @@ class TrainedLosses:
             if decide(found, self.opponent.looks) != "open":
                 break
         return found
+
+    @property
+    @done_once
+    def asked_again(self) -> tuple[Tensor, Tensor]:
+        """Losses of some validation triples among all others, and from a process that sees only these; (M,) each.
+
+        Each is of another image, and the latest triples are taken: by then there was most to remember.
+        """
+        _ = self.on_validation
+        triples, before = self.latest
+        trained = self.trained
+        order = randomness(trained.chosen_seed.shared, "loss again", trained.seed).order(len(triples.t)).tolist()
+        rows = list({int(triples.index[row]): row for row in order}.values())[:AGAIN]
+        trained.submission.stop()  # clears whatever it has noted
+        return before[rows], losses(
+            trained.network(), trained.diffusion, triples.at(rows), batch_size=BATCH[trained.kind]
+        )
 
     @property
     @done_once

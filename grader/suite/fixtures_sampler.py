@@ -1,5 +1,6 @@
 """Fixtures for level 4. A pytest plugin, registered by conftest.py."""
 
+import math
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,6 +29,7 @@ Steps = tuple[list[Step], list[Step]]  # from inside inputs and from outside one
 PRECISE = 1 << 17  # scalars of a step that has to tell formulas apart
 COVERING = 1 << 13  # … and of one that shows that p_sample is right at other t and shapes, too
 OUTSIDE = 3.0  # standard deviation of eps there, so that it shows where its weight is small
+TRACED = 4200, 8400  # scalars of the sampling over all steps of the configuration, at least and about at most
 BETWEEN = 12  # timesteps of the configuration's schedule, besides the first two and the last
 
 
@@ -126,11 +128,15 @@ def single(build_sampler: BuildSampler, step_kept: Once[None], judge: Judge) -> 
 
 
 @pytest.fixture(scope="session")
-def long_trace_once(build_sampler: BuildSampler, long: Schedule, drawn: Drawn) -> Once[Trace]:
+def long_trace_once(build_sampler: BuildSampler, long: Schedule, settings: Config, drawn: Drawn) -> Once[Trace]:
+    """Of the configuration's own images, as `main.py` draws them, which are all that a student looks at."""
+
     def trace() -> Trace:
-        shape = drawn.shape("trace", 4200, (9, 16), (2, 3, 4))
+        shape = settings.model.image_shape
+        fewest, most = (max(2, math.ceil(scalars / math.prod(shape))) for scalars in TRACED)
+        images = drawn.random("trace").randint(fewest, most)
         network = TellingNetwork(long, drawn.number("trace, eps"))
-        return build_sampler(long).trace(network, shape, seed=drawn.number("trace"))
+        return build_sampler(long).trace(network, (images, *shape), seed=drawn.number("trace"))
 
     return Once(trace)
 

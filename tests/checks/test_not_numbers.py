@@ -210,6 +210,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_shape": lambda: ((FACTS, Y, (4, 1, 8, 8)), {}),
     "check_floating": lambda: ((Y,), {}),
     "check_finite": lambda: ((Y, "of the output"), {}),
+    "check_same_loss": lambda: ((torch.ones(4), torch.ones(4)), {}),
     "check_beats": lambda: ((comparison(), 3, [0, 500, 1000], [{"epoch": 1.0, "loss": 0.2}], ""), {}),
     "check_generalises": lambda: ((comparison(), comparison()), {}),
     "check_sound": lambda: ((Y.clamp(-1, 1),), {}),

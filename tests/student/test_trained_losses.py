@@ -1,0 +1,52 @@
+"""Level 2: what remembers the images that it was asked about is asked again, in a process that has seen none."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from assignment.ddpm.diffusion import GaussianDiffusion
+from grader.checks.beats_reference import check_same_loss
+from grader.checks.finding import CheckFailed
+from grader.metrics.triples import draw_triples
+from grader.student.trained_losses import AGAIN, TrainedLosses
+
+TRIPLES = draw_triples(torch.randint(256, (300, 1, 4, 4), dtype=torch.uint8), 1000, 0, part="validation").first(1024)
+
+
+class Network:
+    """Predicts zero in the first calls that it gets, and x from then on, which is better where x is mostly noise."""
+
+    def __init__(self, learns_after: int) -> None:
+        self.calls, self.learns_after = 0, learns_after
+
+    def __call__(self, x, t):
+        self.calls += 1
+        return x if self.calls > self.learns_after else torch.zeros_like(x)
+
+
+class Losses(TrainedLosses):
+    opponent = SimpleNamespace(
+        looks=1,
+        triples=lambda part, look: TRIPLES,
+        losses=lambda part, look, triples: torch.ones(len(triples.t)).double(),
+    )
+
+
+def asked_again(learns_after: int) -> tuple[torch.Tensor, torch.Tensor]:
+    trained = SimpleNamespace(
+        network=lambda: Network(learns_after), submission=SimpleNamespace(stop=lambda: None), kind="cpu",
+        diffusion=GaussianDiffusion(), chosen_seed=SimpleNamespace(shared=b"a secret of the course"), seed=1,
+    )  # fmt: skip
+    return Losses(trained).asked_again
+
+
+def test_an_honest_network_gets_the_same_loss_again():
+    before, again = asked_again(learns_after=0)
+    assert len(before) == AGAIN and torch.equal(before, again)
+    assert check_same_loss(before, again) == {"asked_again": 0.0}
+
+
+def test_one_that_remembers_does_not():
+    with pytest.raises(CheckFailed, match=r"expected the same loss from a fresh process that is asked again, got one "):
+        check_same_loss(*asked_again(learns_after=4))
