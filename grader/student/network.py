@@ -118,8 +118,9 @@ class Network:
         reply = self._request("slopes", FORWARDS * self.pace.step * len(x), tensors=tensors, step=step, train=train,
                               seed=seed)  # fmt: skip
         reported = torch.tensor(reply.values["reported"], dtype=torch.float64)
-        forth, back = (reply.tensors[side].double() for side in ("forth", "back"))
-        if not forth.shape == back.shape == (len(reported), *x.shape) or len(reported) <= IMAGES:
+        forth, back = (reply.tensors[side] for side in ("forth", "back"))
+        formed = forth.shape == back.shape == (len(reported), *x.shape) and forth.dtype == back.dtype == torch.float64
+        if not formed or len(reported) <= IMAGES:
             raise Raised("the submission's process sent outputs of another form than x's")
         found = ((forth - back) * cotangent).flatten(1).sum(1) / (2 * step)
         return Slopes(reported, found, of_x=IMAGES, repeats=reply.values["repeats"])

@@ -83,6 +83,7 @@ RIGHT: dict[str, Any] = {
     "shape": [2, 1], "dtype": "torch.float32", "device": "cpu", "requires_grad": False, "losses": [1.0, 2],
     "seconds": 0.5,
     "gradients": {"a.weight": [True, True, True]}, "changed": ["t"], "reported": [0.5, 1], "repeats": True,
+    "wrote": False,
     "trained": ["a.weight"], "statistics": ["a.running_mean"],
 }  # fmt: skip
 
