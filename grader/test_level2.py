@@ -7,7 +7,7 @@ import pytest
 
 from grader.check_ids import check
 from grader.checks import beats_reference
-from grader.checks.finding import NotJudged
+from grader.checks.finding import CheckFailed, NotJudged
 from grader.results import TRAIN_WITH
 from grader.student.trained_losses import TrainedLosses
 from grader.suite import captions
@@ -69,6 +69,10 @@ def test_generalises(losses: TrainedLosses, with_progress: WithProgress, measure
         found = losses.on_validation
     if beats_reference.decide(found, losses.opponent.looks) != "wins":
         raise NotJudged("waits for loss.beats_reference: there is no lead to confirm")
+    try:
+        beats_reference.check_same_loss(*losses.asked_again)
+    except CheckFailed as failed:
+        raise NotJudged("waits for loss.beats_reference, whose answers are not the same when asked again") from failed
     measured["triples_follow_from"] = losses.opponent.follow_from
     with with_progress():
         measured.update(beats_reference.check_generalises(losses.on_validation, losses.on_test))
