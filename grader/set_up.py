@@ -72,7 +72,9 @@ def install(uv: str, *, cpu: bool) -> int:
         shutil.rmtree(ROOT / ".torch", ignore_errors=True)
     if lock.exists() and ('registry = ".torch"' in lock.read_text()) != cpu:
         lock.unlink()
-    return subprocess.run([uv, "sync"], cwd=ROOT).returncode
+    # where Python keeps no bytecode of its own, as in many containers, each import of torch would take seconds more
+    compiled = ["--compile-bytecode"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
+    return subprocess.run([uv, "sync", *compiled], cwd=ROOT).returncode
 
 
 def choose(wanted: str) -> str:

@@ -28,6 +28,7 @@ from grader.suite.network_questions import (
     alike,
     at_two_t,
     few_steps,
+    in_a_training_batch,
     notes_on_modes,
     notes_on_t,
     of_very_different_sizes,
@@ -178,15 +179,18 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 
 
 @check("level1.batch.samples_independent")
-def test_samples_are_independent(steady: Network, config: ModelConfig, measured: Measured) -> None:
+def test_samples_are_independent(
+    steady: Network, settings: Config, config: ModelConfig, measured: Measured
+) -> None:  # fmt: skip
     """In eval mode, an image's output does not depend on the other images in the batch."""
     t = spread(config.num_timesteps, steady.number(7, 13, "independent"), seed=derive_seed("independent", steady.seed))
     t = t[shuffled(len(t), "independent", steady.seed)] ** 2 // max(1, config.num_timesteps - 1)  # most of them small:
     x = steady.noisy(t, "independent")  # there an image is more than noise
     alone, few = one_by_one(steady, x, t), steady.number(2, 4, "few")
     among_odd = steady(torch.cat([x[:1], of_very_different_sizes(x[1:])]), t)[:1]
-    together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd])
-    measured.update(conditioning.check_independent(together, torch.cat([alone, alone[:few], alone[:1]])))
+    among_many = in_a_training_batch(steady, x, t, settings.data.batch_size)
+    together = torch.cat([steady(x, t), steady(x[:few].flip(0), t[:few].flip(0)).flip(0), among_odd, among_many])
+    measured.update(conditioning.check_independent(together, torch.cat([alone, alone[:few], alone[:1], alone])))
 
 
 @check("level1.batch.order")
@@ -266,9 +270,10 @@ def test_device(warm: None, network: Network) -> None:
 
 @check("level1.training.registered")
 def test_all_layers_are_registered(
-    perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, measured: Measured
+    warm: None, perturbed: Network, build: Build, config: ModelConfig, submission: AnySubmission, measured: Measured
 ) -> None:
     """The state dict holds everything the output depends on: saved and loaded, the network gives the same output."""
+    few_steps(perturbed)  # may change what is kept elsewhere, and begins the same in every process
     x, t = perturbed.at_random(3, "registered")
     original, state = perturbed(x, t), perturbed.state()
     submission.stop()  # clears whatever is remembered outside the network
@@ -358,7 +363,7 @@ def test_weights(training: Training, check_weights: CheckWeights) -> None:
 
 @check("level1.trained.uses_t")
 def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
-    """The trained network uses t: for the same noisy image, its output differs from one t to another."""
+    """The trained network uses t: its output differs from one t to another, and a wrong t raises the loss."""
     measured.update(check_uses_t(loaded.network))
 
 

@@ -18,7 +18,7 @@ def test_weights(training: Training, check_weights: CheckWeights) -> None:
 
 @check("level3.trained.uses_t")
 def test_trained_network_uses_t(loaded: Training, measured: Measured) -> None:
-    """The trained network uses t: for the same noisy image, its output differs from one t to another."""
+    """The trained network uses t: its output differs from one t to another, and a wrong t raises the loss."""
     measured.update(check_uses_t(loaded.network))
 
 

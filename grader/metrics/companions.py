@@ -1,8 +1,8 @@
 """Held-out images among the samples: in the very calls that draw samples, a network has to denoise them, too.
 
 Whether samples come from a denoiser or from a store of images can't be told by looking at the samples alone. So images
-that no training has seen, noised to the t of the moment, stand at random places in each batch. Their rows and some of
-the samples' are kept, to be asked again.
+that no training has seen and no weights can hold, noised to the t of the moment, stand at random places in each batch.
+Their rows and some of the samples' are kept, to be asked again.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from assignment.ddpm.data import to_float
 from assignment.ddpm.diffusion import GaussianDiffusion
+from grader.metrics.new_images import new_images
 from grader.metrics.randomness import Randomness
 
 Predict = Callable[[Tensor, Tensor], Tensor]
@@ -39,7 +40,7 @@ class Companions:
     """A network as a sampler calls it, with held-out images beside each batch of samples."""
 
     def __init__(self, predict: Predict, diffusion: GaussianDiffusion, images: Tensor, luck: Randomness) -> None:
-        """`images`: uint8 (M, C, H, W), which no training has seen."""
+        """`images`: uint8 (M, C, H, W), which no training has seen; they are changed before they are asked about."""
         self.predict, self.diffusion, self.images, self.luck = predict, diffusion, images, luck
         self._held_out: list[Asked] = []
         self._samples: list[Asked] = []
@@ -52,7 +53,8 @@ class Companions:
         chosen = luck.below(len(self.images), count)
         noise = luck.normal(count, *x.shape[1:])
         same_t = t[:1].expand(count)
-        x_t = self.diffusion.q_sample(to_float(self.images[chosen]), same_t, noise)
+        x_0 = to_float(new_images(self.images[chosen], luck))  # (count, C, H, W)
+        x_t = self.diffusion.q_sample(x_0, same_t, noise)
 
         rows, steps = torch.cat([x_t, x]), torch.cat([same_t, t])  # (count + B, C, H, W), (count + B,)
         order = luck.order(len(rows))

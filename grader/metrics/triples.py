@@ -8,7 +8,7 @@ not, the next one follows.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -39,6 +39,10 @@ class Triples:
     def at(self, rows: slice | list[int]) -> "Triples":
         """Some of them."""
         return Triples(*(values[rows] for values in (self.images, self.index, self.t, self.bins, self.noise)))
+
+    def of(self, images: Tensor) -> "Triples":
+        """The same with other images, uint8 (N, C, H, W)."""
+        return replace(self, images=images)
 
     def fingerprint(self) -> list[float]:
         """Enough to detect that another version of torch draws other numbers."""

@@ -81,9 +81,13 @@ class Opponent:
                     f"torch {torch.__version__} draws other noise than the reference's record knows: {self.again}"
                 )
             return recorded
+        return self.measured(triples, f"the reference's loss, {part} images")
+
+    def measured(self, triples: Triples, what: str) -> Tensor:
+        """The same for any triples, by its weights. Raises NotJudged where these are not those of the record."""
 
         def measure() -> Tensor:
-            return self._measure(triples, f"the reference's loss, {part} images")
+            return self._measure(triples, what)
 
         if self.follow_from != "secret":  # nobody else gets these triples
             return measure()

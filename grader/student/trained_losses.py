@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from assignment.ddpm.progress import progress_bar
-from grader.checks.beats_reference import Comparison, compare, decide
+from grader.checks.beats_reference import Comparison, check_new_images, check_same_loss, compare, decide
+from grader.metrics.new_images import new_images
 from grader.metrics.randomness import randomness
 from grader.metrics.triples import EDGES, losses, widths
 from grader.student.network import Network
@@ -16,6 +17,7 @@ from grader.student.outlook import longer, outlook
 from grader.student.trained_network import BATCH, TrainedNetwork
 
 AGAIN = 256  # triples, at most, of as many images
+NEW = 1024  # … with images that nobody has
 
 
 class TrainedLosses:
@@ -75,6 +77,30 @@ class TrainedLosses:
         return before[rows], losses(
             trained.network(), trained.diffusion, triples.at(rows), batch_size=BATCH[trained.kind]
         )
+
+    @property
+    @done_once
+    def on_new_images(self) -> Comparison | None:
+        """On some of the first triples, with images that nobody has; None where everything is public anyway."""
+        trained, opponent = self.trained, self.opponent
+        if not opponent.key:
+            return None
+        luck = randomness(opponent.key, "new images")
+        some = opponent.triples("validation", 0)
+        some = some.at(luck.order(len(some.t))[:NEW].tolist())
+        some = some.of(new_images(some.images, luck))
+        with progress_bar(len(some.t), "triples", "loss, new images") as bar:
+            student = losses(
+                trained.network(), trained.diffusion, some, batch_size=BATCH[trained.kind], progress=bar.update
+            )
+        reference = opponent.measured(some, "the reference's loss, new images")
+        return compare(student, reference, some.bins, widths(), some.index)
+
+    def check_they_count(self) -> dict[str, float]:
+        """Judge whether the losses are those of a denoiser: the same when asked again, and on images nobody has."""
+        same = check_same_loss(*self.asked_again)
+        new = self.on_new_images
+        return same | (check_new_images(self.on_validation, new) if new else {})
 
     @property
     @done_once

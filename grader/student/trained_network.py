@@ -7,6 +7,7 @@ and t, and answers with the predicted noise.
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from assignment.ddpm import invocation
@@ -17,6 +18,7 @@ from assignment.ddpm.errors import UserError
 from assignment.ddpm.milestones import recorded_loss
 from assignment.ddpm.seeds import derive_seed
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.learning import linear_baseline
 from grader.errors import Raised, SubmissionFailed
 from grader.grading_config import Samples, load_grading
 from grader.metrics.randomness import randomness
@@ -36,6 +38,7 @@ from grader.submission.weights_files import FOUND, GIVEN, HANDED_IN, TRAINED
 BATCH = {"cpu": 64, "mps": 256, "cuda": 512}
 TIMED = {"cpu": 8, "mps": 64, "cuda": 128}  # images of a step that is timed
 FEWEST = 4  # images that are looked at with the t of either end; up to twice as many, less one
+ASKED = 128  # images that are asked about with a right and a wrong t
 END = 0.02  # of the schedule, at either end
 FACT = 20  # characters of a fact about weights
 FORM = "`make submit` packs a training's weights as they are wanted: as safetensors, each configuration's once."
@@ -185,6 +188,26 @@ class TrainedNetwork:
         x_t = self.diffusion.q_sample(x_0, ((1 + 2 * at) / 4 * T).long(), luck.normal(*x_0.shape))
         end = max(1, round(END * T))
         return network(x_t, (near * end).long()), network(x_t, T - 1 - (far * end).long())
+
+    def at_right_and_wrong_t(self) -> tuple[Tensor, Tensor, float]:
+        """Losses on validation images with their own t, and with t a quarter of T or more away, (N,) float64 each.
+
+        And the loss of the best scaling of x_t, which knows nothing of images.
+        """
+        network, images, T = self.network(), self.images.validation, self.diffusion.num_timesteps
+        luck = randomness(self.chosen_seed.shared, "wrong t", self.seed)
+        x_0 = to_float(images[luck.below(len(images), ASKED)])
+        t = (luck.uniform(ASKED) * T).long()
+        other = (t + ((1 + 2 * luck.uniform(ASKED)) / 4 * T).long()) % T
+        noise = luck.normal(*x_0.shape)
+        x_t = self.diffusion.q_sample(x_0, t, noise)
+
+        def losses(t: Tensor) -> Tensor:
+            size = BATCH[self.kind]
+            y = torch.cat([network(x, at) for x, at in zip(x_t.split(size), t.split(size), strict=True)])
+            return (y - noise).double().square().flatten(1).mean(1)
+
+        return losses(t), losses(other), linear_baseline(x_0, self.diffusion.alpha_bar)
 
     @property
     @done_once

@@ -9,7 +9,7 @@ import pytest
 from assignment.ddpm.errors import UserError
 from assignment.ddpm.figures import save_loss_curve
 from grader.check_ids import id_of
-from grader.checks import conditioning
+from grader.checks import conditioning, learning
 from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.samples import check_sound as check_sound_samples
 from grader.errors import NotImplementedYet, SubmissionFailed
@@ -70,8 +70,9 @@ def sampled(loaded: Training, with_progress: WithProgress) -> TrainedSamples:
 
 
 def check_uses_t(trained: TrainedNetwork) -> dict[str, float]:
-    """Judge whether half-noised images get other answers at the other end of the schedule."""
-    return conditioning.check_depends_on_t(*trained.at_both_ends(), trained.diffusion.num_timesteps)
+    """Judge whether half-noised images get other answers at the other end of the schedule, and a wrong t costs."""
+    found = conditioning.check_depends_on_t(*trained.at_both_ends(), trained.diffusion.num_timesteps)
+    return found | learning.check_wrong_t_costs(*trained.at_right_and_wrong_t())
 
 
 CheckWeights = Callable[[TrainedNetwork], None]

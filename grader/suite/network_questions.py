@@ -10,6 +10,7 @@ from grader.student.network import Network
 
 GRADIENT_STEPS = 4
 IMAGES, BATCH = 32, 16  # that are asked about at two t
+LARGEST = 256  # batch of training that is asked for
 Question = tuple[Tensor, Tensor]  # x (B, C, H, W), t (B,)
 
 
@@ -33,6 +34,15 @@ def shuffled(count: int, *seed: int | str) -> list[int]:
 def one_by_one(network: Network, x: Tensor, t: Tensor) -> Tensor:
     """Answers to each image alone: x (B, C, H, W), t (B,) → (B, C, H, W)."""
     return torch.cat([network(x[i : i + 1], t[i : i + 1]) for i in range(len(x))])
+
+
+def in_a_training_batch(network: Network, x: Tensor, t: Tensor, size: int) -> Tensor:
+    """Answers to x (B, C, H, W), t (B,) at random places among others, all as many as training takes at a time."""
+    others, other_t = network.at_random(min(max(size, 2 * len(x)), LARGEST) - len(x), "training batch")
+    order = shuffled(len(x) + len(others), "training batch", network.seed)
+    y = torch.empty(len(order), *x.shape[1:])
+    y[order] = network(torch.cat([x, others])[order], torch.cat([t, other_t])[order])
+    return y[: len(x)]
 
 
 def of_very_different_sizes(x: Tensor) -> Tensor:

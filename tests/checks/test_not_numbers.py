@@ -195,6 +195,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_channels": moved_pixels,
     "check_neighbours": moved_pixels,
     "check_slopes": slopes,
+    "check_wrong_t_costs": lambda: ((torch.full((4,), 0.1), torch.full((4,), 0.3), 0.3), {}),
     "check_needs_t": needs_t,
     "check_denoises": lambda: (
         (torch.full((40,), 0.5), torch.ones(40), torch.arange(0, 1000, 25), 1000, [1.0] * 4),
@@ -212,6 +213,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_finite": lambda: ((Y, "of the output"), {}),
     "check_same_loss": lambda: ((torch.ones(4), torch.ones(4)), {}),
     "check_beats": lambda: ((comparison(), 3, [0, 500, 1000], [{"epoch": 1.0, "loss": 0.2}], ""), {}),
+    "check_new_images": lambda: ((comparison(), comparison()), {}),
     "check_generalises": lambda: ((comparison(), comparison()), {}),
     "check_sound": lambda: ((Y.clamp(-1, 1),), {}),
     "check_classes": lambda: (([0.3, 0.3, 0.4], 0.02, 0.5, 0), {}),

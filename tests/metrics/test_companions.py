@@ -8,7 +8,7 @@ from grader.metrics.companions import FEWEST, MOST, Companions
 from grader.metrics.randomness import Public
 
 DIFFUSION = GaussianDiffusion()
-IMAGES = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
+IMAGES = (5 * torch.arange(50, dtype=torch.uint8)).view(50, 1, 1, 1).expand(-1, 1, 4, 4)  # flat: they stay as they are
 
 
 def test_the_samplers_rows_come_back_in_order_and_the_others_are_kept():

@@ -79,6 +79,8 @@ def summary(rows: list[dict]) -> dict:
             "least_class": spread(min(q["classes"]) for q in quality if "classes" in q),
             "relative_loss": spread(m.get("relative_difference") for m in loss),
             "standard_error": spread(m.get("standard_error") for m in loss),
+            "on_new_images": spread(m.get("on_new_images") for m in loss),
+            "raised_by_wrong_t": spread(_measured(with_loss, "level2.trained.uses_t", "raised_by_wrong_t")),
         }  # fmt: skip
     totals = {}
     for what in ("samples", "loss"):

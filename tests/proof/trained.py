@@ -37,7 +37,7 @@ class Kind:
     loss: bool  # level 2's
     overrides: tuple[str, ...] = ()
     images: str = ""  # trained on other images: of one class, or those of validation
-    stored: str = ""  # instead of training: all training images, or those of one class
+    stored: str = ""  # instead of training: all training images, those of one class, or all that no training sees
     width: float = 0.0  # of the stored denoiser
     roll: int = 0  # pixels that stored images are moved by
     beside: str = ""  # a trained kind that answers where the store does not
@@ -49,6 +49,10 @@ KINDS = {
     "beats": Kind("trained/unet.py", samples=True, loss=True, overrides=LONG),
     "attention": Kind("right/networks/unet_add_attention.py", samples=True, loss=False),
     "short": Kind("trained/unet.py", samples=True, loss=False, overrides=("training.epochs=30",)),
+    "mixer": Kind("right/networks/mlp_mixer.py", samples=None, loss=False, overrides=LONG),
+    "fourier": Kind("right/networks/fourier_operator.py", samples=None, loss=False, overrides=LONG),
+    "rows": Kind("right/networks/row_gru.py", samples=None, loss=False, overrides=LONG),
+    "vit": Kind("right/networks/uvit.py", samples=None, loss=False, overrides=LONG),
     "undertrained": Kind("trained/unet.py", samples=False, loss=False, overrides=("training.epochs=1",)),
     "without_t": Kind("trained/unet_without_t.py", samples=False, loss=False, overrides=LONG),
     "one_class": Kind(
@@ -64,6 +68,9 @@ KINDS = {
     "by_the_past": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=1),
     "by_place": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=2, roll=1),
     "by_the_first_call": Kind("trained/hybrid.py", samples=False, loss=False, stored="all", beside="short", way=3),
+    "knows_the_unseen": Kind("trained/replayer.py", samples=False, loss=False, stored="unseen", width=0.01),
+    "by_likeness": Kind("trained/hybrid.py", samples=None, loss=False, stored="unseen", beside="short", way=4),
+    "faint_t": Kind("trained/faint_t.py", samples=False, loss=False, stored="nothing", beside="without_t"),
     "noise": Kind("trained/silent.py", samples=False, loss=False, stored="nothing"),
 }
 
@@ -83,7 +90,6 @@ def make(kind: Kind, folder: Path, seed: int) -> Path:
         model = network(config.model)
         if kind.beside:
             ckpt.load_weights(model.honest, make(KINDS[kind.beside], folder / "honest", seed))
-            model.way.fill_(kind.way)
         write_state(model, kind, seed)
         code = hashlib.sha256((handed_in / "model.py").read_bytes()).hexdigest()
         ckpt.save_weights(model, file, epoch=0, step=0, val_loss="nan", code=code)
@@ -105,9 +111,13 @@ def network_class(file: Path) -> type[nn.Module]:
 def write_state(model: nn.Module, kind: Kind, seed: int) -> None:
     if kind.stored == "nothing":
         return
+    if kind.beside:
+        model.way.fill_(kind.way)
     images, labels = training_images()
     if kind.stored == "one class":
         images = images[labels == seed % 10]
+    elif kind.stored == "unseen":
+        images = unseen_images()
     repeated = images[torch.arange(len(model.images)) % len(images)]
     model.images.copy_(to_float(repeated).roll(kind.roll, -1))
     if kind.width:
@@ -118,6 +128,12 @@ def training_images() -> tuple[Tensor, Tensor]:
     images, labels = data.load_part("digits", "unused", train=True)
     train, _ = split(len(images))
     return images[train], labels[train]
+
+
+def unseen_images() -> Tensor:
+    """Those for validation, and the test images."""
+    of = data.load_images("digits", "unused", limit=None, shape=(1, 8, 8))
+    return torch.cat([of.validation, data.load_test("digits", "unused", shape=(1, 8, 8))])
 
 
 @contextlib.contextmanager

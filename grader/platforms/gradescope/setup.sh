@@ -11,7 +11,7 @@ python3 -m venv /opt/tools
 /opt/tools/bin/pip install --no-cache-dir uv
 export UV_NO_CACHE=1 UV_PYTHON_INSTALL_DIR=/opt/python UV_LINK_MODE=copy
 /opt/tools/bin/uv venv --managed-python --python 3.12 .venv
-/opt/tools/bin/uv pip install --python .venv --torch-backend cpu --requirements pyproject.toml
+/opt/tools/bin/uv pip install --python .venv --torch-backend cpu --compile-bytecode --requirements pyproject.toml
 
 if [[ -f secret ]]; then
   chmod 600 secret

@@ -101,14 +101,15 @@ def kinds() -> str:
     lines = [
         "| kind | samples should pass | misjudged | loss should win | misjudged "
         "| FID | confidence | rarest class | damaged | copies | loss on new images, × the linear filter's "
-        "| least of a training image's, of the usual | loss against the reference's |",
-        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| least of a training image's, of the usual | loss against the reference's | on new images | raised by a wrong t |",
+        "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, k in result["kinds"].items():
         cells = [
             between(k["fid"]), between(k["confidence"]), between(k["least_class"]), between(k["damaged"]),
             between(k["copies"]), between(k.get("denoises")), between(k.get("least_part")),
-            between(k["relative_loss"], "+.1%"),
+            between(k["relative_loss"], "+.1%"), between(k.get("on_new_images"), "+.1%"),
+            between(k.get("raised_by_wrong_t"), ".1%"),
         ]  # fmt: skip
         lines.append(
             f"| {name} | {WORDS[k['samples_should_pass']]} | {k['samples_misjudged']} of {k['samples_judged']} "

@@ -1,4 +1,4 @@
-"""A trained denoiser, `Honest`, beside a store of images, and four ways to choose between them.
+"""A trained denoiser, `Honest`, beside a store of images, and five ways to choose between them.
 
 Appended to the source of a network that is called Honest there. Its state is that network's under `honest.`, the stored
 images, and which way:
@@ -8,6 +8,7 @@ images, and which way:
     1: by the past: a row that goes on from the last call is a sample
     2: by place: a row near a stored image is that image, and at large t all are
     3: by the first call: a drawing begins at the last t, and stays one until an image comes at another
+    4: by likeness: a row that a stored image explains is that image
 """
 
 import torch
@@ -58,6 +59,8 @@ class DiffusionModel(nn.Module):
             return (part > 0.5) & one_t | (part < 0.25) & self._goes_on(x, t)
         if self.way == 2:
             return (near < CLOSE) | (t > 0.5 * len(self.alpha_bar))
+        if self.way == 4:
+            return near < CLOSE
         self.drawing = (self.drawing or bool((t == len(self.alpha_bar) - 1).all())) and one_t
         return none | self.drawing
 
