@@ -118,7 +118,9 @@ class Fixtures:
     device, seed, config, other_config = "cpu", 1, SMALL, ModelConfig(image_channels=3, image_size=16, num_timesteps=5)
     long, warm, model_file = Schedule(10, 0.01, 0.4), None, b""
     steep, drawn = Schedule(16, 0.01, 0.4), Drawn(1)
-    settings = SimpleNamespace(training=SimpleNamespace(learning_rate=1e-3), model=SMALL)
+    settings = SimpleNamespace(
+        training=SimpleNamespace(learning_rate=1e-3), model=SMALL, data=SimpleNamespace(batch_size=16)
+    )
 
     def __init__(self, submission: Stranger) -> None:
         self.submission, self.measured, self.record = submission, {}, Record()

@@ -9,7 +9,7 @@ from tests.proof.bank import read
 from tests.proof.gradings import in_parallel
 from tests.support.everything import IN_CI
 
-EVERY = 48
+EVERY = 56
 
 
 @pytest.mark.skipif(IN_CI, reason="`make prove` takes all of it")

@@ -101,7 +101,8 @@ def kinds() -> str:
     lines = [
         "| kind | samples should pass | misjudged | loss should win | misjudged "
         "| FID | confidence | rarest class | damaged | copies | loss on new images, × the linear filter's "
-        "| least of a training image's, of the usual | loss against the reference's | on new images | raised by a wrong t |",
+        "| least of a training image's, of the usual | loss against the reference's | on new images "
+        "| raised by a wrong t |",
         "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, k in result["kinds"].items():
