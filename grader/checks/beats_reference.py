@@ -12,6 +12,7 @@ REMEMBERED = 0.01  # of the loss: how much higher it may be where nothing else w
 MARGIN = 0.001  # of the loss, the smallest lead that wins: hundreds of times the rounding between two machines
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
 NEW_GAP = 0.05  # of the loss: how much higher than on the images as they are, or than the reference's, on new ones
+SHOWN = 0.15  # of a lead: what has to show on new images, too, but for that gap
 NEW_CHANCE = 0.03  # … and what chance may add: answers that are far off scatter widely, and must not excuse themselves
 GAP = 0.02  # of the loss: how much smaller the lead may be on the test images than on the validation images
 
@@ -118,16 +119,16 @@ def check_same_loss(before: Tensor, again: Tensor) -> dict[str, float]:
 def check_new_images(usual: Comparison, new: Comparison) -> dict[str, float]:
     """On images that nobody has, the loss stands as it does on the data set's, or no worse than the reference's.
 
-    By NEW_GAP it may be higher, plus a one-sided bound on chance, up to NEW_CHANCE. Of honest networks it was higher by
-    at most 0.8 % (21 architectures, digits; standard error 0.4 %), and mostly lower; of one that looks images up, it is
-    several times as high.
+    By NEW_GAP it may be higher, plus a one-sided bound on chance, up to NEW_CHANCE; and a part of a lead has to show.
+    Of 24 honest trainings on the digits the loss stood at most 0.8 % higher there (standard error 0.4 %), and mostly
+    lower: whoever was behind was less so, and of the four with a lead of 4 to 8 % about a third of it was left.
 
     Args:
         usual: on the data set's images
         new: on the same ones, changed
     """
     chance = min(quantile(1) * new.error_by_image, NEW_CHANCE)
-    limit = max(0.0, usual.relative) + NEW_GAP + chance
+    limit = (usual.relative if usual.relative > 0 else SHOWN * usual.relative) + NEW_GAP + chance
     measured = {"on_new_images": new.relative, "limit_on_new_images": limit}
     if not (all_finite(usual, new) and new.relative <= limit):
         raise CheckFailed(

@@ -1,9 +1,8 @@
 """Images that nobody has: those of a data set, each turned, stretched, sheared and moved a little, in its own way.
 
 Weights can hold every image of a public data set, and a network that looks images up in them answers better than any
-that denoises. These it can't hold. A network that has learnt what images look like denoises them as well as the others:
-for 21 honest architectures, trained on the digits, the loss beside the reference's was at most 0.8 % higher here than
-on the images as they are. What looks the nearest image up is off by an order of magnitude.
+that denoises. These it can't hold. A network that has learnt what images look like denoises them about as well as the
+others; what looks the nearest image up is off by an order of magnitude.
 """
 
 import math

@@ -1,5 +1,8 @@
 """Images that nobody has: other ones each time, near the data set's, and far enough for no store to do."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -72,5 +75,12 @@ def test_who_looks_the_images_up_is_far_behind_on_new_ones_and_who_denoises_is_n
     with pytest.raises(CheckFailed, match="turned and moved a little") as failed:
         check_new_images(standing(store, usual), standing(store, new))
     assert failed.value.measurements["on_new_images"] > 1
+    small_lead = replace(standing(store, usual), relative=-0.05)
+    for beside, stands in ((-0.02, True), (0.03, True), (0.06, False)):  # beside the reference on new images
+        new_ones = replace(small_lead, relative=beside, error_by_image=0.0)
+        with nullcontext() if stands else pytest.raises(CheckFailed):
+            check_new_images(small_lead, new_ones)
+    with pytest.raises(CheckFailed):  # of two thirds of a lead, more has to show
+        check_new_images(replace(small_lead, relative=-0.67), replace(small_lead, relative=0.02, error_by_image=0.004))
     slightly_worse = lambda x, t: 1.02 * linear(x, t)  # noqa: E731
     check_new_images(standing(slightly_worse, usual), standing(slightly_worse, new))
