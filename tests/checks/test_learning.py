@@ -212,3 +212,24 @@ def test_what_gets_stuck_starts_once_more_from_other_weights(losses, starts, bes
     found = overfit.run(lambda another: another, GaussianDiffusion(10, 0.01, 0.4), Y, Y, budget, 1e-3)
     assert [network for network, _ in made] == starts and found.loss == best
     assert [rate for _, rate in made] == [1e-3, overfit.GENTLER * 1e-3, 1e-3][: len(starts)]
+
+
+# ---- a trained network needs t
+
+
+def losses(mean: float, seed: int = 0) -> torch.Tensor:
+    return mean * (0.5 + torch.rand(128, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+
+
+def test_what_has_learnt_loses_by_a_wrong_t():
+    found = learning.check_wrong_t_costs(losses(0.08), losses(0.16), baseline=0.25)
+    assert found["raised_by_wrong_t"] == pytest.approx(1.0)
+
+
+def test_a_trace_of_t_in_the_output_is_no_use_of_it():
+    with failed(r"with a wrong t, got \+0\.2%"):
+        learning.check_wrong_t_costs(losses(0.08), 1.002 * losses(0.08), baseline=0.25)
+
+
+def test_who_has_hardly_learnt_is_not_asked_for_it():
+    learning.check_wrong_t_costs(losses(0.2), 1.002 * losses(0.2), baseline=0.25)

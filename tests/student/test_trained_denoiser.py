@@ -12,6 +12,7 @@ from assignment.ddpm.config import load_config
 from assignment.ddpm.data import load_images, to_float
 from grader.checks.denoises import check_same_alone
 from grader.checks.finding import CheckFailed, NotJudged
+from grader.checks.learning import check_wrong_t_costs
 from grader.grading_config import Drawing, load_grading
 from grader.student.budget import TimeBudget
 from grader.student.deadlines import UNHURRIED, Deadlines
@@ -97,3 +98,8 @@ def test_a_store_of_clothes_is_no_denoiser(real_data, tmp_path):
     with pytest.raises(CheckFailed, match="times the loss") as failed:
         samples_of(tmp_path / WEIGHTS, tmp_path, config, *overrides).denoising  # noqa: B018
     assert failed.value.measurements["loss_of_linear"] > 1.5
+
+
+def test_a_wrong_t_costs_the_reference_its_loss_several_times(tmp_path):
+    found = check_wrong_t_costs(*hybrid(tmp_path, way=-1).trained.at_right_and_wrong_t())
+    assert found["raised_by_wrong_t"] > 1 and found["loss_at_right_t"] < found["asked_below"]
