@@ -120,8 +120,8 @@ def check_new_images(usual: Comparison, new: Comparison) -> dict[str, float]:
     """On images that nobody has, the loss stands as it does on the data set's, or no worse than the reference's.
 
     By NEW_GAP it may be higher, plus a one-sided bound on chance, up to NEW_CHANCE; and a part of a lead has to show.
-    Of 24 honest trainings on the digits the loss stood at most 0.8 % higher there (standard error 0.4 %), and mostly
-    lower: whoever was behind was less so, and of the four with a lead of 4 to 8 % about a third of it was left.
+    For honest networks both leads and arrears shrink there, to about a half on the digits; a memory's lead is gone
+    (docs/evidence.md, trained networks on the digits).
 
     Args:
         usual: on the data set's images

@@ -177,9 +177,9 @@ def mattering(raised: dict[str, float]) -> float:
 def check_wrong_t_costs(right: Tensor, wrong: Tensor, baseline: float) -> dict[str, float]:
     """What has learnt from images loses by a wrong t: one that differs from that of x_t by T/4 or more.
 
-    For 32 honest networks, trained on the digits for 4 to 200 epochs, the loss rose by 106 % and more where it was
-    below LEARNT of the baseline; for a U-Net without t, which has nearly the same loss, by nothing. Above that nothing
-    is asked: after one epoch some have not learnt what t is for.
+    For honest networks it rises several times over, for one without t, whose loss is nearly the same, by nothing
+    (docs/evidence.md, trained networks on the digits). Above LEARNT of the baseline nothing is asked: after one epoch
+    some have not learnt what t is for.
 
     Args:
         right, wrong: losses of the same (x_t, noise), with their own t and with others, (N,) float64 each
