@@ -11,6 +11,7 @@ from grader.checks.finding import CheckFailed, all_finite, at_most, refuse_not_f
 REMEMBERED = 0.01  # of the loss: how much higher it may be where nothing else was asked before
 MARGIN = 0.001  # of the loss, the smallest lead that wins: hundreds of times the rounding between two machines
 FALSE_WIN = 0.01  # of decisions between equals, over all looks
+LEAST = 1e-6  # a loss that no network reaches: below it, what is higher is measured by it
 NEW_GAP = 0.05  # of the loss: how much higher than on the images as they are, or than the reference's, on new ones
 SHOWN = 0.15  # of a lead: what has to show on new images, too, but for that gap
 NEW_CHANCE = 0.03  # … and what chance may add: answers that are far off scatter widely, and must not excuse themselves
@@ -106,7 +107,7 @@ def check_same_loss(before: Tensor, again: Tensor) -> dict[str, float]:
         again: of the same ones, each of another image, from the fresh process
     """
     refuse_not_finite("the losses", before, again)
-    higher = (again.mean() / before.mean() - 1).item()
+    higher = ((again.mean() - before.mean()) / before.mean().clamp(min=LEAST)).item()
     if not higher <= REMEMBERED:
         raise CheckFailed(
             f"expected the same loss from a fresh process that is asked again, got one that is {higher:.1%} higher",

@@ -47,6 +47,13 @@ def test_an_honest_network_gets_the_same_loss_again():
     assert check_same_loss(before, again) == {"asked_again": 0.0}
 
 
+def test_no_loss_at_all_is_the_same_again_and_less_than_any_other():
+    none = torch.zeros(8)
+    assert check_same_loss(none, none) == {"asked_again": 0.0}
+    with pytest.raises(CheckFailed, match="from a fresh process"):
+        check_same_loss(none, none + 0.1)
+
+
 def test_one_that_remembers_does_not():
     with pytest.raises(CheckFailed, match=r"expected the same loss from a fresh process that is asked again, got one "):
         check_same_loss(*asked_again(learns_after=4))
