@@ -68,6 +68,8 @@ def test_nothing_in_it_is_anybody_elses_business(graded, words):
         own = set() if words else {file.stem}
         for name, content in unzipped(file).items():
             text = content.decode("utf-8", "replace")
+            if words:  # their code is drawn, and may happen to contain anything that is as short as "vm" or "dan"
+                text = text.replace(file.stem, "")
             for secret in (
                 str(graded.parent),
                 str(ROOT),
