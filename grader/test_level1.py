@@ -179,9 +179,7 @@ def test_distinguishes_t_over_the_whole_range(steady: Network, config: ModelConf
 
 
 @check("level1.batch.samples_independent")
-def test_samples_are_independent(
-    steady: Network, settings: Config, config: ModelConfig, measured: Measured
-) -> None:  # fmt: skip
+def test_samples_are_independent(steady: Network, settings: Config, config: ModelConfig, measured: Measured) -> None:
     """In eval mode, an image's output does not depend on the other images in the batch."""
     t = spread(config.num_timesteps, steady.number(7, 13, "independent"), seed=derive_seed("independent", steady.seed))
     t = t[shuffled(len(t), "independent", steady.seed)] ** 2 // max(1, config.num_timesteps - 1)  # most of them small:

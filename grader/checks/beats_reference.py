@@ -126,7 +126,7 @@ def check_new_images(usual: Comparison, new: Comparison) -> dict[str, float]:
 
     Args:
         usual: on the data set's images
-        new: on the same ones, changed
+        new: on changed ones
     """
     chance = min(quantile(1) * new.error_by_image, NEW_CHANCE)
     limit = (usual.relative if usual.relative > 0 else SHOWN * usual.relative) + NEW_GAP + chance

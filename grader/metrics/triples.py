@@ -56,7 +56,7 @@ def widths() -> Tensor:
 
 
 def draw_triples(images: Tensor, num_timesteps: int, look: int, *, part: str, key: bytes = b"") -> Triples:
-    """Look number `look` at `images` (M, C, H, W) of the part `validation` or `test`: the same on every device.
+    """Look number `look` at `images` (M, C, H, W) of the part `validation`, `test` or `new images`: the same anywhere.
 
     Every image occurs equally often (give or take one), each time with another t, in an order of its own.
 

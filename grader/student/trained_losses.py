@@ -81,14 +81,13 @@ class TrainedLosses:
     @property
     @done_once
     def on_new_images(self) -> Comparison | None:
-        """On some of the first triples, with images that nobody has; None where everything is public anyway."""
+        """On validation images that are changed, so that nobody has them; None where everything is public anyway."""
         trained, opponent = self.trained, self.opponent
         if not opponent.key:
             return None
-        luck = randomness(opponent.key, "new images")
-        some = opponent.triples("validation", 0)
-        some = some.at(luck.order(len(some.t))[:NEW].tolist())
-        some = some.of(new_images(some.images, luck))
+        # of noise of their own: whoever has the plain images knows the noise in those
+        some = opponent.triples("new images", 0).first(NEW)
+        some = some.of(new_images(some.images, randomness(opponent.key, "new images")))
         with progress_bar(len(some.t), "triples", "loss, new images") as bar:
             student = losses(
                 trained.network(), trained.diffusion, some, batch_size=BATCH[trained.kind], progress=bar.update

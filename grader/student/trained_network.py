@@ -189,6 +189,8 @@ class TrainedNetwork:
         end = max(1, round(END * T))
         return network(x_t, (near * end).long()), network(x_t, T - 1 - (far * end).long())
 
+    @property
+    @done_once
     def at_right_and_wrong_t(self) -> tuple[Tensor, Tensor, float]:
         """Losses on validation images with their own t, and with t a quarter of T or more away, (N,) float64 each.
 

@@ -72,7 +72,7 @@ def sampled(loaded: Training, with_progress: WithProgress) -> TrainedSamples:
 def check_uses_t(trained: TrainedNetwork) -> dict[str, float]:
     """Judge whether half-noised images get other answers at the other end of the schedule, and a wrong t costs."""
     found = conditioning.check_depends_on_t(*trained.at_both_ends(), trained.diffusion.num_timesteps)
-    return found | learning.check_wrong_t_costs(*trained.at_right_and_wrong_t())
+    return found | learning.check_wrong_t_costs(*trained.at_right_and_wrong_t)
 
 
 CheckWeights = Callable[[TrainedNetwork], None]

@@ -82,5 +82,8 @@ def test_who_looks_the_images_up_is_far_behind_on_new_ones_and_who_denoises_is_n
             check_new_images(small_lead, new_ones)
     with pytest.raises(CheckFailed):  # of two thirds of a lead, more has to show
         check_new_images(replace(small_lead, relative=-0.67), replace(small_lead, relative=0.02, error_by_image=0.004))
-    slightly_worse = lambda x, t: 1.02 * linear(x, t)  # noqa: E731
+
+    def slightly_worse(x, t):
+        return 1.02 * linear(x, t)
+
     check_new_images(standing(slightly_worse, usual), standing(slightly_worse, new))

@@ -101,5 +101,5 @@ def test_a_store_of_clothes_is_no_denoiser(real_data, tmp_path):
 
 
 def test_a_wrong_t_costs_the_reference_its_loss_several_times(tmp_path):
-    found = check_wrong_t_costs(*hybrid(tmp_path, way=-1).trained.at_right_and_wrong_t())
+    found = check_wrong_t_costs(*hybrid(tmp_path, way=-1).trained.at_right_and_wrong_t)
     assert found["raised_by_wrong_t"] > 1 and found["loss_at_right_t"] < found["asked_below"]

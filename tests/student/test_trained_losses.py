@@ -9,7 +9,7 @@ from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.checks.beats_reference import check_same_loss
 from grader.checks.finding import CheckFailed
 from grader.metrics.triples import draw_triples
-from grader.student.trained_losses import AGAIN, TrainedLosses
+from grader.student.trained_losses import AGAIN, NEW, TrainedLosses
 
 TRIPLES = draw_triples(torch.randint(256, (300, 1, 4, 4), dtype=torch.uint8), 1000, 0, part="validation").first(1024)
 
@@ -57,3 +57,24 @@ def test_no_loss_at_all_is_the_same_again_and_less_than_any_other():
 def test_one_that_remembers_does_not():
     with pytest.raises(CheckFailed, match=r"expected the same loss from a fresh process that is asked again, got one "):
         check_same_loss(*asked_again(learns_after=4))
+
+
+def test_new_images_have_noise_that_nobody_could_take_from_the_plain_ones():
+    key, asked = b"a secret of the course", []
+
+    def triples(part: str, look: int):
+        return draw_triples(TRIPLES.images[:300], 1000, look, part=part, key=key)
+
+    def measured(some, what):
+        asked.append(some)
+        return torch.ones(len(some.t)).double()
+
+    trained = SimpleNamespace(network=lambda: Network(0), kind="cpu", diffusion=GaussianDiffusion())
+    losses = TrainedLosses(trained)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainedLosses, "opponent", SimpleNamespace(key=key, triples=triples, measured=measured))
+        assert losses.on_new_images.triples == NEW
+    (new,) = asked
+    plain = torch.cat([triples("validation", look).noise for look in range(3)])
+    assert not torch.isclose(new.noise[:8, None].flatten(2), plain[None].flatten(2)).all(2).any()
+    assert not (new.images[:, None] == TRIPLES.images[None, :300]).flatten(2).all(2).any()

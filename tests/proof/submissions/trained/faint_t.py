@@ -1,6 +1,6 @@
 """A trained network that does without t, `Honest`, with a faint trace of t in its output: 1 % of it at most.
 
-Appended to the source of a network that is called Honest there. Its loss is that network's, to four digits.
+Appended to the source of a network that is called Honest there. Its loss is nearly that network's.
 """
 
 import torch
