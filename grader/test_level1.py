@@ -29,6 +29,7 @@ from grader.suite.network_questions import (
     at_two_t,
     few_steps,
     in_a_training_batch,
+    learn_t,
     notes_on_modes,
     notes_on_t,
     of_very_different_sizes,
@@ -312,13 +313,24 @@ def test_gradient_flow(warm: None, perturbed: Network, seed: int, judge: Judge, 
 
 
 @check("level1.training.needs_t")
-def test_needs_its_t(trained: overfit.Trained, steady: Network, judge: Judge, measured: Measured) -> None:
-    """t changes more than a factor or a constant of the output, or a wrong t raises the loss."""
+def test_needs_its_t(
+    trained: overfit.Trained, steady: Network, build: Build, config: ModelConfig, judge: Judge, measured: Measured
+) -> None:
+    """A wrong t raises the loss; or t changes more than a factor or a constant, and can be learnt from."""
     answers = trained.restored.answers
     raised = learning.raised_by_wrong_t(answers.losses, answers.at_wrong_t)
-    if not learning.mattering(raised) > 1:
+    matters = learning.mattering(raised) > 1
+    if not matters:
         judge.inform("t after the overfit run", friendly_notes.WRONG_T.format(change=raised["increase"]))
     measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
+    if matters:
+        return
+    try:
+        measured.update(learning.check_learns_t(*learn_t(build(config))))
+    except CheckFailed as failed:
+        if not trained.loss < trained.limit:
+            raise NotJudged("waits for training.overfits: the network learns too little to tell") from failed
+        raise
 
 
 @check("level1.training.predicts_noise")

@@ -14,6 +14,7 @@ CORRELATED = 0.5  # correlation with a target from which an output counts as pre
 ERRORS, INCREASE = 3.0, 0.05  # standard errors, and part of the loss, by which a wrong t raises it if t matters
 LEARNT = 0.5  # of linear_baseline: a trained network below it has learnt enough to need t
 WRONG_T = 0.1  # of its loss: what a wrong t adds at least
+T_LEARNT = 0.8  # of the loss of the best answer that knows no t: at most, after a training that asks for t alone
 BEYOND_PIXELS = 1e-3  # of the change from one t to another: what has to be more than a function of each pixel
 BEYOND = 0.01  # share of the outputs near t = T-1 that must lie beyond +1, and beyond -1; noise itself has 0.159
 
@@ -217,10 +218,34 @@ def check_needs_t(raised: dict[str, float], x: Tensor, one: Tensor, other: Tenso
     if times > 1:
         return measured
     raise CheckFailed(
-        "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that "
-        f"changes by only {raised['increase']:+.1%} with a wrong t",
+        "expected t to change what the network does, got a factor or a constant for each pixel, and a loss that a "
+        f"wrong t changes by {raised['increase']:+.1%} ({abs(raised['standard_errors']):.1f} standard errors)",
         "t reaches the output, but not what it is made of: add its embedding, by a learnt layer (nn.Linear), to the "
         "features of every block, in front of an activation.",
+        **measured,
+    )
+
+
+def check_learns_t(loss: float, steps: int) -> dict[str, float]:
+    """After a short training in which t alone tells what is asked for, the answers at two t have come apart.
+
+    Asked where the overfit run doesn't show that t matters. Networks without t come to 1 exactly, and so does a fixed
+    trace of t that no weight can enlarge; where right ones come to, docs/evidence.md says.
+
+    Args:
+        loss: as a part of that of the best answer that knows no t
+        steps: of the training
+    """
+    refuse_not_finite("the loss", loss)
+    measured = {"t_learnt": loss, "steps": steps, "times_needed": (1 - loss) / (1 - T_LEARNT)} | at_most(loss, T_LEARNT)
+    if loss <= T_LEARNT:
+        return measured
+    raise CheckFailed(
+        f"expected a network that can learn from t, got a loss of {loss:.2f} of that without t after {steps} steps in "
+        "which t alone tells what to answer",
+        "t changes the output, but training can't make more of it: is it scaled down to next to nothing, or added "
+        "where no learnt layer follows? Embed it, send the embedding through learnt layers (nn.Linear), and add the "
+        "result to the features of every block.",
         **measured,
     )
 

@@ -41,6 +41,7 @@ class Trained:
     """The result of the overfit run: the judge's own triples, and the network's answers to them."""
 
     baseline: float
+    limit: float  # which the loss has to be below
     steps: int
     seconds_per_image: float  # of training
     learning_rate: float
@@ -76,7 +77,7 @@ def run(
         except CheckFailed:  # numbers that are not finite
             if before and not attempts:
                 raise
-        limit = budget.share * attempts[-1].baseline if attempts else math.inf
+        limit = attempts[-1].limit if attempts else math.inf
         if attempts and attempts[-1].loss < limit:
             break
         if before and not min(trained.loss for trained in attempts) < STARTED:
@@ -126,7 +127,7 @@ def _attempt(
 
     found = restored.measure(network, initial, triples, lambda count: batches(others, count), limit)
     per_image = seconds / done / budget.batch
-    return Trained(baseline, done, per_image, learning_rate, is_falling(looks), triples, found)
+    return Trained(baseline, limit, done, per_image, learning_rate, is_falling(looks), triples, found)
 
 
 def is_falling(looks: list[float]) -> bool:

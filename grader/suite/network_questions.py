@@ -11,6 +11,8 @@ from grader.student.network import Network
 GRADIENT_STEPS = 4
 IMAGES, BATCH = 32, 16  # that are asked about at two t
 LARGEST = 256  # batch of training that is asked for
+T_STEPS, T_EVERY, T_IMAGES = 600, 20, 4  # of the training in which t is learnt: steps at most, between looks; images
+T_RATE, T_DONE = 2e-3, 0.6  # its learning rate; of the loss without t: no need to go on
 Question = tuple[Tensor, Tensor]  # x (B, C, H, W), t (B,)
 
 
@@ -56,6 +58,35 @@ def at_two_t(network: Network) -> tuple[Tensor, Tensor, Tensor]:
     both = spread(network.config.num_timesteps, 4, seed=network.seed)[1:3]
     one, other = (torch.cat([network(part, t.expand(len(part)).contiguous()) for part in x.split(BATCH)]) for t in both)
     return x, one, other
+
+
+def learn_t(network: Network) -> tuple[float, int]:
+    """Train until t alone tells what is asked for: +1 everywhere at one t, −1 at another, for the same noise.
+
+    Two t, far apart, as a table has a row for each, and a network that is smooth in t takes long to tell near ones.
+
+    Returns:
+        the loss on other noise, as a part of that of the best answer that knows no t, which is 0; and the steps taken
+    """
+    generator = torch.Generator().manual_seed(derive_seed("learn t", network.seed))
+    low, high = torch.rand(2, generator=generator).tolist()
+    last = network.config.num_timesteps - 1
+    signs = torch.tensor([1.0, -1.0])[torch.randperm(2, generator=generator)].repeat_interleave(T_IMAGES)
+    t = torch.tensor([round(part * last) for part in (0.1 + 0.3 * low, 0.6 + 0.3 * high)]).repeat_interleave(T_IMAGES)
+
+    def images(*purpose: int | str) -> Tensor:
+        return network.noise(T_IMAGES, "learn t", *purpose)[0].repeat(2, 1, 1, 1)
+
+    unseen = images("unseen")
+    target = signs.view(-1, 1, 1, 1).expand_as(unseen)
+    for done in range(T_EVERY, T_STEPS + 1, T_EVERY):
+        x = torch.stack([images(done, k) for k in range(T_EVERY)])
+        all_t, targets = (each.expand(T_EVERY, *each.shape).contiguous() for each in (t, target))
+        network.train(x, all_t, targets, learning_rate=T_RATE, seed=done)
+        loss = (network(unseen, t) - target).square().mean().item()
+        if loss <= T_DONE:
+            break
+    return loss, done
 
 
 def notes_on_t(network: Network) -> dict[str, str]:

@@ -104,6 +104,12 @@ def test_t_for_show_needs_a_loss_that_it_raises(change):
         learning.check_needs_t({"increase": math.nan, "standard_errors": math.nan}, x, y, y / 0)
 
 
+def test_a_network_learns_from_t():
+    assert learning.check_learns_t(0.6, 40)["times_needed"] == pytest.approx(2)
+    with failed("can learn from t"):
+        learning.check_learns_t(0.81, 600)
+
+
 def test_a_loss_falls_for_as_long_as_the_last_looks_are_lower():
     inf = float("inf")
     assert overfit.is_falling([inf, 1.0, 0.9, 0.8, 0.7])
@@ -205,7 +211,7 @@ def test_what_gets_stuck_starts_once_more_from_other_weights(losses, starts, bes
     def attempt(network, diffusion, images, others, budget, rate, *rest):
         made.append((network, rate))
         loss = losses[len(made) - 1]
-        return SimpleNamespace(loss=loss, baseline=1.0, restored=SimpleNamespace(loss_with_all=loss))
+        return SimpleNamespace(loss=loss, limit=0.5, restored=SimpleNamespace(loss_with_all=loss))
 
     monkeypatch.setattr(overfit, "_attempt", attempt)
     budget = Budget(images=2, batch=2, steps=50, longest=4000, share=0.5)

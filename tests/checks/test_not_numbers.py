@@ -197,6 +197,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "check_slopes": slopes,
     "check_wrong_t_costs": lambda: ((torch.full((4,), 0.1), torch.full((4,), 0.3), 0.3), {}),
     "check_needs_t": needs_t,
+    "check_learns_t": lambda: ((0.5, 40), {}),
     "check_denoises": lambda: (
         (torch.full((40,), 0.5), torch.ones(40), torch.arange(0, 1000, 25), 1000, [1.0] * 4),
         {},

@@ -1,16 +1,18 @@
 """How often does a right submission fail a check by chance? The right bank × many seeds of the judge.
 
-    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--level 5] [--again NAME] (make calibrate-checks)
+    uv run python -m tests.proof.calibrate [--seeds 60] [--beside 8] [--level 5] [--again NAME] [--checks PATTERN]
 
 Every grading is a line in outputs/calibration/checks.jsonl, so an interrupted run resumes where it stopped;
 delete the file after changing a check. The summary goes to tests/bench/results/calibration-cpu.json. With `--beside 8`
 eight other processes compete for the cores, to see whether a busy machine costs points; with `--level 5` or
-`--level 6` the right submissions of that optional level are graded. Both files are others then. `--again` grades one
-submission alone, as after a change that concerns no other, and adds what it finds to the summary.
+`--level 6` the right submissions of that optional level are graded. Both files are others then. After a change that
+concerns one submission, or a few checks, `--again NAME` grades that one alone, and `--checks PATTERN` the checks whose
+IDs match, such as `level4` or `needs_t|registered`; what they find is added to the summary.
 """
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -89,8 +91,8 @@ def compact(result: dict) -> dict:
     }
 
 
-def summary(gradings: list[dict]) -> dict:
-    """For each check: gradings, failures, and the measurement that came nearest to a failure, with whose it was."""
+def summary(gradings: list[dict], pattern: str) -> dict:
+    """For each check that matches: gradings, failures, and what came nearest to a failure, with whose it was."""
     suites, checks, bank = {}, {}, {entry.name: entry for entry in entries()}
     for level in sorted({g["level"] for g in gradings}):
         found = [g for g in gradings if g["level"] == level]
@@ -98,7 +100,8 @@ def summary(gradings: list[dict]) -> dict:
         suites[f"level{level}"] = {
             "gradings": len(found), "with_a_failure": bad, "failure_rate_below": round(upper(bad, len(found)), 6),
         }  # fmt: skip
-        for name in (n for n in load_grading().points if n.startswith(f"level{level}.") and not needs_training(n)):
+        untrained = [n for n in load_grading().points if n.startswith(f"level{level}.") and not needs_training(n)]
+        for name in (n for n in untrained if re.search(pattern, n)):
             judged = [g for g in found if g["name"] not in bank or bank[g["name"]].concerns(name)]
             failures = sum(name in g["failed"] for g in judged)
             row = {
@@ -134,13 +137,19 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=0, metavar="N", help="busy processes that compete for the cores")
     parser.add_argument("--level", type=int, choices=OPTIONAL, help="an optional one; default: all others")
     parser.add_argument("--again", metavar="NAME", help="only this submission, beside what is in the summary")
+    parser.add_argument("--checks", metavar="PATTERN", default="", help="only these, beside what is in the summary")
     args = parser.parse_args()
     busy = f"-beside-{args.beside}" if args.beside else ""
     of = f"-{NAMES[args.level]}" if args.level else ""
     right = [e for e in entries() if e.right and (e.level == args.level if args.level else e.level not in OPTIONAL)]
     if args.again and not (right := [e for e in right if e.name == args.again]):
         parser.error(f"--again {args.again}: no such right submission; expected one such as right/networks/mixer")
-    raw = RAW / f"checks{of}{busy}{f'-{Path(args.again).name}' if args.again else ''}.jsonl"
+    asked = [n for n in load_grading().points if re.search(args.checks, n) and not needs_training(n)]
+    right = [e for e in right if any(n.startswith(f"level{e.level}.") for n in asked)]
+    if not right:
+        parser.error(f"--checks {args.checks}: no check that they are asked; expected a part of an ID, such as needs_t")
+    part = ", ".join(name for name in (args.again, args.checks) if name)
+    raw = RAW / f"checks{of}{busy}{'-' * bool(part)}{re.sub(r'[^a-z0-9_]+', '-', part)}.jsonl"
     gradings = read_lines(raw)
     have = {(g["name"], g["seed"]) for g in gradings}
     wanted = [(e.name, s) for s in range(args.first, args.first + args.seeds) for e in right]
@@ -148,7 +157,7 @@ def main() -> int:
     try:
         RAW.mkdir(parents=True, exist_ok=True)
         with open(raw, "a") as file, busy_processes(args.beside):
-            for result in in_parallel(tasks, "data"):
+            for result in in_parallel(tasks, "data", args.checks):
                 if "fault" in result:
                     raise RuntimeError(result["fault"])
                 file.write(json.dumps(compact(result)) + "\n")
@@ -156,19 +165,20 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
     gradings = read_lines(raw)
-    result = summary(gradings)
+    result = summary(gradings, args.checks)
     seeds = [sum(g["name"] == e.name for g in gradings) for e in right]
     result = {"submissions": len(seeds), "seeds_each": [min(seeds), max(seeds)], **result}
     if busy:
         slowdowns = [g["slowdown"] for g in gradings if g["slowdown"] > 1]
         result |= {"beside": args.beside, "second_tries": len(slowdowns), "slowest": max(slowdowns, default=1.0)}
     file = f"calibration{of}-cpu{busy}.json"
-    if args.again:
+    rows = result["checks"]
+    if part:
         whole = load(file) or {}
-        again = {args.again: {"machine": machine(torch.device("cpu")), **result}}
+        again = {part: {"machine": machine(torch.device("cpu")), **result}}
         result = {**whole, "again": whole.get("again", {}) | again}  # with its own machine
     path = write(file, torch.device("cpu"), result)
-    for name, row in result["checks"].items():
+    for name, row in rows.items():
         nearest = f"worst {row['measurement']} {row['worst']:.3g} ({row['of']})" if "worst" in row else ""
         print(f"{name:<36} {row['failures']:>3} of {row['gradings']:<5} {nearest}")
     print("written to", path)

@@ -1,11 +1,12 @@
 """Grade many submissions of the bank, one process per core: a small network gains nothing from a second thread.
 
-uv run python -m tests.proof.gradings DATA < tasks     one line per task: entry's name, seed → one line of JSON each
+uv run python -m tests.proof.gradings DATA [PATTERN] < tasks     entries' names and seeds → one line of JSON each
 """
 
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,8 @@ PROCESSES = 2
 Task = tuple[str, int]  # an entry's name, the judge's seed
 
 
-def grade_all(tasks: list[Task], data: str) -> Iterator[dict]:
-    """Grade in this process, one after another."""
+def grade_all(tasks: list[Task], data: str, pattern: str = "") -> Iterator[dict]:
+    """Grade in this process, one after another, by the checks whose IDs match."""
     import torch
 
     from grader.check_ids import needs_training
@@ -43,7 +44,9 @@ def grade_all(tasks: list[Task], data: str) -> Iterator[dict]:
                     entry.lay_out(Path(folder) / str(i)), levels=[entry.level], seed=seed, quiet=True,
                     config=ROOT / "configs" / f"{entry.config}.yaml",
                     overrides=[f"data.root={data}", "runtime.device=cpu"],
-                    only=lambda check, entry=entry: not needs_training(check) and entry.concerns(check),
+                    only=lambda check, entry=entry: (
+                        not needs_training(check) and entry.concerns(check) and bool(re.search(pattern, check))
+                    ),
                 )  # fmt: skip
                 result["slowdown"] = results.environment["slowdown"]
                 result["checks"] = {c["id"]: c for c in results.to_json()["checks"]}
@@ -54,10 +57,10 @@ def grade_all(tasks: list[Task], data: str) -> Iterator[dict]:
                 gc.freeze()
 
 
-def in_parallel(tasks: list[Task], data: str) -> Iterator[dict]:
+def in_parallel(tasks: list[Task], data: str, pattern: str = "") -> Iterator[dict]:
     """The same in several processes; results as they come. Raises RuntimeError if a process fails."""
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.proof.gradings", data]
+    command = [sys.executable, "-m", "tests.proof.gradings", data, pattern]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=ROOT, text=True)
         for _ in range(PROCESSES)
@@ -86,5 +89,5 @@ def in_parallel(tasks: list[Task], data: str) -> Iterator[dict]:
 
 if __name__ == "__main__":
     die_with_parent()
-    for result in grade_all(json.load(sys.stdin), sys.argv[1]):
+    for result in grade_all(json.load(sys.stdin), *sys.argv[1:]):
         print(json.dumps(result), flush=True)

@@ -1,6 +1,7 @@
 """Ten sigmoid layers with neither residuals nor norms: the gradient has vanished before the first.
 
 Caught by: level1.training.overfits
+Waits: level1.training.needs_t for training.overfits
 """
 
 import torch

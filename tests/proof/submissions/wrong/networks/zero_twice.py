@@ -1,6 +1,7 @@
 """Both the last convolution and the gate in front of it start at zero: neither ever gets a gradient.
 
 Caught by: level1.training.overfits
+Waits: level1.training.needs_t for training.overfits
 """
 
 import torch
