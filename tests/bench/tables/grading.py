@@ -84,9 +84,8 @@ def calibration() -> str:
     result = load("calibration-cpu.json")
     if result is None:
         return "Not yet measured."
-    low, high = result["seeds_each"]
-    each = f"{low}" if low == high else f"{low} to {high}"
-    lines = [f"{result['submissions']} right submissions, each graded with {each} judge seeds ({where(result)}).", ""]
+    count = f"{result['submissions']} right submissions, each graded with {_seeds(result)} judge seeds"
+    lines = [f"{count} ({where(result)}).", ""]
     for level, row in result["suites"].items():
         lines.append(
             f"- {level.replace('level', 'level ')}: {row['with_a_failure']} of {row['gradings']:,} gradings failed a "
@@ -106,10 +105,15 @@ def calibration() -> str:
             said = f"`{name.split('/')[-1]}` by itself, later than the others: {of}; its overfit run came to "
             said += f"{nearest['worst']:.2g} of the limit at most"
         else:
-            each = f"{again['submissions']} right submissions, {again['seeds_each'][0]} seeds"
+            each = f"{again['submissions']} right submissions, {_seeds(again)} seeds each"
             said = f"Only the checks that match `{name}`, later ({each}): {of}"
         lines.append(f"- {said} ({where(again)}).")
     return "\n".join(lines)
+
+
+def _seeds(result: dict) -> str:
+    low, high = result["seeds_each"]
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def margins() -> str:
