@@ -325,11 +325,14 @@ def test_needs_its_t(
     measured.update(learning.check_needs_t(raised, *at_two_t(steady)))
     if matters:
         return
+    network = build(config)
     try:
-        measured.update(learning.check_learns_t(*learn_t(build(config))))
+        measured.update(learning.check_learns_t(*learn_t(network)))
     except CheckFailed as failed:
         if not trained.loss < trained.limit:
             raise NotJudged("waits for training.overfits: the network learns too little to tell") from failed
+        x, t = network.at_random(6, "own t")
+        conditioning.wait_unless_own_t(network(x, t), one_by_one(network, x, t))
         raise
 
 

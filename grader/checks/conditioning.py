@@ -94,6 +94,15 @@ def wait_unless_independent(among_others: Tensor, among_copies: Tensor) -> None:
         )
 
 
+def wait_unless_own_t(mixed: Tensor, alone: Tensor) -> None:
+    """Answers to images (B, C, H, W), each at its own t, in one batch and each alone: does each get its own t?
+
+    Raises NotJudged if not: a training in which t alone tells what to answer can't succeed then.
+    """
+    if not difference(mixed, alone) <= SAME:
+        raise NotJudged("waits for timestep.uses_every_t: in a batch, images are not processed with their own t")
+
+
 def check_uses_every_t(mixed: Tensor, alone: Tensor, t: list[int]) -> dict[str, float]:
     """In a batch with different t, each image is treated by its own t.
 

@@ -63,6 +63,13 @@ def test_every_t():
             conditioning.wait_unless_independent(among_others, Y[:1])
 
 
+def test_who_takes_another_t_is_not_told_that_t_is_too_faint():
+    conditioning.wait_unless_own_t(Y[:1] + 1e-6, Y[:1])
+    for mixed in (Y[:1] + 0.1, Y[:1] * torch.nan):
+        with pytest.raises(NotJudged, match=r"waits for timestep\.uses_every_t"):
+            conditioning.wait_unless_own_t(mixed, Y[:1])
+
+
 def spoilt(where: tuple, value: float) -> torch.Tensor:
     y = Y.repeat(1, 3, 1, 1)
     y[where] = value

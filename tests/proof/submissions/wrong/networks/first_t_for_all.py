@@ -1,6 +1,7 @@
 """Embeds t[0] and uses it for the whole batch.
 
 Caught by: level1.timestep.uses_every_t
+Waits: level1.training.needs_t for timestep.uses_every_t
 """
 
 import torch

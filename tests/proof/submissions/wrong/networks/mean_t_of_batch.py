@@ -1,6 +1,7 @@
 """Reduces t to its mean over the batch before the embedding.
 
 Caught by: level1.timestep.uses_every_t
+Waits: level1.training.needs_t for timestep.uses_every_t
 """
 
 from torch import Tensor, nn

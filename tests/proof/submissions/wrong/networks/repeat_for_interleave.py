@@ -1,6 +1,7 @@
 """Folds patches into the batch, then repeats the embeddings with repeat() instead of repeat_interleave(): wrong owners.
 
 Caught by: level1.timestep.uses_every_t
+Waits: level1.training.needs_t for timestep.uses_every_t
 """
 
 import torch
