@@ -9,7 +9,7 @@ import torch
 
 from assignment.ddpm.diffusion import GaussianDiffusion
 from grader.checks import gradients, learning
-from grader.checks.finding import NotJudged
+from grader.checks.finding import CheckFailed, NotJudged
 from grader.checks.gradients import Slopes
 from grader.grading_config import Budget
 from grader.student import overfit, restored
@@ -108,6 +108,9 @@ def test_a_network_learns_from_t():
     assert learning.check_learns_t(0.6, 40)["times_needed"] == pytest.approx(2)
     with failed("can learn from t"):
         learning.check_learns_t(0.81, 600)
+    with pytest.raises(CheckFailed) as nothing:
+        learning.check_learns_t(1.0, 600)
+    assert nothing.value.measurements["margin"] == -1, "whoever ignores t is not close to passing"
 
 
 def test_a_loss_falls_for_as_long_as_the_last_looks_are_lower():
